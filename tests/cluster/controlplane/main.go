@@ -59,6 +59,8 @@ func runKubectl() {
 }
 
 func runKwok() {
+	// The Kubernetes programs put a --version of another type on the shared flag set.
+	pflag.CommandLine = pflag.NewFlagSet("kwok", pflag.ContinueOnError)
 	flags := pflag.NewFlagSet("global", pflag.ContinueOnError)
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	flags.Usage = func() {}
