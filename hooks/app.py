@@ -1,0 +1,154 @@
+"""The HTTP shell: it parses, authenticates, limits, counts, logs and answers; what to answer is ``core``'s."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import structlog
+from flask import Flask, Response, g, request
+from jinja2 import TemplateError
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from werkzeug.exceptions import HTTPException, Unauthorized
+
+from storeplatform.templates import ENGINES
+
+from .core import GuardError, MalformedRequest, RenderError, Store, parse, render, sync
+from .logs import configure_logs
+from .metrics import Metrics
+from .settings import ConfigurationError, Settings, load_settings
+
+# A full store's request is 75 KB. Metacontroller sends nothing near this; a stray sender might.
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+log = structlog.get_logger("hooks")
+
+
+def create_app() -> Flask:
+    """The service, from the files that the environment names.
+
+    STORE_PLATFORM_SETTINGS: the settings file. STORE_PLATFORM_ROOT_KEY_FILE and STORE_PLATFORM_TOKEN_FILE: the
+    root key and the bearer token that Metacontroller sends. STORE_PLATFORM_ENGINES: a folder of engines to use
+    instead of the installed ones.
+
+    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    """
+    configure_logs()
+    engines = Path(os.environ.get("STORE_PLATFORM_ENGINES") or ENGINES)
+    settings = load_settings(_file("STORE_PLATFORM_SETTINGS"), engines, _file("STORE_PLATFORM_ROOT_KEY_FILE"))
+    check_templates(settings)
+    return make_app(settings, load_token(_file("STORE_PLATFORM_TOKEN_FILE")))
+
+
+def make_app(settings: Settings, token: str) -> Flask:
+    """The WSGI application for Metacontrollers that send ``token``."""
+    app = Flask("storeplatform.hooks", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    metrics = Metrics(CollectorRegistry())
+    expected = f"Bearer {token}".encode()
+
+    @app.post("/sync")
+    @app.post("/finalize")
+    def answer() -> Response:
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            raise Unauthorized("the bearer token must be the one in this service's token file")
+        asked = parse(request.get_data(cache=False), _now())
+        g.store = asked.parent["metadata"]["name"]
+        made = sync(asked, settings)
+        g.stage = next((c["type"] for c in made["status"]["conditions"] if c["status"] == "False"), "Ready")
+        return Response(orjson.dumps(made), mimetype="application/json")
+
+    @app.get("/healthz")
+    @app.get("/readyz")
+    def healthy() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    @app.get("/metrics")
+    def measured() -> Response:
+        return Response(generate_latest(metrics.registry), mimetype=CONTENT_TYPE_LATEST)
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if request.url_rule and request.url_rule.rule in ("/sync", "/finalize"):
+            hook, seconds, stage = request.url_rule.rule[1:], time.perf_counter() - g.started, g.get("stage", "")
+            metrics.observe(hook, response.status_code, stage, seconds)
+            log.log(
+                20 if response.status_code == 200 else 40,
+                hook,
+                store=g.get("store", ""),
+                status=response.status_code,
+                stage=stage,
+                milliseconds=round(seconds * 1000, 2),
+                **g.get("problem", {}),
+            )
+        return response
+
+    @app.errorhandler(MalformedRequest)
+    def malformed(error: MalformedRequest) -> Response:
+        return _problem(400, "malformed-request", str(error))
+
+    @app.errorhandler(GuardError)
+    def guarded(error: GuardError) -> Response:
+        return _problem(500, "guard", str(error))
+
+    @app.errorhandler(RenderError)
+    @app.errorhandler(TemplateError)
+    def unrendered(error: Exception) -> Response:
+        return _problem(500, "template", str(error))
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        return _problem(error.code or 500, "http", error.description or error.name)
+
+    return app
+
+
+def check_templates(settings: Settings) -> None:
+    """Render every engine, version and plan once; raise ConfigurationError where one can't be."""
+    for engine in settings.engines.values():
+        for version in engine.versions:
+            for plan in settings.plans:
+                sample = Store("s", "0", "o", engine.name, version, plan, "s.test", "a@s.test", 1, 1, True)
+                try:
+                    render(settings, sample)
+                except (RenderError, TemplateError) as error:
+                    raise ConfigurationError(f"engine {engine.name} {version}, plan {plan}: {error}") from error
+
+
+def load_token(file: Path) -> str:
+    """The bearer token in ``file``; raise ConfigurationError where there is none."""
+    try:
+        token = file.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"can't read the token file {file}: {error.strerror}") from error
+    if len(token) < 16:
+        raise ConfigurationError(
+            f"the token file {file} must hold at least 16 characters: openssl rand -hex 32 > {file}"
+        )
+    return token
+
+
+def _file(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigurationError(f"the environment variable {variable} must name a file")
+    return Path(value)
+
+
+def _problem(status: int, kind: str, detail: str) -> Response:
+    """RFC 9457. Metacontroller puts the body into an event, so it is short and never holds what was sent."""
+    g.problem = {"problem": kind, "detail": detail}
+    body = orjson.dumps({"type": f"urn:store-platform:{kind}", "status": status, "detail": detail})
+    return Response(body, status, mimetype="application/problem+json")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,46 @@
+"""What no answer may do, whatever the templates or the code above say. Metacontroller obeys every answer:
+a child left out is a child deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .request import Key, Object, SyncRequest, dig
+from .staging import PROTECTED
+from .store import STORE_LABEL, namespace_of
+
+
+class GuardError(Exception):
+    """An answer would do harm and is not given. The message names the object and the rule, and no content."""
+
+
+def check(request: SyncRequest, children: Iterable[Any]) -> None:
+    """Let the answer pass, or raise GuardError: then Metacontroller changes nothing and asks again."""
+    name = request.parent["metadata"]["name"]
+    answered = set()
+    for child in children:
+        key = _key(child)
+        if key in answered:
+            raise GuardError(f"{key} is answered twice: a template must name each object once")
+        answered.add(key)
+        _check_place(key, child, name)
+    lost = [key for key in request.observed if key.kind in PROTECTED and key not in answered]
+    if lost:
+        raise GuardError(f"{min(lost)} exists and must stay until the store is deleted, but the answer drops it")
+
+
+def _key(child: Any) -> Key:
+    names = [dig(child, "apiVersion"), dig(child, "kind"), dig(child, "metadata", "name")]
+    if not all(isinstance(name, str) and name for name in names):
+        raise GuardError("a child must be an object with apiVersion, kind and metadata.name")
+    return Key.of(child)
+
+
+def _check_place(key: Key, child: Object, store: str) -> None:
+    namespace = namespace_of(store)
+    if (key.name if key.kind == "Namespace" else key.namespace) != namespace:
+        raise GuardError(f"{key} must be in the namespace {namespace}")
+    if dig(child, "metadata", "labels", STORE_LABEL) != store:
+        raise GuardError(f"{key} must carry the label {STORE_LABEL}={store}")

@@ -1,0 +1,107 @@
+"""How far one observed object is, in its own words. The kinds' own status fields are the source:
+https://kubernetes.io/docs/reference/kubernetes-api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .request import Key, Object, dig, mappings
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """Why an object is not as it should be. ``fatal``: it stays so until somebody acts."""
+
+    reason: str
+    message: str
+    fatal: bool = False
+
+
+def blocker(key: Key, observed: Object) -> Blocker | None:
+    """What keeps ``observed`` from doing its work, or None where nothing does."""
+    if dig(observed, "metadata", "deletionTimestamp"):
+        return Blocker("BeingDeleted", f"{key} is being deleted and will be made again")
+    check = _CHECKS.get(key.kind)
+    return check(key, observed) if check else None
+
+
+def condition(observed: Object, kind: str) -> Object:
+    """The condition of that type among an object's own; empty where it has none."""
+    conditions = mappings(dig(observed, "status", "conditions"))
+    return next((c for c in conditions if c.get("type") == kind), {})
+
+
+def holds(observed: Object, kind: str) -> bool:
+    """Whether the object's condition of that type is True."""
+    return condition(observed, kind).get("status") == "True"
+
+
+def number(observed: Object, *path: str) -> int:
+    """A count in the object's status or spec; 0 where it is left out."""
+    value = dig(observed, *path)
+    return value if type(value) is int else 0
+
+
+def _namespace(key: Key, observed: Object) -> Blocker | None:
+    if dig(observed, "status", "phase") == "Active":
+        return None
+    return Blocker("NamespaceNotActive", f"{key} is not active yet")
+
+
+def _claim(key: Key, observed: Object) -> Blocker | None:
+    phase = dig(observed, "status", "phase")
+    if phase == "Bound":
+        return None
+    if phase == "Lost":
+        return Blocker("VolumeLost", f"{key} has lost its volume: restore the volume or delete the store", fatal=True)
+    return Blocker("VolumePending", f"{key} waits for its volume")
+
+
+def _job(key: Key, observed: Object) -> Blocker | None:
+    if holds(observed, "Complete"):
+        return None
+    if holds(observed, "Failed"):
+        failed = condition(observed, "Failed")
+        return Blocker("JobFailed", f"{key} failed: {_said(failed)}; delete the Job to run it again", fatal=True)
+    retries = number(observed, "status", "failed")
+    return Blocker("JobRunning", f"{key} is running" + (f", {retries} tries have failed" if retries else ""))
+
+
+def _deployment(key: Key, observed: Object) -> Blocker | None:
+    if holds(observed, "ReplicaFailure"):
+        failure = condition(observed, "ReplicaFailure")
+        return Blocker(str(failure.get("reason") or "ReplicaFailure"), f"{key}: {_said(failure)}")
+    if condition(observed, "Progressing").get("reason") == "ProgressDeadlineExceeded":
+        stuck = condition(observed, "Progressing")
+        return Blocker("ProgressDeadlineExceeded", f"{key}: {_said(stuck)}", fatal=True)
+    return _pods(key, observed)
+
+
+def _pods(key: Key, observed: Object) -> Blocker | None:
+    wanted = number(observed, "spec", "replicas")
+    if number(observed, "status", "observedGeneration") < number(observed, "metadata", "generation"):
+        return Blocker("RollingOut", f"{key} has a change that its controller has not seen yet")
+    updated = number(observed, "status", "updatedReplicas")
+    if updated < wanted:
+        return Blocker("RollingOut", f"{key}: {updated} of {wanted} pods are up to date")
+    available = number(observed, "status", "availableReplicas")
+    if available < wanted:
+        return Blocker("PodsNotReady", f"{key}: {available} of {wanted} pods are ready")
+    if number(observed, "status", "replicas") > wanted:
+        return Blocker("RollingOut", f"{key}: old pods are still ending")
+    return None
+
+
+def _said(own: Object) -> str:
+    return str(own.get("message") or own.get("reason") or "it says no more").rstrip(".")
+
+
+_CHECKS: dict[str, Callable[[Key, Object], Blocker | None]] = {
+    "Deployment": _deployment,
+    "Job": _job,
+    "Namespace": _namespace,
+    "PersistentVolumeClaim": _claim,
+    "StatefulSet": _pods,
+}

@@ -1,0 +1,150 @@
+"""An engine's templates for one store, as objects stage by stage.
+
+Every ``{{ expression }}`` is written as JSON, which is valid YAML: no quoting in templates, and nothing in a
+store's spec can become a field or an object of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
+
+from ..settings import Settings
+from .request import GROUP, Key, Object, dig
+from .store import Store
+
+REVISION = f"{GROUP}/revision"
+
+# A store syncs some twenty times while it is made, from the same manifests; they are 30 KB of objects.
+CACHED_STORES = 1024
+
+# What JSON lets stand in a string as it is and YAML does not.
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+# libyaml's loader where PyYAML was built with it: ten times faster, the same objects.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class RenderError(Exception):
+    """A template gives no objects. The message names it and what must hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A desired object. ``body`` is shared between answers: never change it, copy it."""
+
+    key: Key
+    body: Object
+
+    @property
+    def revision(self) -> str:
+        """A hash of all the manifest says, carried in an annotation."""
+        return str(self.body["metadata"]["annotations"][REVISION])
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Objects made together, and the condition that says whether they are as they should be."""
+
+    condition: str
+    manifests: tuple[Manifest, ...]
+
+
+def derive(root_key: bytes, *parts: str) -> str:
+    """48 hexadecimal digits that belong to ``parts``; who has not the root key can't tell them."""
+    return hmac.new(root_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:48]
+
+
+@lru_cache(CACHED_STORES)
+def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
+    """The stages of ``store``'s engine in order; each object named, placed, labelled and revised."""
+    engine = settings.engines[store.engine]
+    environment = _environment(str(engine.templates))
+    context = {
+        "store": store,
+        "plan": settings.plans[store.plan],
+        "engine": engine.values,
+        "settings": settings.values,
+        "pods": yaml.safe_load((engine.templates / "common" / "pods.yaml").read_text()),
+        "credentials": {
+            name: derive(settings.root_key, "credential", store.uid, name) for name in engine.values["credentials"]
+        },
+        # Not a secret: shoppers' browsers may see it. By name, so that a restored store keeps it.
+        "public_token": derive(settings.root_key, "public", store.name),
+    }
+    return tuple(
+        Stage(
+            stage["condition"],
+            tuple(
+                _finished(obj, store)
+                for name in stage["manifests"]
+                for obj in _objects(name, environment.get_template(name).render(context))
+            ),
+        )
+        for stage in engine.values["stages"]
+    )
+
+
+def _objects(name: str, text: str) -> list[Object]:
+    """The objects in a rendered template; an empty document is none. No error holds any of the text."""
+    try:
+        objects = [obj for obj in yaml.load_all(text, _Loader) if obj is not None]
+    except yaml.YAMLError as error:
+        why = type(error).__name__
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+            why = f"line {error.problem_mark.line + 1}: {error.problem}"
+        raise RenderError(f"the template {name} must give YAML, but what it gave is none: {why}") from None
+    named = [isinstance(dig(obj, "metadata", "name"), str) and isinstance(dig(obj, "kind"), str) for obj in objects]
+    if not all(named):
+        raise RenderError(f"the template {name} must give objects with kind and metadata.name only")
+    return objects
+
+
+@lru_cache
+def _environment(templates: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        finalize=_json,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 (the output is no HTML; JSON is its escape)
+        auto_reload=False,
+    )
+    environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
+    environment.filters["gibibytes"] = lambda number: f"{number // 1024}Ti" if number % 1024 == 0 else f"{number}Gi"
+    return environment
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, Undefined):
+        return str(value)  # raises, and names what is undefined
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(value).decode())
+
+
+def _finished(obj: Object, store: Store) -> Manifest:
+    """The object with what every object of a store has, so that no template can forget it."""
+    metadata = obj["metadata"]
+    if obj["kind"] != "Namespace":
+        metadata["namespace"] = store.namespace
+    if obj["kind"] == "Job":
+        metadata["name"] += f"-{_hash(obj['spec'])}"
+    metadata["labels"] = {**store.labels, **metadata.get("labels", {})}
+    # A Secret's data is never changed, so its revision need not know it.
+    revised = {name: value for name, value in obj.items() if obj["kind"] != "Secret" or name != "data"}
+    metadata["annotations"] = {**metadata.get("annotations", {}), REVISION: _hash(revised)}
+    return Manifest(Key.of(obj), obj)
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]

@@ -1,0 +1,123 @@
+"""A Store whose every choice is made: the spec with the engine's and the plan's defaults filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ..settings import Settings
+from .request import GROUP, Object, dig
+
+STORE_LABEL = f"{GROUP}/store"
+
+
+class NotAccepted(Exception):
+    """The spec asks for what there is not. ``reason`` is one word; the message says what to do."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Store:
+    """What templates see as ``store``. ``storage`` (the database's) is in Gi."""
+
+    name: str
+    uid: str
+    owner: str
+    engine: str
+    version: str
+    plan: str
+    hostname: str
+    admin_email: str
+    storage: int
+    replicas: int
+    tls: bool
+
+    @property
+    def namespace(self) -> str:
+        return namespace_of(self.name)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.hostname}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What every object and pod of the store carries."""
+        return {
+            "app.kubernetes.io/instance": self.name,
+            "app.kubernetes.io/managed-by": "store-platform",
+            "app.kubernetes.io/name": self.engine,
+            "app.kubernetes.io/part-of": "store-platform",
+            STORE_LABEL: self.name,
+        }
+
+
+def namespace_of(name: str) -> str:
+    """The namespace of the store called ``name``."""
+    return f"store-{name}"
+
+
+def accept(parent: Object, settings: Settings) -> Store:
+    """Make every choice the spec leaves open; raise NotAccepted where it can't be had."""
+    spec, name = parent.get("spec"), parent["metadata"]["name"]
+    if not isinstance(spec, dict):
+        raise NotAccepted("InvalidSpec", "spec must be a mapping: apply the Store again")
+    engine_name = _choice("engine", _text(spec, "engine"), list(settings.engines))
+    accepted_as = dig(parent, "status", "engine")
+    if isinstance(accepted_as, str) and accepted_as != engine_name:
+        raise NotAccepted("EngineChanged", f'the engine can\'t change: set spec.engine back to "{accepted_as}"')
+    engine = settings.engines[engine_name]
+    version = _text(spec, "version") or dig(parent, "status", "release", "target") or engine.versions[0]
+    plan_name = _choice("plan", _text(spec, "plan"), list(settings.plans))
+    plan = settings.plans[plan_name]
+    hostname = _text(spec, "hostname") or f"{name}.{settings.values['domain']}"
+    return Store(
+        name=name,
+        uid=parent["metadata"]["uid"],
+        owner=_text(spec, "owner") or _invalid("owner", "a user's name"),
+        engine=engine_name,
+        version=_choice("version", version, engine.versions),
+        plan=plan_name,
+        hostname=hostname,
+        admin_email=_text(spec, "adminEmail") or f"admin@{hostname}",
+        storage=_gibibytes(_text(spec, "storage")) or plan["storage"]["database"],
+        replicas=_replicas(spec) or plan["replicas"],
+        tls=bool(settings.values["ingress"]["tlsIssuer"]),
+    )
+
+
+def _invalid(field: str, form: str) -> NoReturn:
+    raise NotAccepted("InvalidSpec", f"spec.{field} must be {form}: edit the Store")
+
+
+def _text(spec: Object, field: str) -> str | None:
+    value = spec.get(field)
+    return value if value is None or isinstance(value, str) else _invalid(field, "a text")
+
+
+def _choice(field: str, value: Any, choices: list[str]) -> str:
+    if isinstance(value, str) and value in choices:
+        return value
+    raise NotAccepted(
+        f"Unknown{field.title()}", f"spec.{field} must be one of {', '.join(choices)}: edit the Store to choose one"
+    )
+
+
+def _gibibytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    number = text.removesuffix("Gi")
+    if number != text and number.isascii() and number.isdigit() and 0 < int(number[:9]) <= 9999:
+        return int(number)
+    _invalid("storage", 'a size of 1 to 9999 Gi, such as "20Gi"')
+
+
+def _replicas(spec: Object) -> int | None:
+    storefront = spec.get("storefront") or {}
+    replicas = storefront.get("replicas") if isinstance(storefront, dict) else True
+    if replicas is None or (type(replicas) is int and 1 <= replicas <= 20):
+        return replicas
+    _invalid("storefront.replicas", "a whole number from 1 to 20")

@@ -1,0 +1,35 @@
+"""What the service counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """Counters of one application, in ``registry``: none is global, so two applications don't mix."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._requests = Counter(
+            "store_hook_requests", "Answers given, by hook and HTTP status", ["hook", "status"], registry=registry
+        )
+        self._stages = Counter(
+            "store_hook_stages", "Answers by the first condition that does not hold", ["stage"], registry=registry
+        )
+        self._errors = Counter(
+            "store_hook_errors", "Answers that made Metacontroller try again", ["hook"], registry=registry
+        )
+        self._seconds = Histogram(
+            "store_hook_duration_seconds", "Time to an answer", ["hook"], registry=registry, buckets=BUCKETS
+        )
+
+    def observe(self, hook: str, status: int, stage: str, seconds: float) -> None:
+        """One answered request; ``stage`` is empty where no answer was made."""
+        self._requests.labels(hook, str(status)).inc()
+        self._seconds.labels(hook).observe(seconds)
+        if status != 200:
+            self._errors.labels(hook).inc()
+        if stage:
+            self._stages.labels(stage).inc()

@@ -1,0 +1,9 @@
+"""What is installed into a cluster: CRDs, the CompositeController, RBAC, policies. Data only, no code.
+
+``MANIFESTS`` is the folder that holds them, as it was installed.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+MANIFESTS = Path(str(files(__name__)))

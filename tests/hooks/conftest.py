@@ -1,0 +1,49 @@
+"""Settings for tests of the hooks: the shipped files and a root key that never changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from storeplatform.hooks.settings import Settings, load_settings
+from storeplatform.metacontroller import MANIFESTS
+from storeplatform.templates import ENGINES
+
+from .world import World, store
+
+SHIPPED = MANIFESTS / "platform" / "settings.yaml"
+
+
+@pytest.fixture(scope="session")
+def root_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root key's file."""
+    file = tmp_path_factory.mktemp("keys") / "root.key"
+    file.write_text("a root key for tests, the same in every run\n")
+    return file
+
+
+@pytest.fixture(scope="session")
+def settings(root_key: Path) -> Settings:
+    """The shipped settings and engines."""
+    return load_settings(SHIPPED, ENGINES, root_key)
+
+
+@pytest.fixture
+def settings_with(root_key: Path, tmp_path: Path) -> Any:
+    """Settings from the shipped file with top-level values changed, and engines from another folder."""
+
+    def make(templates: Path = ENGINES, **over: Any) -> Settings:
+        file = tmp_path / "settings.yaml"
+        file.write_text(yaml.safe_dump({**yaml.safe_load(SHIPPED.read_text()), **over}))
+        return load_settings(file, templates, root_key)
+
+    return make
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    """A new Store called "demo" of which nothing is made yet."""
+    return World(settings, store())

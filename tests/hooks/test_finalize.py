@@ -1,0 +1,58 @@
+"""Deletion, and a live store that moves to another shard."""
+
+from __future__ import annotations
+
+from .world import START, World, conditions, ready
+
+
+def test_a_deleted_store_asks_for_no_children_and_names_what_remains(world: World) -> None:
+    world.settle()
+    world.parent["metadata"]["deletionTimestamp"] = START
+    world.observed = {key: obj for key, obj in world.observed.items() if key.kind in ("Deployment", "Namespace")}
+    world.find("Deployment", "backend")["metadata"]["finalizers"] = ["example.com/hold"]
+    answer = world.ask(finalizing=True)
+    assert (answer["children"], answer["finalized"], answer["status"]["phase"]) == ([], False, "Terminating")
+    assert conditions(answer["status"]) == {"Terminating": "True", "Ready": "False"}
+    assert ready(answer["status"])[1] == (
+        "3 objects remain: Deployment backend (held by the finalizer example.com/hold); Deployment storefront; "
+        "Namespace store-demo"
+    )
+
+
+def test_many_leftovers_are_counted_and_not_all_named(world: World) -> None:
+    world.settle()
+    world.parent["metadata"]["deletionTimestamp"] = START
+    assert ready(world.ask(finalizing=True)["status"])[1].endswith(f"; and {len(world.observed) - 5} more")
+
+
+def test_a_namespace_says_what_holds_it(world: World) -> None:
+    world.settle()
+    world.parent["metadata"]["deletionTimestamp"] = START
+    world.observed = {key: obj for key, obj in world.observed.items() if key.kind == "Namespace"}
+    world.find("Namespace", "store-demo")["status"]["conditions"] = [
+        {"type": "NamespaceContentRemaining", "status": "True", "message": "Some resources are remaining: pods. has 1"}
+    ]
+    assert ready(world.ask(finalizing=True)["status"])[1] == (
+        "1 objects remain: Namespace store-demo (Some resources are remaining: pods. has 1)"
+    )
+
+
+def test_a_deleted_store_is_finalized_once_nothing_is_observed(world: World) -> None:
+    world.settle()
+    world.parent["metadata"]["deletionTimestamp"] = START
+    world.observed = {}
+    answer = world.ask(finalizing=True)
+    assert answer["finalized"] is True
+    assert ready(answer["status"])[1] == "nothing remains"
+
+
+def test_a_live_store_that_leaves_its_shard_keeps_every_child(world: World) -> None:
+    settled = world.settle()
+    answer = world.ask(finalizing=True)
+    assert answer["finalized"] is True
+    assert answer["children"] == settled["children"]
+    assert answer["status"]["phase"] == "Ready"
+
+
+def test_a_sync_is_never_finalized(world: World) -> None:
+    assert world.settle()["finalized"] is False

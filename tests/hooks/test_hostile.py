@@ -1,0 +1,170 @@
+"""Generated requests: nothing that is sent makes the hooks fall, or puts in what no template says."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from storeplatform.hooks import app as shell
+from storeplatform.hooks.core.request import LAST_APPLIED
+from storeplatform.hooks.settings import Settings
+
+from .test_app import HEADERS, TOKEN
+from .world import World, store
+
+HOSTILE = [
+    "",
+    "x\n---\nkind: Secret",
+    "{{ store.uid }}",
+    "{% for i in range(9) %}",
+    '"}, {"kind": "Pod"',
+    "!!python/object/apply:os.system [id]",
+    "yes",
+    "1e3",
+    "null",
+    "\u0000\u001b[31m",
+    "\U0001f4a5 \u202e",
+    "$(DATABASE_PASSWORD)",
+    "a" * 5000,
+]
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(HOSTILE)
+    | st.text()
+)
+junk = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=6
+)
+FIELDS = [
+    "engine",
+    "owner",
+    "version",
+    "plan",
+    "hostname",
+    "adminEmail",
+    "storage",
+    "storefront",
+    "suspended",
+    "metadata",
+]
+specs = st.dictionaries(st.sampled_from(FIELDS), junk)
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> FlaskClient:
+    return shell.make_app(settings, TOKEN).test_client()
+
+
+@pytest.fixture(scope="module")
+def settled(settings: Settings) -> dict[str, Any]:
+    """The request of a Ready store, and every secret in it."""
+    world = World(settings, store())
+    world.settle()
+    content: dict[str, Any] = json.loads(world.body())
+    return content
+
+
+def secrets_of(content: dict[str, Any]) -> list[str]:
+    return list(content["children"]["Secret.v1"]["store-demo/credentials"]["data"].values())
+
+
+def send(client: FlaskClient, content: Any) -> Any:
+    return client.post("/sync", data=json.dumps(content), headers=HEADERS)
+
+
+many = examples(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@many
+@given(body=st.binary() | junk.map(lambda value: json.dumps(value).encode()))
+def test_no_body_is_a_server_error(client: FlaskClient, body: bytes) -> None:
+    assert client.post("/sync", data=body, headers=HEADERS).status_code == 400
+
+
+@many
+@given(spec=specs | junk)
+def test_no_spec_is_a_server_error_or_makes_an_object_no_template_names(
+    client: FlaskClient, settled: dict[str, Any], spec: Any
+) -> None:
+    content = copy.deepcopy(settled)
+    if isinstance(spec, dict):
+        spec = {**content["parent"]["spec"], **spec}
+    content["parent"]["spec"] = spec
+    response = send(client, content)
+    assert response.status_code == 200
+    known = {(kind, name) for kind, group in settled["children"].items() for name in group}
+    made = {
+        (f"{child['kind']}.{child['apiVersion']}", "/".join(filter(None, [place.get("namespace"), place["name"]])))
+        for child in response.json["children"]
+        for place in [child["metadata"]]
+    }
+    assert {name for name in made - known if not name[1].startswith("store-demo/migrate-")} == set()
+
+
+@many
+@given(value=st.sampled_from(HOSTILE) | st.text(), field=st.sampled_from(["owner", "hostname", "adminEmail"]))
+def test_a_hostile_string_stays_one_string(
+    client: FlaskClient, settled: dict[str, Any], value: str, field: str
+) -> None:
+    content = copy.deepcopy(settled)
+    content["parent"]["spec"][field] = value
+    content["children"] = {"Namespace.v1": content["children"]["Namespace.v1"]}
+    plain = copy.deepcopy(content)
+    plain["parent"]["spec"][field] = "plain.example.com"
+    assert shape(send(client, content).json["children"]) == shape(send(client, plain).json["children"])
+
+
+@many
+@given(data=st.data())
+def test_no_observed_child_is_a_server_error_but_the_guards(
+    client: FlaskClient, settled: dict[str, Any], data: st.DataObject
+) -> None:
+    content = copy.deepcopy(settled)
+    group = data.draw(st.sampled_from(sorted(content["children"])))
+    name = data.draw(st.sampled_from(sorted(content["children"][group])))
+    child = content["children"][group][name]
+    where = data.draw(st.sampled_from(["status", "spec", "metadata", "annotation", "itself", "parent status"]))
+    value = data.draw(junk)
+    if where == "itself":
+        content["children"][group][name] = value
+    elif where == "annotation":
+        child["metadata"]["annotations"][LAST_APPLIED] = value
+    elif where == "metadata":
+        child["metadata"] = {**child["metadata"], **(value if isinstance(value, dict) else {"labels": value})}
+    elif where == "parent status":
+        content["parent"]["status"] = value
+    else:
+        child[where] = value
+    response = send(client, content)
+    assert response.status_code in (200, 400) or response.json["type"] == "urn:store-platform:guard"
+    if response.status_code != 200:
+        assert not any(secret in response.text for secret in secrets_of(settled))
+
+
+@many
+@given(spec=specs)
+def test_no_secret_is_echoed_in_a_status(client: FlaskClient, settled: dict[str, Any], spec: Any) -> None:
+    content = copy.deepcopy(settled)
+    content["parent"]["spec"] = {**content["parent"]["spec"], **spec}
+    status = yaml.safe_dump(send(client, content).json["status"])
+    assert not any(secret in status for secret in secrets_of(settled))
+
+
+def shape(value: Any) -> Any:
+    """The fields and types of a value, without what its strings say."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner) for inner in value]
+    return type(value)

@@ -1,0 +1,153 @@
+"""Stages: what is asked for when, and that nothing which is there is taken away."""
+
+from __future__ import annotations
+
+import pytest
+
+from storeplatform.hooks.core.request import LAST_APPLIED, Key
+from storeplatform.hooks.settings import Settings
+
+from .world import World, conditions, ready, store
+
+MADE = {
+    "ResourceQuota plan",
+    "LimitRange defaults",
+    "NetworkPolicy deny-all",
+    "NetworkPolicy allow-dns",
+    "NetworkPolicy backend",
+    "NetworkPolicy database",
+    "NetworkPolicy migrate",
+    "NetworkPolicy storefront",
+    "Secret credentials",
+    "PodDisruptionBudget backend",
+    "PodDisruptionBudget database",
+    "PodDisruptionBudget storefront",
+}
+DATABASE = {"PersistentVolumeClaim database", "Service database", "StatefulSet database"}
+BACKEND = {"PersistentVolumeClaim uploads", "Service backend", "Deployment backend"}
+STOREFRONT = {"Service storefront", "Deployment storefront"}
+
+
+def names(children: list) -> set[str]:
+    return {str(Key.of(child)) for child in children}
+
+
+def test_the_first_answer_is_the_namespace_alone(world: World) -> None:
+    assert names(world.ask()["children"]) == {"Namespace store-demo"}
+
+
+def test_each_stage_adds_its_objects_once_the_one_before_is_ready(world: World) -> None:
+    seen: list[set[str]] = []
+    for _ in range(7):
+        made = names(world.step()["children"])
+        seen.append(made - set().union(*seen))
+    job = names([world.find("Job", "migrate-")])
+    assert seen == [{"Namespace store-demo"}, MADE, DATABASE, job, BACKEND, STOREFRONT, {"Ingress store"}]
+
+
+def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:
+    assert conditions(world.settle()["status"]) == dict.fromkeys(
+        [
+            "Accepted",
+            "NamespaceReady",
+            "DatabaseReady",
+            "Migrated",
+            "BackendReady",
+            "StorefrontReady",
+            "Exposed",
+            "Ready",
+        ],
+        "True",
+    )
+
+
+def test_a_settled_store_keeps_being_answered_the_same(world: World) -> None:
+    world.settle()
+    assert world.ask() == world.ask()
+    assert names(world.ask()["children"]) == names(list(world.observed.values()))
+
+
+def test_an_unready_database_takes_nothing_away(world: World) -> None:
+    world.settle()
+    world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
+    answer = world.ask()
+    assert names(answer["children"]) == names(list(world.observed.values()))
+    assert answer["status"]["phase"] == "Degraded"
+    assert ready(answer["status"]) == ("PodsNotReady", "DatabaseReady: StatefulSet database: 0 of 1 pods are ready")
+
+
+def test_later_stages_stay_as_they_were_while_an_earlier_one_is_mended(world: World) -> None:
+    world.settle()
+    before = world.find("Deployment", "storefront")["spec"]
+    world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
+    world.parent["spec"]["storefront"] = {"replicas": 3}
+    (storefront,) = [c for c in world.ask()["children"] if str(Key.of(c)) == "Deployment storefront"]
+    assert storefront["spec"] == before
+
+
+def test_a_changed_object_holds_its_stage_until_it_is_there(world: World) -> None:
+    world.settle()
+    world.parent["spec"]["plan"] = "medium"
+    assert ready(world.ask()["status"]) == ("Updating", "NamespaceReady: ResourceQuota plan is being changed")
+
+
+def test_an_observed_secret_keeps_its_bytes_when_the_store_has_another_uid(world: World) -> None:
+    world.settle()
+    before = world.find("Secret", "credentials")["data"]
+    world.parent["metadata"]["uid"] = "the uid it has after a restore"
+    (secret,) = [c for c in world.ask()["children"] if c["kind"] == "Secret"]
+    assert secret["data"] == before
+
+
+def test_an_observed_secret_whose_annotation_has_no_data_is_answered_without_data(world: World) -> None:
+    world.settle()
+    secret = world.find("Secret", "credentials")
+    del secret["metadata"]["annotations"][LAST_APPLIED]
+    (answered,) = [c for c in world.ask()["children"] if c["kind"] == "Secret"]
+    assert "data" not in answered
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "expected"),
+    [("5Gi", "10Gi", "10Gi"), ("10Gi", "5Gi", "10Gi"), ("1Ti", "999Gi", "1Ti"), ("1Gi", "1024Gi", "1Ti")],
+)
+def test_a_claim_only_grows(world: World, asked: str, wanted: str, expected: str) -> None:
+    world.settle()
+    world.find("PersistentVolumeClaim", "database")["spec"]["resources"]["requests"]["storage"] = asked
+    world.parent["spec"]["storage"] = wanted
+    (claim,) = [c for c in world.ask()["children"] if str(Key.of(c)) == "PersistentVolumeClaim database"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == expected
+
+
+def test_a_smaller_plan_keeps_the_volumes(settings: Settings) -> None:
+    world = World(settings, store(plan="large"))
+    world.settle()
+    world.parent["spec"]["plan"] = "small"
+    answer = world.settle()
+    sizes = {c["metadata"]["name"]: c["spec"]["resources"]["requests"]["storage"] for c in answer["children"]
+             if c["kind"] == "PersistentVolumeClaim"}  # fmt: skip
+    assert sizes == {"database": "100Gi", "uploads": "50Gi"}
+
+
+def test_a_protected_object_that_no_template_names_any_more_stays(world: World) -> None:
+    world.settle()
+    old = world.find("Secret", "credentials")
+    stray = {**old, "metadata": {**old["metadata"], "name": "credentials-of-old"}}
+    world.observed[Key.of(stray)] = stray
+    assert "Secret credentials-of-old" in names(world.ask()["children"])
+
+
+def test_a_job_of_another_spec_takes_the_old_ones_place(world: World) -> None:
+    world.settle()
+    old = world.find("Job", "migrate-")["metadata"]["name"]
+    world.parent["spec"]["adminEmail"] = "new@example.com"
+    world.settle()
+    assert world.find("Job", "migrate-")["metadata"]["name"] != old
+
+
+def test_a_plan_change_runs_no_migration(world: World) -> None:
+    world.settle()
+    job = world.find("Job", "migrate-")["metadata"]["name"]
+    world.parent["spec"]["plan"] = "large"
+    world.settle()
+    assert world.find("Job", "migrate-")["metadata"]["name"] == job
