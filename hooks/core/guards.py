@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .request import Key, Object, SyncRequest, dig
+from .request import Key, Object, SyncRequest, dig, identified
 from .staging import PROTECTED
 from .store import STORE_LABEL, namespace_of
 
@@ -21,7 +21,9 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
     name = request.parent["metadata"]["name"]
     answered = set()
     for child in children:
-        key = _key(child)
+        if not identified(child):
+            raise GuardError("a child must be an object with apiVersion, kind and metadata.name")
+        key = Key.of(child)
         if key in answered:
             raise GuardError(f"{key} is answered twice: a template must name each object once")
         answered.add(key)
@@ -29,13 +31,6 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
     lost = [key for key in request.observed if key.kind in PROTECTED and key not in answered]
     if lost:
         raise GuardError(f"{min(lost)} exists and must stay until the store is deleted, but the answer drops it")
-
-
-def _key(child: Any) -> Key:
-    names = [dig(child, "apiVersion"), dig(child, "kind"), dig(child, "metadata", "name")]
-    if not all(isinstance(name, str) and name for name in names):
-        raise GuardError("a child must be an object with apiVersion, kind and metadata.name")
-    return Key.of(child)
 
 
 def _check_place(key: Key, child: Object, store: str) -> None:

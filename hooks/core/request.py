@@ -69,7 +69,7 @@ def parse(body: bytes, now: str) -> SyncRequest:
     except orjson.JSONDecodeError as error:
         raise MalformedRequest("the body must be JSON") from error
     parent = dig(content, "parent")
-    if not _identified(parent) or not str(parent["apiVersion"]).startswith(f"{GROUP}/") or parent["kind"] != "Store":
+    if not identified(parent) or not str(parent["apiVersion"]).startswith(f"{GROUP}/") or parent["kind"] != "Store":
         raise MalformedRequest(f"the parent must be a Store of {GROUP} with a name")
     if not isinstance(dig(parent, "metadata", "uid"), str) or not parent["metadata"]["uid"]:
         raise MalformedRequest("the parent must have a uid")
@@ -79,15 +79,18 @@ def parse(body: bytes, now: str) -> SyncRequest:
         raise MalformedRequest("children must be a mapping and finalizing a boolean")
     observed: dict[Key, Object] = {}
     for group in groups.values():
-        if not isinstance(group, dict) or not all(_identified(child) for child in group.values()):
+        if not isinstance(group, dict) or not all(identified(child) for child in group.values()):
             raise MalformedRequest("every child must be an object with apiVersion, kind and a name")
         observed.update((Key.of(child), child) for child in group.values())
     return SyncRequest(parent, observed, finalizing, now)
 
 
-def _identified(obj: Any) -> bool:
+def identified(obj: Any) -> bool:
     """Whether ``obj`` says what it is: then Key.of can't fail on it."""
-    names = [dig(obj, "apiVersion"), dig(obj, "kind"), dig(obj, "metadata", "name")]
-    return all(isinstance(name, str) and name for name in names) and isinstance(
-        dig(obj, "metadata", "namespace") or "", str
-    )
+    metadata = obj.get("metadata") if isinstance(obj, dict) else None
+    if not isinstance(metadata, dict):
+        return False
+    for name in (obj.get("apiVersion"), obj.get("kind"), metadata.get("name")):
+        if not isinstance(name, str) or not name:
+            return False
+    return isinstance(metadata.get("namespace") or "", str)

@@ -1,0 +1,13 @@
+# The platform's one image; its first argument is the part to run.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN pip wheel --no-cache-dir --wheel-dir /wheels .
+
+FROM python:3.11-slim-bookworm
+RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
+    pip install --no-cache-dir --no-compile /wheels/*.whl && useradd --uid 1000 --no-create-home platform
+USER 1000:1000
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENTRYPOINT ["python", "-m"]
+CMD ["storeplatform.hooks"]

@@ -1,0 +1,13 @@
+# Thin: each makes a virtual environment with tox in it, and calls tox. ARGS goes to what tox runs.
+TOX := .venv/bin/tox
+
+.PHONY: test demo
+test: $(TOX)
+	$(TOX) run
+
+demo: $(TOX)
+	$(TOX) run -qq -e demo -- $(ARGS)
+
+$(TOX):
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check 'tox ~= 4.30'
