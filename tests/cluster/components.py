@@ -1,0 +1,107 @@
+"""The command lines of the control plane's programs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .credentials import Credentials
+
+# The order to start in. Stopping goes backwards: an API server whose etcd is gone is deaf to SIGTERM.
+ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+
+AUDIT_POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports of 127.0.0.1."""
+
+    etcd: int
+    etcd_peer: int
+    apiserver: int
+    controller_manager: int
+    scheduler: int
+    kwok: int
+
+
+@dataclass(frozen=True)
+class NodeTimes:
+    """When the cluster gives up on a node that went silent.
+
+    :param grace_seconds: from its last sign of life, which KWOK gives every quarter of that, until NotReady.
+    :param eviction_seconds: from then until its pods are deleted.
+    """
+
+    grace_seconds: int = 40
+    eviction_seconds: int = 300
+
+
+def command_lines(
+    home: Path, ports: Ports, credentials: Credentials, times: NodeTimes, stages: list[Path]
+) -> dict[str, list[str]]:
+    """By program, its arguments. Client rate limits are out of the way: the machine is the limit."""
+    etcd = f"http://127.0.0.1:{ports.etcd}"
+    peer = f"http://127.0.0.1:{ports.etcd_peer}"
+    certificate = f"{credentials.home}/server.pem"
+    tls = [f"--tls-cert-file={certificate}", f"--tls-private-key-file={certificate}"]
+    serving = ["--bind-address=127.0.0.1", *tls]
+
+    def as_client(name: str) -> list[str]:
+        return [f"--kubeconfig={credentials.kubeconfig(name)}"]
+
+    def as_controller(name: str, port: int) -> list[str]:
+        limits = ["--kube-api-qps=1000", "--kube-api-burst=2000"]
+        return [*as_client(name), *serving, f"--secure-port={port}", "--leader-elect=false", *limits]
+
+    return {
+        "etcd": [
+            f"--data-dir={home}/etcd",
+            "--unsafe-no-fsync",
+            f"--listen-client-urls={etcd}",
+            f"--advertise-client-urls={etcd}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--log-level=warn",
+        ],
+        "kube-apiserver": [
+            f"--etcd-servers={etcd}",
+            *serving,
+            f"--secure-port={ports.apiserver}",
+            "--advertise-address=127.0.0.1",
+            "--endpoint-reconciler-type=none",
+            "--service-cluster-ip-range=10.0.0.0/16",
+            f"--token-auth-file={credentials.home}/tokens.csv",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={credentials.home}/service-account.pub",
+            f"--service-account-signing-key-file={credentials.home}/service-account.key",
+            "--authorization-mode=RBAC",
+            f"--default-not-ready-toleration-seconds={times.eviction_seconds}",
+            f"--default-unreachable-toleration-seconds={times.eviction_seconds}",
+            f"--audit-policy-file={home}/audit-policy.yaml",
+            f"--audit-log-path={home}/audit.log",
+            "--audit-log-maxsize=0",
+            "--max-requests-inflight=1000",
+            "--max-mutating-requests-inflight=1000",
+        ],
+        "kube-controller-manager": [
+            *as_controller("kube-controller-manager", ports.controller_manager),
+            f"--service-account-private-key-file={credentials.home}/service-account.key",
+            f"--root-ca-file={credentials.home}/ca.crt",
+            "--node-monitor-period=1s",
+            f"--node-monitor-grace-period={times.grace_seconds}s",
+        ],
+        "kube-scheduler": as_controller("kube-scheduler", ports.scheduler),
+        "kwok": [
+            *as_client("kwok"),
+            "--manage-all-nodes",
+            f"--node-lease-duration-seconds={times.grace_seconds}",
+            f"--server-address=127.0.0.1:{ports.kwok}",
+            *(f"--config={stage}" for stage in stages),
+        ],
+    }

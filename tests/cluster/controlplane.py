@@ -1,0 +1,182 @@
+"""A Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, KWOK for nodes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+
+from .audit import AuditLog
+from .binary import Binary, build
+from .client import Client
+from .components import AUDIT_POLICY, ORDER, NodeTimes, Ports, command_lines
+from .credentials import ADMIN, COMPONENTS, METACONTROLLER, Credentials, User
+from .nodes import NODE, Nodes
+from .processes import Process, free_ports
+from .waiting import wait_until
+
+
+class ControlPlane:
+    """Starts on entering, ends on leaving; any number may run at once.
+
+    :param users: more users by short name, besides `admin` and `metacontroller`; each gets a kubeconfig.
+    :param times: when a silent node counts as NotReady, and when its pods are evicted.
+    :param extra_stages: more KWOK Stage files. One with `spec.weight: 1` wins over the built-in ones, which
+        have none; so a test can let some pods fail.
+    :param keep: keep the directory of logs and data even when all went well.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: Mapping[str, User] | None = None,
+        times: NodeTimes | None = None,
+        extra_stages: list[Path] | None = None,
+        keep: bool = False,
+    ) -> None:
+        self.users = {"admin": ADMIN, "metacontroller": METACONTROLLER, **COMPONENTS, **(users or {})}
+        self.times = times or NodeTimes()
+        self.extra_stages = extra_stages or []
+        self.keep = keep
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(failed=error is not None)
+
+    def start(self) -> None:
+        """Start everything, until a pod could run.
+
+        :raise BuildError: the program could not be built.
+        :raise WaitTimeout: a component did not become ready; the error names it and shows its log's end.
+        """
+        binary = build()
+        self.home = Path(tempfile.mkdtemp(prefix="controlplane-"))
+        try:
+            self._prepare(binary)
+            for name in ORDER:
+                if name == "kwok":
+                    self._create_defaults(binary)
+                self._processes[name].start()
+                if name in ("etcd", "kube-apiserver"):
+                    self._await(name)
+            for name in ORDER:
+                self._await(name)
+            self.nodes.await_ready(NODE)
+        except BaseException:
+            self.stop(failed=True)
+            raise
+
+    def _prepare(self, binary: Binary) -> None:
+        self.ports = Ports(*free_ports(6))
+        self.server = f"https://127.0.0.1:{self.ports.apiserver}"
+        self.bin_dir = self.home / "bin"
+        for name in ("bin", "credentials", "logs"):
+            (self.home / name).mkdir()
+        for name in (*ORDER, "kubectl"):
+            (self.bin_dir / name).symlink_to(binary.program)
+        (self.home / "audit-policy.yaml").write_text(AUDIT_POLICY)
+        self.audit = AuditLog(self.home / "audit.log")
+        self.credentials = Credentials(self.home / "credentials", self.server, self.users)
+        self.client = Client.from_kubeconfig(self.kubeconfig("admin"))
+        self.nodes = Nodes(self.client, self)
+        stages = [each for each in sorted(binary.stages.rglob("*.yaml")) if each.name != "storage-class.yaml"]
+        stages += self.extra_stages
+        commands = command_lines(self.home, self.ports, self.credentials, self.times, stages)
+        self._processes = {
+            name: Process(name, [str(self.bin_dir / name), *commands[name]], self.log(name)) for name in ORDER
+        }
+
+    def _create_defaults(self, binary: Binary) -> None:
+        self.client.apply_all((binary.stages / "volume/fast/storage-class.yaml").read_text())
+        self.nodes.create(NODE)
+
+    def stop(self, *, failed: bool = False) -> None:
+        """End every process, the last started first.
+
+        The directory is removed, or kept and its path printed if `failed` or `keep`.
+        """
+        for name in reversed(ORDER):
+            if process := getattr(self, "_processes", {}).get(name):
+                process.stop()
+        if client := getattr(self, "client", None):
+            client.close()
+        if failed or self.keep:
+            print(f"logs and data of the control plane are kept in {self.home}", file=sys.stderr, flush=True)
+        else:
+            shutil.rmtree(self.home)
+
+    def kill(self, component: str) -> None:
+        """End one component as a crash would (SIGKILL)."""
+        self._processes[component].kill()
+
+    def stop_component(self, component: str) -> None:
+        """End one component in good order (SIGTERM)."""
+        self._processes[component].stop()
+
+    def start_component(self, component: str) -> None:
+        """Start a component that was ended, and wait until it is ready."""
+        self._processes[component].start()
+        self._await(component)
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the running components by name."""
+        return {name: process.pid for name, process in self._processes.items() if process.pid}
+
+    def log(self, component: str) -> Path:
+        """Path of a component's log."""
+        return self.home / "logs" / f"{component}.log"
+
+    def kubeconfig(self, user: str = "admin") -> Path:
+        """Path of a user's kubeconfig. :raise KeyError: the control plane was started without that user."""
+        return self.credentials.kubeconfig(user)
+
+    def client_for(self, user: str) -> Client:
+        """A client that calls as that user; the caller closes it."""
+        return Client.from_kubeconfig(self.kubeconfig(user))
+
+    def kubectl(self, *arguments: str, user: str = "admin", input: str | None = None) -> str:
+        """Standard output of a kubectl command.
+
+        :raise subprocess.CalledProcessError: it failed; `stderr` says why.
+        """
+        command = [str(self.bin_dir / "kubectl"), *arguments]
+        own = {"KUBECONFIG": str(self.kubeconfig(user)), "KUBECACHEDIR": str(self.home / "kubectl")}
+        environment = {**os.environ, **own}
+        done = subprocess.run(
+            command, env=environment, input=input, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def _await(self, component: str) -> None:
+        process = self._processes[component]
+        wait_until(self._probe(component), f"{component} is ready", 60, stop_if=process.failure)
+
+    def _probe(self, component: str) -> Callable[[], bool]:
+        urls = {
+            "etcd": f"http://127.0.0.1:{self.ports.etcd}/health",
+            "kube-apiserver": f"{self.server}/readyz",
+            "kube-controller-manager": f"https://127.0.0.1:{self.ports.controller_manager}/healthz",
+            "kube-scheduler": f"https://127.0.0.1:{self.ports.scheduler}/healthz",
+            "kwok": f"http://127.0.0.1:{self.ports.kwok}/healthz",
+        }
+        authority = str(self.credentials.home / "ca.crt")
+
+        def answers() -> bool:
+            with requests.Session() as session:
+                session.trust_env = False
+                response = session.get(urls[component], verify=authority, timeout=2)
+                response.raise_for_status()
+                return True
+
+        return answers
