@@ -4,6 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,28 @@ def test_a_child_that_is_no_longer_desired_is_deleted(client: Client, name: str)
         lambda: client.find("apps/v1", "Deployment", name, "default") is None, "the Deployment is gone"
     )
     assert map_of(client, name)
+
+
+def test_a_child_whose_deletion_takes_long_is_deleted_once(
+    prepared: ControlPlane, client: Client, hook: HookServer, name: str
+) -> None:
+    client.create(thing(name, colour="red"))
+    settled(client, name)
+    held = deployment(name, "default")
+    client.patch(held, {"metadata": {"finalizers": ["example.com/hold"]}})
+    mark = prepared.audit.mark()
+
+    def saw(turn: str) -> bool:
+        return hook.calls_for(name)[-1].body["parent"]["spec"].get("turn") == turn
+
+    for turn in ("1", "2"):
+        client.patch(thing(name), {"spec": {"deployed": False, "turn": turn}})
+        wait_until(partial(saw, turn), "the hook saw the change")
+        wait_for_quiet(hook, name)
+    assert "deletionTimestamp" in client.get("apps/v1", "Deployment", name, "default")["metadata"]
+    deletes = [each for each in writes_of_the_loop(prepared, mark) if each.verb == "delete"]
+    assert sorted(each.resource for each in deletes) == ["deployments", "services"]
+    client.patch(held, {"metadata": {"finalizers": None}})
 
 
 def test_a_child_without_the_label_is_released(client: Client, name: str) -> None:
