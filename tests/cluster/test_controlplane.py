@@ -1,6 +1,7 @@
 """The control plane behaves as a cluster does, and leaves nothing behind."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -205,7 +206,11 @@ def test_every_process_dies_with_a_killed_parent(tmp_path: Path) -> None:
         pids = [int(word) for word in parent.stdout.readline().split()[1:]]
         assert len(pids) == 5
         parent.kill()
-    wait_until(lambda: not [pid for pid in pids if runs(pid)], "every component is gone")
+    try:
+        wait_until(lambda: not [pid for pid in pids if runs(pid)], "every component is gone")
+    finally:
+        for pid in filter(runs, pids):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_silent_node_is_not_ready_and_comes_back_with_its_pods() -> None:
