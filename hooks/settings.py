@@ -68,6 +68,11 @@ class _Images(Schema):
     pullPolicy = fields.String(required=True, validate=validate.OneOf(["Always", "IfNotPresent", "Never"]))
 
 
+class _Volumes(Schema):
+    className = fields.String(required=True)
+    expandable = fields.Boolean(required=True, truthy={True}, falsy={False})
+
+
 class _Resync(Schema):
     settled = fields.Float(required=True, validate=validate.Range(min=0.1))
     changing = fields.Float(required=True, validate=validate.Range(min=0.1))
@@ -76,7 +81,7 @@ class _Resync(Schema):
 class _Settings(Schema):
     domain = fields.String(required=True, validate=validate.Regexp(DNS_NAME))
     ingress = fields.Nested(_Ingress, required=True)
-    storageClass = fields.String(required=True)
+    storage = fields.Nested(_Volumes, required=True)
     images = fields.Nested(_Images, required=True)
     progressDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
     resyncSeconds = fields.Nested(_Resync, required=True)

@@ -12,6 +12,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,9 +20,11 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from ..settings import Settings
+from .defaults import fill
 from .request import GROUP, Key, Object, dig
 from .store import Store
 
+# An annotation with a hash of all that a manifest says.
 REVISION = f"{GROUP}/revision"
 
 # A store syncs some twenty times while it is made, from the same manifests; they are 30 KB of objects.
@@ -44,11 +47,6 @@ class Manifest:
 
     key: Key
     body: Object
-
-    @property
-    def revision(self) -> str:
-        """A hash of all the manifest says, carried in an annotation."""
-        return str(self.body["metadata"]["annotations"][REVISION])
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +83,7 @@ def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
         Stage(
             stage["condition"],
             tuple(
-                _finished(obj, store)
+                _finished(obj, store, engine.templates)
                 for name in stage["manifests"]
                 for obj in _objects(name, environment.get_template(name).render(context))
             ),
@@ -132,8 +130,9 @@ def _json(value: Any) -> str:
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(value).decode())
 
 
-def _finished(obj: Object, store: Store) -> Manifest:
+def _finished(obj: Object, store: Store, templates: Path) -> Manifest:
     """The object with what every object of a store has, so that no template can forget it."""
+    fill(obj, templates)
     metadata = obj["metadata"]
     if obj["kind"] != "Namespace":
         metadata["namespace"] = store.namespace

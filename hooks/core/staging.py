@@ -23,10 +23,11 @@ PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
 @dataclass
 class Plan:
     """``children`` to answer with; ``blockers``: what keeps each condition from holding, in order of making,
-    None where nothing does."""
+    None where nothing does; ``notes``: what is not as the spec says and never will be, as sentences' ends."""
 
     children: list[Object] = field(default_factory=list)
     blockers: dict[str, Blocker | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def first_blocked(self) -> tuple[str, Blocker] | None:
@@ -34,22 +35,29 @@ class Plan:
         return next(((name, found) for name, found in self.blockers.items() if found), None)
 
 
-def plan(stages: tuple[Stage, ...], observed: Mapping[Key, Object]) -> Plan:
-    """Walk the stages. Every rendered object is answered, kept or held back; the protected are always kept."""
+def plan(stages: tuple[Stage, ...], observed: Mapping[Key, Object], expandable: bool) -> Plan:
+    """Walk the stages. Every rendered object is answered, kept or held back; the protected are always kept.
+
+    :param expandable: whether a volume can grow.
+    """
     result = Plan()
     answered = set()
     for stage in stages:
         waits_for = result.first_blocked
-        found: Blocker | None = None
+        blocked: Blocker | None = None
         for manifest in stage.manifests:
             seen = observed.get(manifest.key)
             answered.add(manifest.key)
-            if waits_for is None:
-                result.children.append(manifest.body if seen is None else update(manifest, seen))
-            elif seen is not None:
-                result.children.append(as_applied(seen))
-            found = found or _blocker(manifest, seen, waits_for)
-        result.blockers[stage.condition] = result.blockers.get(stage.condition) or found
+            if seen is None:
+                if waits_for is None:
+                    result.children.append(manifest.body)
+                found: Blocker | None = _missing(manifest, waits_for)
+            else:
+                wanted = _update(manifest, seen, expandable, result.notes)
+                result.children.append(wanted if waits_for is None else as_applied(seen))
+                found = blocker(manifest.key, seen) or _outdated(manifest, seen, wanted)
+            blocked = blocked or found
+        result.blockers[stage.condition] = result.blockers.get(stage.condition) or blocked
     result.children += keep_protected({key: seen for key, seen in observed.items() if key not in answered})
     return result
 
@@ -59,12 +67,12 @@ def keep_protected(observed: Mapping[Key, Object]) -> list[Object]:
     return [as_applied(seen) for key, seen in observed.items() if key.kind in PROTECTED]
 
 
-def update(manifest: Manifest, seen: Object) -> Object:
+def _update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:
     """The manifest, but for what must stay as it is observed."""
     if manifest.key.kind == "Secret":
         return _kept_secret(manifest, seen)
     if manifest.key.kind == "PersistentVolumeClaim":
-        return _grown_claim(manifest, seen)
+        return _grown_claim(manifest, seen) if expandable else _fixed_claim(manifest, seen, notes)
     return manifest.body
 
 
@@ -86,15 +94,16 @@ def as_applied(seen: Object) -> Object:
     }
 
 
-def _blocker(manifest: Manifest, seen: Object | None, waits_for: tuple[str, Blocker] | None) -> Blocker | None:
-    if seen is None:
-        if waits_for:
-            return Blocker("Waiting", f"waits for {waits_for[0]}")
-        return Blocker("Creating", f"{manifest.key} is being made")
-    found = blocker(manifest.key, seen)
-    if found is None and dig(seen, "metadata", "annotations", REVISION) != manifest.revision:
-        return Blocker("Updating", f"{manifest.key} is being changed")
-    return found
+def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:
+    if waits_for:
+        return Blocker("Waiting", f"waits for {waits_for[0]}")
+    return Blocker("Creating", f"{manifest.key} is being made")
+
+
+def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | None:
+    if dig(seen, "metadata", "annotations", REVISION) == dig(wanted, "metadata", "annotations", REVISION):
+        return None
+    return Blocker("Updating", f"{manifest.key} is being changed")
 
 
 def _kept_secret(manifest: Manifest, seen: Object) -> Object:
@@ -111,13 +120,24 @@ def _kept_secret(manifest: Manifest, seen: Object) -> Object:
 
 def _grown_claim(manifest: Manifest, seen: Object) -> Object:
     """A claim asks for the larger of what it has asked for and what is wanted: volumes never shrink."""
-    asked = dig(seen, "spec", "resources", "requests", "storage")
-    wanted = manifest.body["spec"]["resources"]["requests"]["storage"]
-    if not isinstance(asked, str) or _gibibytes(asked) <= _gibibytes(wanted):
+    asked, wanted = _storage(seen), _storage(manifest.body)
+    if _gibibytes(asked) <= _gibibytes(wanted):
         return manifest.body
     body = copy.deepcopy(manifest.body)
     body["spec"]["resources"]["requests"]["storage"] = asked
     return body
+
+
+def _fixed_claim(manifest: Manifest, seen: Object, notes: list[str]) -> Object:
+    """A claim stays what it is. Asking for more would be refused at each sync, and the rest with it."""
+    asked, wanted = _storage(seen), _storage(manifest.body)
+    if _gibibytes(asked) < _gibibytes(wanted):
+        notes.append(f"{manifest.key} stays at {asked} instead of {wanted}, since volumes of this cluster can't grow")
+    return as_applied(seen)
+
+
+def _storage(claim: Object) -> str:
+    return str(dig(claim, "spec", "resources", "requests", "storage"))
 
 
 def _gibibytes(quantity: str) -> float:

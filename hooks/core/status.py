@@ -21,6 +21,9 @@ def living(request: SyncRequest, settings: Settings, store: Store, plan: Plan) -
     summary = Blocker(blocked[1].reason, f"{blocked[0]}: {blocked[1].message}") if blocked else None
     admin_path = settings.engines[store.engine].values["adminPath"]
     running = ran if blocked else store.version
+    conditions = _conditions(request, {"Accepted": None, **plan.blockers, "Ready": summary})
+    if not blocked:
+        conditions[-1]["message"] = "; ".join([f"the shop is open at {store.url}", *plan.notes])
     return {
         "phase": _phase(request, blocked[1] if blocked else None, bool(ran)),
         "engine": store.engine,
@@ -28,7 +31,7 @@ def living(request: SyncRequest, settings: Settings, store: Store, plan: Plan) -
         **({"adminURL": store.url + admin_path} if admin_path else {}),
         "credentialsSecret": f"{store.namespace}/credentials",
         "release": {"target": store.version, **({"running": running} if running else {})},
-        "conditions": _conditions(request, {"Accepted": None, **plan.blockers, "Ready": summary}),
+        "conditions": conditions,
     }
 
 

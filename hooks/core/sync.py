@@ -38,7 +38,7 @@ def _living(request: SyncRequest, settings: Settings) -> Object:
         # An edit that can't be had takes nothing away from the shop that runs.
         kept = [as_applied(seen) for seen in request.observed.values()]
         return _answer(request, settings, status.refused(request, why), kept)
-    planned = plan(render(settings, store), request.observed)
+    planned = plan(render(settings, store), request.observed, settings.values["storage"]["expandable"])
     return _answer(request, settings, status.living(request, settings, store, planned), planned.children)
 
 

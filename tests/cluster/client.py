@@ -84,9 +84,7 @@ class Client:
     ) -> requests.Response:
         headers = {"Accept": JSON_TYPE, "Content-Type": content_type}
         data = None if body is None else json.dumps(body)
-        response = self._session.request(
-            method, self.server + path, data=data, headers=headers, params=query, **kwargs
-        )
+        response = self._session.request(method, self.server + path, data=data, headers=headers, params=query, **kwargs)
         if warning := response.headers.get("Warning"):
             self.warnings.append(f"{method} {path}: {warning}")
         if response.status_code >= 400:

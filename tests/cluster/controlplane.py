@@ -145,7 +145,7 @@ class ControlPlane:
         """A client that calls as that user; the caller closes it."""
         return Client.from_kubeconfig(self.kubeconfig(user))
 
-    def kubectl(self, *arguments: str, user: str = "admin", input: str | None = None) -> str:
+    def kubectl(self, *arguments: str, user: str = "admin", stdin: str | None = None) -> str:
         """Standard output of a kubectl command.
 
         :raise subprocess.CalledProcessError: it failed; `stderr` says why.
@@ -153,9 +153,7 @@ class ControlPlane:
         command = [str(self.bin_dir / "kubectl"), *arguments]
         own = {"KUBECONFIG": str(self.kubeconfig(user)), "KUBECACHEDIR": str(self.home / "kubectl")}
         environment = {**os.environ, **own}
-        done = subprocess.run(
-            command, env=environment, input=input, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=True)
         return done.stdout
 
     def _await(self, component: str) -> None:

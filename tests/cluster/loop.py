@@ -64,9 +64,7 @@ class Loop:
 
     def _cache(self) -> Cache | None:
         try:
-            return Cache(
-                self._client, API_VERSION, KIND, lambda obj: self._changed.put(obj["metadata"]["name"])
-            )
+            return Cache(self._client, API_VERSION, KIND, lambda obj: self._changed.put(obj["metadata"]["name"]))
         except UNAVAILABLE as error:
             log.error("cannot read CompositeControllers", extra={"error": str(error)})
             return None

@@ -34,9 +34,7 @@ class Cache:
     :param changed: called in one thread with each object added, changed or removed (its last state then).
     """
 
-    def __init__(
-        self, client: Client, api_version: str, kind: str, changed: Callable[[Object], None]
-    ) -> None:
+    def __init__(self, client: Client, api_version: str, kind: str, changed: Callable[[Object], None]) -> None:
         self.api_version = api_version
         self.kind = kind
         self._client = client
@@ -85,9 +83,7 @@ class Cache:
             except (ApiError, requests.RequestException) as error:
                 expired = isinstance(error, ApiError) and error.code == 410
                 level = logging.DEBUG if expired else logging.WARNING
-                log.log(
-                    level, "the watch ended, listing again", extra={"kind": self.kind, "error": str(error)}
-                )
+                log.log(level, "the watch ended, listing again", extra={"kind": self.kind, "error": str(error)})
                 self._stopped.wait(RELIST_SECONDS)
 
     def _list(self) -> str:

@@ -25,8 +25,7 @@ def matches(selector: Object, labels: dict[str, str] | None) -> bool:
         "DoesNotExist": lambda key, _: key not in labels,
     }
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
-        checks[each["operator"]](each["key"], each.get("values", []))
-        for each in selector.get("matchExpressions", [])
+        checks[each["operator"]](each["key"], each.get("values", [])) for each in selector.get("matchExpressions", [])
     )
 
 
@@ -101,9 +100,7 @@ def manage(
 
 def _in_order(children: Children) -> list[tuple[tuple[str, str], Group]]:
     """By group, version and kind: the core group, whose name is empty, comes first."""
-    return sorted(
-        children.items(), key=lambda item: (_group_of(item[0][0]), item[0][0].split("/")[-1], item[0][1])
-    )
+    return sorted(children.items(), key=lambda item: (_group_of(item[0][0]), item[0][0].split("/")[-1], item[0][1]))
 
 
 def _group_of(api_version: str) -> str:
@@ -157,9 +154,7 @@ def _reference_to(parent: Object) -> Object:
 def _adopt(client: Client, parent: Object, obj: Object) -> None:
     fresh = client.request("GET", client.path_of(parent))
     if fresh["metadata"]["uid"] != parent["metadata"]["uid"] or "deletionTimestamp" in fresh["metadata"]:
-        raise ApiError(
-            "GET", client.path_of(parent), 404, "NotFound", "the parent is gone and adopts nothing"
-        )
+        raise ApiError("GET", client.path_of(parent), 404, "NotFound", "the parent is gone and adopts nothing")
     change_live(client, obj, lambda live: _owned(parent, live))
 
 

@@ -102,9 +102,7 @@ def _answer(body: Any) -> Answer:
             raise ValueError(f"child {index} is no object with apiVersion and kind: {str(child)[:80]}")
         if not isinstance(child.get("metadata"), dict) or not child["metadata"].get("name"):
             raise ValueError(f"child {index}, a {child['kind']}, has no metadata.name")
-    return Answer(
-        given.get("status", {}), children, given.get("resyncAfterSeconds", 0), given.get("finalized", False)
-    )
+    return Answer(given.get("status", {}), children, given.get("resyncAfterSeconds", 0), given.get("finalized", False))
 
 
 def _retry_after(header: str) -> float:

@@ -129,8 +129,7 @@ class ParentController:
             return
         selector = self._selector(parent)
         observed = {
-            (cache.api_version, cache.kind): claim(self._client, cache, parent, selector)
-            for cache in self._children
+            (cache.api_version, cache.kind): claim(self._client, cache, parent, selector) for cache in self._children
         }
         deleting = "deletionTimestamp" in parent["metadata"]
         finalizing = self._finalize_hook is not None and (deleting or not self._is_selected(parent))
@@ -162,11 +161,7 @@ class ParentController:
 
     def _may_finalize(self, parent: Object) -> bool:
         others = set(parent["metadata"].get("finalizers", []))
-        return (
-            bool(self._finalize_hook)
-            and self._has_finalizer(parent)
-            and not others & GARBAGE_COLLECTOR_FINALIZERS
-        )
+        return bool(self._finalize_hook) and self._has_finalizer(parent) and not others & GARBAGE_COLLECTOR_FINALIZERS
 
     def _with_finalizer_kept(self, parent: Object) -> Object:
         wanted = self._finalize_hook is not None
@@ -213,9 +208,7 @@ class ParentController:
                 own = {"controller-uid": parent["metadata"]["uid"]}
                 metadata["labels"] = own | (metadata.get("labels") or {})
             if not matches(selector, metadata.get("labels")):
-                raise ValueError(
-                    f"the labels of {child['kind']} {metadata['name']} do not match the selector"
-                )
+                raise ValueError(f"the labels of {child['kind']} {metadata['name']} do not match the selector")
             placed = {**child, "metadata": metadata}
             desired.setdefault((child["apiVersion"], child["kind"]), {})[key_of(placed)] = placed
         return desired

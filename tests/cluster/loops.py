@@ -40,9 +40,7 @@ class Loop:
     :raise FileNotFoundError: Metacontroller was asked for and there is none.
     """
 
-    def __init__(
-        self, kubeconfig: Path, log: Path, which: str | None = None, flags: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, which: str | None = None, flags: tuple[str, ...] = ()) -> None:
         program = None if which == STAND_IN else find_metacontroller()
         if which == "metacontroller" and not program:
             raise FileNotFoundError("there is no metacontroller on PATH; install it or set METACONTROLLER")

@@ -58,8 +58,7 @@ class Nodes:
 
     def _mark_ready(self, pod: Object) -> None:
         conditions = [
-            {**each, "status": "True"} if each["type"] == "Ready" else each
-            for each in pod["status"]["conditions"]
+            {**each, "status": "True"} if each["type"] == "Ready" else each for each in pod["status"]["conditions"]
         ]
         try:
             self._client.patch(pod, {"status": {"conditions": conditions}}, "status")

@@ -37,9 +37,7 @@ class Process:
     :param env: its whole environment; this process' own when None.
     """
 
-    def __init__(
-        self, name: str, command: list[str], log: Path, env: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, name: str, command: list[str], log: Path, env: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.command = command
         self.log = log

@@ -38,9 +38,7 @@ class Fake:
         self.install()
 
     def install(self, build: str = SUCCEED, version: str = "go1.26.0") -> None:
-        self.go.write_text(
-            FAKE_GO.format(build=build, home=self.home, module=self.home / "module", version=version)
-        )
+        self.go.write_text(FAKE_GO.format(build=build, home=self.home, module=self.home / "module", version=version))
         self.go.chmod(0o755)
 
     def builds(self) -> int:

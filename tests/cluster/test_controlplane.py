@@ -105,9 +105,7 @@ def test_a_warning_of_the_server_is_kept(client: Client, namespace: str) -> None
     assert "unheardOf" in client.warnings[0]
 
 
-def test_one_create_is_one_write_in_the_audit_log(
-    cluster: ControlPlane, client: Client, namespace: str
-) -> None:
+def test_one_create_is_one_write_in_the_audit_log(cluster: ControlPlane, client: Client, namespace: str) -> None:
     wait_until(lambda: client.find("v1", "ConfigMap", "kube-root-ca.crt", namespace), "it has settled")
     mark = cluster.audit.mark()
     client.create(config_map("counted", namespace))

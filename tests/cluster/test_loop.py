@@ -146,9 +146,7 @@ def test_children_are_owned_and_labelled_with_the_parents_uid(client: Client, na
     ]
 
 
-def test_the_hook_is_told_every_child_kind_even_without_children(
-    client: Client, hook: HookServer, name: str
-) -> None:
+def test_the_hook_is_told_every_child_kind_even_without_children(client: Client, hook: HookServer, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     first, last = hook.calls_for(name)[0], hook.calls_for(name)[-1]
@@ -166,18 +164,13 @@ def test_the_status_gets_the_observed_generation(client: Client, name: str) -> N
     settled(client, name)
     client.patch(thing(name), {"spec": {"colour": "blue"}})
     status = wait_until(
-        lambda: (
-            (status := client.get(GROUP_VERSION, "Thing", name)["status"])["observedGeneration"] == 2
-            and status
-        ),
+        lambda: (status := client.get(GROUP_VERSION, "Thing", name)["status"])["observedGeneration"] == 2 and status,
         "generation 2 is observed",
     )
     assert status == {"seen": 3, "observedGeneration": 2}
 
 
-def test_a_hand_edit_of_an_inplace_child_is_reverted_and_a_foreign_field_kept(
-    client: Client, name: str
-) -> None:
+def test_a_hand_edit_of_an_inplace_child_is_reverted_and_a_foreign_field_kept(client: Client, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     client.patch(config_map(name, "default"), {"data": {"colour": "green", "mine": "kept"}})
@@ -208,9 +201,7 @@ def test_a_child_that_is_no_longer_desired_is_deleted(client: Client, name: str)
     client.create(thing(name, colour="red"))
     settled(client, name)
     client.patch(thing(name), {"spec": {"deployed": False}})
-    wait_until(
-        lambda: client.find("apps/v1", "Deployment", name, "default") is None, "the Deployment is gone"
-    )
+    wait_until(lambda: client.find("apps/v1", "Deployment", name, "default") is None, "the Deployment is gone")
     assert map_of(client, name)
 
 
@@ -358,21 +349,15 @@ def test_one_refused_child_does_not_hold_up_the_others(client: Client, hook: Hoo
     def one_bad(request: Object) -> Reply:
         if request["finalizing"]:
             return well_behaved(request)
-        return Reply(
-            {"status": {"seen": 0}, "children": [refused, config_map(name, "default", colour="red")]}
-        )
+        return Reply({"status": {"seen": 0}, "children": [refused, config_map(name, "default", colour="red")]})
 
     hook.scripts[name] = one_bad
     client.create(thing(name))
     wait_until(lambda: map_of(client, name), "the other child is there")
-    wait_until(
-        lambda: "status" in client.get(GROUP_VERSION, "Thing", name), "the status is written all the same"
-    )
+    wait_until(lambda: "status" in client.get(GROUP_VERSION, "Thing", name), "the status is written all the same")
 
 
-def test_a_429_is_followed_by_a_call_after_its_retry_after(
-    client: Client, hook: HookServer, name: str
-) -> None:
+def test_a_429_is_followed_by_a_call_after_its_retry_after(client: Client, hook: HookServer, name: str) -> None:
     times: list[float] = []
 
     def busy_once(request: Object) -> Reply:
@@ -388,9 +373,7 @@ def test_a_429_is_followed_by_a_call_after_its_retry_after(
     assert 1.9 <= times[1] - times[0] < 5
 
 
-def test_the_hook_is_called_again_after_the_seconds_it_named(
-    client: Client, hook: HookServer, name: str
-) -> None:
+def test_the_hook_is_called_again_after_the_seconds_it_named(client: Client, hook: HookServer, name: str) -> None:
     def again(request: Object) -> Reply:
         if request["finalizing"]:
             return well_behaved(request)
@@ -401,9 +384,7 @@ def test_the_hook_is_called_again_after_the_seconds_it_named(
     wait_until(lambda: len(hook.calls_for(name)) >= 8, "the hook was called many times")
 
 
-def test_it_survives_a_restart_of_the_api_server(
-    prepared: ControlPlane, client: Client, loop: Loop, name: str
-) -> None:
+def test_it_survives_a_restart_of_the_api_server(prepared: ControlPlane, client: Client, loop: Loop, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     prepared.kill("kube-apiserver")

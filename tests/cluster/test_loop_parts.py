@@ -40,9 +40,7 @@ def obj(spec: Object) -> Object:
 
 
 @given(observed=SPECS, first=SPECS, second=SPECS)
-def test_a_second_update_to_the_same_desire_changes_nothing(
-    observed: Object, first: Object, second: Object
-) -> None:
+def test_a_second_update_to_the_same_desire_changes_nothing(observed: Object, first: Object, second: Object) -> None:
     live = updated(with_last_applied(obj(observed), obj(first)), obj(second))
     assert updated(live, obj(second)) == live
 

@@ -38,7 +38,7 @@ def test_a_large_store_with_every_choice_made(settings_with: Any) -> None:
     settings = settings_with(
         domain="shops.example.com",
         ingress={"className": "traefik", "namespace": "kube-system", "tlsIssuer": "letsencrypt"},
-        storageClass="fast",
+        storage={"className": "fast", "expandable": True},
         images={"prefix": "registry.example.com/stores/", "pullPolicy": "Always"},
     )
     spec = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from storeplatform.hooks.core.request import LAST_APPLIED, Key
-from storeplatform.hooks.settings import Settings
 
 from .world import World, conditions, ready, store
 
@@ -107,26 +108,45 @@ def test_an_observed_secret_whose_annotation_has_no_data_is_answered_without_dat
     assert "data" not in answered
 
 
+EXPANDABLE = {"className": "", "expandable": True}
+
+
+def sizes(children: list) -> dict[str, str]:
+    claims = [c for c in children if c["kind"] == "PersistentVolumeClaim"]
+    return {c["metadata"]["name"]: c["spec"]["resources"]["requests"]["storage"] for c in claims}
+
+
 @pytest.mark.parametrize(
     ("asked", "wanted", "expected"),
     [("5Gi", "10Gi", "10Gi"), ("10Gi", "5Gi", "10Gi"), ("1Ti", "999Gi", "1Ti"), ("1Gi", "1024Gi", "1Ti")],
 )
-def test_a_claim_only_grows(world: World, asked: str, wanted: str, expected: str) -> None:
+def test_a_claim_only_grows(settings_with: Any, asked: str, wanted: str, expected: str) -> None:
+    world = World(settings_with(storage=EXPANDABLE), store())
     world.settle()
     world.find("PersistentVolumeClaim", "database")["spec"]["resources"]["requests"]["storage"] = asked
     world.parent["spec"]["storage"] = wanted
-    (claim,) = [c for c in world.ask()["children"] if str(Key.of(c)) == "PersistentVolumeClaim database"]
-    assert claim["spec"]["resources"]["requests"]["storage"] == expected
+    for _ in range(3):
+        answer = world.step()
+    assert sizes(answer["children"])["database"] == expected
 
 
-def test_a_smaller_plan_keeps_the_volumes(settings: Settings) -> None:
-    world = World(settings, store(plan="large"))
+def test_a_smaller_plan_keeps_the_volumes(settings_with: Any) -> None:
+    world = World(settings_with(storage=EXPANDABLE), store(plan="large"))
     world.settle()
     world.parent["spec"]["plan"] = "small"
+    assert sizes(world.settle()["children"]) == {"database": "100Gi", "uploads": "50Gi"}
+
+
+def test_where_volumes_can_not_grow_a_larger_plan_is_ready_and_says_so(world: World) -> None:
+    world.settle()
+    world.parent["spec"]["plan"] = "medium"
     answer = world.settle()
-    sizes = {c["metadata"]["name"]: c["spec"]["resources"]["requests"]["storage"] for c in answer["children"]
-             if c["kind"] == "PersistentVolumeClaim"}  # fmt: skip
-    assert sizes == {"database": "100Gi", "uploads": "50Gi"}
+    assert sizes(answer["children"]) == {"database": "5Gi", "uploads": "2Gi"}
+    assert ready(answer["status"])[1] == (
+        "the shop is open at http://demo.stores.localhost; "
+        "PersistentVolumeClaim database stays at 5Gi instead of 20Gi, since volumes of this cluster can't grow; "
+        "PersistentVolumeClaim uploads stays at 2Gi instead of 10Gi, since volumes of this cluster can't grow"
+    )
 
 
 def test_a_protected_object_that_no_template_names_any_more_stays(world: World) -> None:

@@ -1,0 +1,34 @@
+"""The API server's defaults, for manifests that leave them out: see templates/common/defaults.yaml."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .request import Object
+
+
+def fill(obj: Object, templates: Path) -> None:
+    """Add to ``obj``, in place, what the API server would."""
+    _fill(obj, _defaults(templates).get(obj["kind"], {}))
+
+
+@lru_cache
+def _defaults(templates: Path) -> Object:
+    content: Object = yaml.safe_load((templates / "common" / "defaults.yaml").read_text())
+    return content
+
+
+def _fill(value: Any, defaults: Any) -> None:
+    if isinstance(value, list) and isinstance(defaults, list):
+        for item in value:
+            _fill(item, defaults[0])
+    if isinstance(value, dict) and isinstance(defaults, dict):
+        for name, default in defaults.items():
+            if isinstance(default, dict | list):
+                _fill(value.get(name), default)
+            else:
+                value.setdefault(name, default)

@@ -1,0 +1,57 @@
+"""Objects without what differs from one making to the next, so that two makings can be compared whole."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tests.cluster.client import Object
+
+LAST_APPLIED = "metacontroller.k8s.io/last-applied-configuration"
+
+# Given by the API server or a controller to one making of an object.
+MADE = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
+CONTROLLERS_ANNOTATIONS = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.", "batch.kubernetes.io/")
+
+
+def comparable(obj: Object, with_data: bool = True) -> Object:
+    """What the platform asked for and the defaults it got. ``with_data``: a Secret's bytes too, which belong to
+    the Store's uid and so differ when the whole Store is made again."""
+    result = copy.deepcopy(obj)
+    result.pop("status", None)
+    metadata = result["metadata"]
+    for name in MADE:
+        metadata.pop(name, None)
+    metadata["labels"].pop("controller-uid", None)
+    for reference in metadata.get("ownerReferences", []):
+        reference.pop("uid")
+    annotations = metadata.get("annotations", {})
+    for name in list(annotations):
+        if name.startswith(CONTROLLERS_ANNOTATIONS):
+            del annotations[name]
+    if LAST_APPLIED in annotations:
+        annotations[LAST_APPLIED] = json.loads(annotations[LAST_APPLIED])
+    if result["kind"] == "Secret" and not with_data:
+        result["data"] = sorted(result["data"])
+    _forget_given_values(result)
+    return result
+
+
+def by_identity(objects: Iterable[Object], with_data: bool = True) -> dict[str, Object]:
+    """Comparable objects by "Kind name"."""
+    return {f"{obj['kind']} {obj['metadata']['name']}": comparable(obj, with_data) for obj in objects}
+
+
+def _forget_given_values(obj: Object) -> None:
+    """Addresses, volumes and selectors that a controller chose."""
+    spec: Any = obj.get("spec", {})
+    if obj["kind"] == "Service" and spec["clusterIP"] != "None":
+        del spec["clusterIP"], spec["clusterIPs"]
+    if obj["kind"] == "PersistentVolumeClaim":
+        spec.pop("volumeName", None)
+    if obj["kind"] == "Job":
+        del spec["selector"]
+        for name in ("batch.kubernetes.io/controller-uid", "controller-uid"):
+            spec["template"]["metadata"]["labels"].pop(name, None)

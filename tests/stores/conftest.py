@@ -1,0 +1,28 @@
+"""Fixtures for tests of stores on the real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.fixtures import binary
+
+from .platform import Platform
+
+__all__ = ["binary"]
+
+
+@pytest.fixture(scope="module")
+def plane(binary: object) -> Iterator[ControlPlane]:
+    """A control plane for the tests of a module."""
+    with ControlPlane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def platform(plane: ControlPlane) -> Iterator[Platform]:
+    """The platform as it ships, for the tests of a module; each test names its own stores."""
+    with Platform(plane) as platform:
+        yield platform

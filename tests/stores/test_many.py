@@ -1,0 +1,42 @@
+"""Many at once, and at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
+
+from .platform import Platform
+
+MANY = 30
+
+
+@pytest.fixture(scope="module")
+def resyncing(plane: ControlPlane) -> Iterator[Platform]:
+    """The platform, asking for each settled store five times a second."""
+    with Platform(plane, settings={"resyncSeconds": {"settled": 0.2, "changing": 20}}) as platform:
+        yield platform
+
+
+def test_a_ready_store_asked_for_twenty_times_is_written_to_never(resyncing: Platform) -> None:
+    resyncing.apply("resting", plan="large")
+    resyncing.await_phase("resting", "Ready")
+    settled = resyncing.syncs() + 5
+    wait_until(lambda: resyncing.syncs() >= settled, "the store has settled")
+    mark, before = resyncing.plane.audit.mark(), resyncing.syncs()
+    wait_until(lambda: resyncing.syncs() >= before + 20, "twenty more syncs", 60)
+    assert resyncing.plane.audit.writes(mark) == []
+
+
+def test_thirty_stores_at_once_are_all_ready_and_nothing_is_logged_as_an_error(plane: ControlPlane) -> None:
+    with Platform(plane) as platform:
+        names = [f"many-{number}" for number in range(MANY)]
+        for name in names:
+            platform.apply(name, owner=f"owner-{name}")
+        for name in names:
+            platform.await_phase(name, "Ready", 180)
+        assert platform.loop.log_errors() == []
+        assert [line for line in platform.hooks_lines() if line["level"] != "info"] == []

@@ -1,0 +1,103 @@
+"""What a hand takes away or changes comes back as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cluster.client import ApiError, Object
+from tests.cluster.waiting import wait_until
+
+from .compare import by_identity, comparable
+from .platform import Platform
+
+NAME = "mended"
+
+# Which object of each kind, and a hand's edit of it.
+EDITS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Namespace": (f"store-{NAME}", {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}),
+    "ResourceQuota": ("plan", {"spec": {"hard": {"pods": "1000"}}}),
+    "LimitRange": ("defaults", {"spec": {"limits": [{"type": "Container", "default": {"cpu": "9"}}]}}),
+    "NetworkPolicy": ("database", {"spec": {"ingress": [{}]}}),
+    "Secret": ("credentials", {"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}}),
+    "PodDisruptionBudget": ("backend", {"spec": {"maxUnavailable": 0}}),
+    "PersistentVolumeClaim": ("uploads", {"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}}),
+    "Service": ("backend", {"spec": {"selector": {"app.kubernetes.io/component": "storefront"}}}),
+    "StatefulSet": ("database", {"spec": {"replicas": 0}}),
+    "Job": ("migrate-", {"spec": {"backoffLimit": 9}}),
+    "Deployment": ("storefront", {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1, "containers": [
+        {"name": "storefront", "image": "edited", "securityContext": {"privileged": False}}]}}}}),
+    "Ingress": ("store", {"spec": {"rules": [{"host": "edited.example.com"}]}}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def children(platform: Platform) -> dict[str, Object]:
+    """A Ready store's object of each kind, as it was before any hand."""
+    platform.apply(NAME)
+    platform.await_phase(NAME, "Ready")
+    found = platform.children(NAME)
+    return {
+        kind: next(c for c in found if c["kind"] == kind and c["metadata"]["name"].startswith(name))
+        for kind, (name, _) in EDITS.items()
+    }
+
+
+def test_there_is_an_edit_for_every_kind_of_child(platform: Platform, children: dict[str, Object]) -> None:
+    assert {child["kind"] for child in platform.children(NAME)} == set(EDITS)
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edited_child_is_put_right(platform: Platform, children: dict[str, Object], kind: str) -> None:
+    before = children[kind]
+    edited = platform.client.patch(before, EDITS[kind][1])
+    assert comparable({**before, **edited}) != comparable(before)
+    wait_until(lambda: comparable(live(platform, before)) == comparable(before), f"the edited {kind} is as it was")
+    platform.await_phase(NAME, "Ready")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EDITS if kind not in ("Namespace", "PersistentVolumeClaim")])
+def test_a_deleted_child_comes_back_the_same(platform: Platform, children: dict[str, Object], kind: str) -> None:
+    before = live(platform, children[kind])
+    platform.client.delete(before)
+    wait_until(lambda: live(platform, before)["metadata"]["uid"] != before["metadata"]["uid"], f"another {kind}")
+    platform.await_phase(NAME, "Ready")
+    assert comparable(live(platform, before)) == comparable(before)
+
+
+def test_a_secrets_bytes_can_not_be_edited(platform: Platform, children: dict[str, Object]) -> None:
+    with pytest.raises(ApiError, match="field is immutable"):
+        platform.client.patch(children["Secret"], {"data": {"jwt-secret": "eA=="}})
+
+
+def test_a_deleted_claim_comes_back_once_its_pod_lets_it_go(platform: Platform, children: dict[str, Object]) -> None:
+    before = live(platform, children["PersistentVolumeClaim"])
+    platform.client.delete(before)
+    failed = platform.await_phase(NAME, "Degraded")
+    (ready,) = [c for c in failed["status"]["conditions"] if c["type"] == "Ready"]
+    assert ready["reason"] == "BeingDeleted"
+    for pod in platform.client.list_all("v1", "Pod", f"store-{NAME}"):
+        platform.client.delete({"apiVersion": "v1", "kind": "Pod", **pod})
+    wait_until(lambda: live(platform, before)["metadata"]["uid"] != before["metadata"]["uid"], "another claim")
+    platform.await_phase(NAME, "Ready")
+    assert comparable(live(platform, before)) == comparable(before)
+
+
+def test_a_deleted_namespace_comes_back_with_all_that_was_in_it(platform: Platform) -> None:
+    platform.apply("emptied")
+    platform.await_phase("emptied", "Ready")
+    before = by_identity(platform.children("emptied"))
+    uid = platform.client.get("v1", "Namespace", "store-emptied")["metadata"]["uid"]
+    platform.client.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "store-emptied"}})
+    wait_until(
+        lambda: platform.client.get("v1", "Namespace", "store-emptied")["metadata"]["uid"] != uid, "another namespace"
+    )
+    platform.await_phase("emptied", "Ready")
+    assert by_identity(platform.children("emptied")) == before
+
+
+def live(platform: Platform, obj: Object) -> Object:
+    metadata = obj["metadata"]
+    found = platform.client.get(obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace", ""))
+    return {**found, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}
