@@ -74,19 +74,17 @@ class Process:
         return f"{self.name} ended with {code}; its log {self.log} ends with:\n{tail(self.log)}"
 
     def kill(self) -> None:
-        """End it at once (SIGKILL), as a crash would."""
-        self._end(signal.SIGKILL, timeout=None)
+        """End it and all it started at once (SIGKILL), as a crash of their container would."""
+        if self._popen is not None and self._popen.poll() is None:
+            os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own session
+            self._popen.wait()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask it to end (SIGTERM), and kill it if it has not within `timeout` seconds."""
-        self._end(signal.SIGTERM, timeout)
-
-    def _end(self, signum: signal.Signals, timeout: float | None) -> None:
         if self._popen is None:
             return
-        self._popen.send_signal(signum)
+        self._popen.terminate()
         try:
             self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
+            self.kill()

@@ -32,7 +32,9 @@ def comparable(obj: Object, with_data: bool = True) -> Object:
         if name.startswith(CONTROLLERS_ANNOTATIONS):
             del annotations[name]
     if LAST_APPLIED in annotations:
-        annotations[LAST_APPLIED] = json.loads(annotations[LAST_APPLIED])
+        applied = json.loads(annotations[LAST_APPLIED])
+        applied["metadata"]["labels"].pop("controller-uid", None)
+        annotations[LAST_APPLIED] = applied
     if result["kind"] == "Secret" and not with_data:
         result["data"] = sorted(result["data"])
     _forget_given_values(result)

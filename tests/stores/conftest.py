@@ -21,6 +21,13 @@ def plane(binary: object) -> Iterator[ControlPlane]:
         yield plane
 
 
+@pytest.fixture
+def own_plane(binary: object) -> Iterator[ControlPlane]:
+    """A control plane for one test: two platforms on one would both act on its stores."""
+    with ControlPlane() as plane:
+        yield plane
+
+
 @pytest.fixture(scope="module")
 def platform(plane: ControlPlane) -> Iterator[Platform]:
     """The platform as it ships, for the tests of a module; each test names its own stores."""

@@ -23,8 +23,8 @@ def made_by(plane: ControlPlane, loop: str) -> dict[str, dict[str, Object]]:
         return made
 
 
-def test_the_stand_in_makes_ready_stores(plane: ControlPlane) -> None:
-    assert all(made_by(plane, STAND_IN).values())
+def test_the_stand_in_makes_ready_stores(own_plane: ControlPlane) -> None:
+    assert all(made_by(own_plane, STAND_IN).values())
 
 
 @pytest.mark.skipif(not find_metacontroller(), reason="no metacontroller on PATH to compare the stand-in with")

@@ -14,10 +14,10 @@ from .platform import Platform
 MANY = 30
 
 
-@pytest.fixture(scope="module")
-def resyncing(plane: ControlPlane) -> Iterator[Platform]:
+@pytest.fixture
+def resyncing(own_plane: ControlPlane) -> Iterator[Platform]:
     """The platform, asking for each settled store five times a second."""
-    with Platform(plane, settings={"resyncSeconds": {"settled": 0.2, "changing": 20}}) as platform:
+    with Platform(own_plane, settings={"resyncSeconds": {"settled": 0.2, "changing": 20}}) as platform:
         yield platform
 
 
@@ -31,12 +31,11 @@ def test_a_ready_store_asked_for_twenty_times_is_written_to_never(resyncing: Pla
     assert resyncing.plane.audit.writes(mark) == []
 
 
-def test_thirty_stores_at_once_are_all_ready_and_nothing_is_logged_as_an_error(plane: ControlPlane) -> None:
-    with Platform(plane) as platform:
-        names = [f"many-{number}" for number in range(MANY)]
-        for name in names:
-            platform.apply(name, owner=f"owner-{name}")
-        for name in names:
-            platform.await_phase(name, "Ready", 180)
-        assert platform.loop.log_errors() == []
-        assert [line for line in platform.hooks_lines() if line["level"] != "info"] == []
+def test_thirty_stores_at_once_are_all_ready_and_nothing_is_logged_as_an_error(platform: Platform) -> None:
+    names = [f"many-{number}" for number in range(MANY)]
+    for name in names:
+        platform.apply(name, owner=f"owner-of-{name}")
+    for name in names:
+        platform.await_phase(name, "Ready", 180)
+    assert platform.loop.log_errors() == []
+    assert [line for line in platform.hooks_lines() if line["level"] != "info"] == []

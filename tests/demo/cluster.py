@@ -1,0 +1,39 @@
+"""A cluster as the demo sees it: a kubeconfig, and a kubectl."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """``bin_dir`` is the folder that ``kubectl`` is in."""
+
+    kubeconfig: Path
+    bin_dir: Path
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What kubectl prints. :raise DemoError: it failed, with what it said."""
+        return run(str(self.bin_dir / "kubectl"), *arguments, stdin=stdin, KUBECONFIG=str(self.kubeconfig))
+
+    def stores(self) -> list[dict[str, Any]]:
+        """All Stores, by name."""
+        items: list[dict[str, Any]] = json.loads(self.kubectl("get", "stores", "-o", "json"))["items"]
+        return items
+
+
+def run(*command: str, stdin: str | None = None, **environment: str) -> str:
+    """What a command prints. :raise DemoError: it failed, with what it said."""
+    done = subprocess.run(command, env={**os.environ, **environment}, input=stdin, capture_output=True, text=True)
+    if done.returncode:
+        raise DemoError(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-2000:]}")
+    return done.stdout
