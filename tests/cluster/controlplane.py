@@ -21,6 +21,11 @@ from .nodes import NODE, Nodes
 from .processes import Process, free_ports
 from .waiting import wait_until
 
+OWN_STAGES = Path(__file__).with_name("stages")
+
+# Of KWOK's: a StorageClass, and how it binds volumes, which the real controller does here (see our own stage).
+NOT_STAGES = {"storage-class.yaml", "pv-bind.yaml", "pvc-provision.yaml"}
+
 
 class ControlPlane:
     """Starts on entering, ends on leaving; any number may run at once.
@@ -90,8 +95,8 @@ class ControlPlane:
         self.credentials = Credentials(self.home / "credentials", self.server, self.users)
         self.client = Client.from_kubeconfig(self.kubeconfig("admin"))
         self.nodes = Nodes(self.client, self)
-        stages = [each for each in sorted(binary.stages.rglob("*.yaml")) if each.name != "storage-class.yaml"]
-        stages += self.extra_stages
+        stages = [each for each in sorted(binary.stages.rglob("*.yaml")) if each.name not in NOT_STAGES]
+        stages += [*sorted(OWN_STAGES.glob("*.yaml")), *self.extra_stages]
         commands = command_lines(self.home, self.ports, self.credentials, self.times, stages)
         self._processes = {
             name: Process(name, [str(self.bin_dir / name), *commands[name]], self.log(name)) for name in ORDER

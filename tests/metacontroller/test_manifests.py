@@ -1,0 +1,160 @@
+"""What is installed into a cluster, accepted by the real API server and small in what it may do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from storeplatform.metacontroller import MANIFESTS
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.fixtures import binary
+from tests.stores.platform import METACONTROLLER_CRDS, shipped
+
+__all__ = ["binary"]
+
+# As Metacontroller's own manifests name them; what else stands in them is not ours to test.
+UPSTREAM = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: metacontroller}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: metacontroller, namespace: metacontroller}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: metacontroller}
+rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: aggregate-metacontroller-view}
+rules: []
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: metacontroller}
+subjects: [{kind: ServiceAccount, name: metacontroller, namespace: metacontroller}]
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: metacontroller}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: metacontroller, namespace: metacontroller}
+spec:
+  replicas: 1
+  serviceName: ""
+  selector: {matchLabels: {app.kubernetes.io/name: metacontroller}}
+  template:
+    metadata: {labels: {app.kubernetes.io/name: metacontroller}}
+    spec:
+      serviceAccountName: metacontroller
+      containers:
+      - {name: metacontroller, image: "metacontroller:v4.17.2", args: [--zap-log-level=4, --discovery-interval=20s]}
+"""
+
+
+@pytest.fixture(scope="module")
+def plane(binary: object) -> Iterator[ControlPlane]:
+    with ControlPlane() as plane:
+        plane.client.apply_all(METACONTROLLER_CRDS.read_text())
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def installed(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What ``kubectl apply -k metacontroller`` would apply, with the upstream manifests stood in for."""
+    folder = tmp_path_factory.mktemp("kustomize")
+    shutil.copytree(MANIFESTS, folder / "metacontroller")
+    (folder / "official").mkdir()
+    (folder / "official" / "all.yaml").write_text(UPSTREAM)
+    (folder / "official" / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    kustomization = folder / "metacontroller" / "upstream" / "kustomization.yaml"
+    content = yaml.safe_load(kustomization.read_text())
+    assert content["resources"] == [
+        "https://github.com/metacontroller/metacontroller//manifests/production?ref=v4.17.2"
+    ]
+    kustomization.write_text(yaml.safe_dump({**content, "resources": ["../../official"]}))
+    return list(yaml.safe_load_all(plane.kubectl("kustomize", str(folder / "metacontroller"))))
+
+
+def test_what_is_installed_is_this_and_no_more(installed: list[dict[str, Any]]) -> None:
+    names = sorted(f"{obj['kind']} {obj['metadata']['name'].partition('-')[0]}" if obj["kind"] == "ConfigMap"
+                   else f"{obj['kind']} {obj['metadata']['name']}" for obj in installed)  # fmt: skip
+    assert names == [
+        "ClusterRole metacontroller",
+        "ClusterRoleBinding metacontroller",
+        "CompositeController stores",
+        "ConfigMap settings",
+        "CustomResourceDefinition stores.platform.urumi.dev",
+        "Deployment hooks",
+        "MutatingAdmissionPolicy store-secrets-unannotated",
+        "MutatingAdmissionPolicyBinding store-secrets-unannotated",
+        "Namespace metacontroller",
+        "Namespace store-platform",
+        "NetworkPolicy hooks",
+        "PodDisruptionBudget hooks",
+        "Role metacontroller-leader",
+        "RoleBinding metacontroller-leader",
+        "Service hooks",
+        "ServiceAccount hooks",
+        "ServiceAccount metacontroller",
+        "StatefulSet metacontroller",
+    ]
+
+
+def test_the_api_server_takes_each_object_and_warns_of_none(
+    plane: ControlPlane, installed: list[dict[str, Any]]
+) -> None:
+    with_admin = plane.client_for("admin")
+    for obj in sorted(installed, key=lambda obj: obj["kind"] != "Namespace"):
+        if obj["kind"] == "Namespace":
+            with_admin.apply(obj)
+        else:
+            with_admin.apply(obj, dryRun="All", fieldValidation="Strict")
+    assert with_admin.warnings == []
+    with_admin.close()
+
+
+def test_metacontrollers_role_is_ours_and_has_no_wildcard(installed: list[dict[str, Any]]) -> None:
+    (role,) = [obj for obj in installed if obj["kind"] == "ClusterRole"]
+    assert [rule for rule in role["rules"] if "*" in str(rule)] == []
+
+
+def test_metacontroller_runs_with_the_flags_that_many_stores_need(installed: list[dict[str, Any]]) -> None:
+    (stateful_set,) = [obj for obj in installed if obj["kind"] == "StatefulSet"]
+    (container,) = stateful_set["spec"]["template"]["spec"]["containers"]
+    assert {"--workers=20", "--client-go-qps=300", "--client-go-burst=600", "--leader-election"} <= set(
+        container["args"]
+    )
+    assert stateful_set["spec"]["replicas"] == 2
+
+
+def test_every_kind_of_child_has_an_update_strategy_and_a_role_for_it() -> None:
+    (controller,) = shipped("controller.yaml")
+    rules = {
+        (group, resource)
+        for obj in shipped("rbac.yaml")
+        if obj["kind"] == "ClusterRole"
+        for rule in obj["rules"]
+        if {"create", "update", "delete"} <= set(rule["verbs"])
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    for child in controller["spec"]["childResources"]:
+        assert child["updateStrategy"] == {"method": "InPlace"}
+        group = child["apiVersion"].rpartition("/")[0]
+        assert (group, child["resource"]) in rules
+
+
+def test_every_file_of_the_manifests_travels_in_the_package() -> None:
+    source = Path(__file__).parents[2]
+    for package, installed in (("metacontroller", MANIFESTS), ("templates", MANIFESTS.parent / "templates")):
+        wanted = {str(f.relative_to(source / package)) for f in (source / package).rglob("*") if f.is_file()}
+        there = {str(f.relative_to(installed)) for f in installed.rglob("*") if f.is_file()}
+        assert {name for name in wanted - there if "__pycache__" not in name} == set()
