@@ -7,6 +7,7 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
@@ -17,13 +18,15 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 
 from storeplatform.templates import ENGINES
 
-from .core import GuardError, MalformedRequest, RenderError, Store, parse, render, sync
+from .core import GuardError, MalformedRequest, RenderError, Store, customize, parse, render, sync
 from .logs import configure_logs
 from .metrics import Metrics
 from .settings import ConfigurationError, Settings, load_settings
 
 # A full store's request is 75 KB. Metacontroller sends nothing near this; a stray sender might.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+HOOKS = ("/sync", "/finalize", "/customize")
 
 log = structlog.get_logger("hooks")
 
@@ -51,16 +54,26 @@ def make_app(settings: Settings, token: str) -> Flask:
     metrics = Metrics(CollectorRegistry())
     expected = f"Bearer {token}".encode()
 
+    def authenticate() -> None:
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            raise Unauthorized("the bearer token must be the one in this service's token file")
+
     @app.post("/sync")
     @app.post("/finalize")
     def answer() -> Response:
-        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
-            raise Unauthorized("the bearer token must be the one in this service's token file")
+        authenticate()
         asked = parse(request.get_data(cache=False), _now())
         g.store = asked.parent["metadata"]["name"]
         made = sync(asked, settings)
-        g.stage = next((c["type"] for c in made["status"]["conditions"] if c["status"] == "False"), "Ready")
+        g.stage = _stage(made["status"])
         return Response(orjson.dumps(made), mimetype="application/json")
+
+    @app.post("/customize")
+    def related() -> Response:
+        authenticate()
+        asked = parse(request.get_data(cache=False), _now())
+        g.store = asked.parent["metadata"]["name"]
+        return Response(orjson.dumps({"relatedResources": customize(asked)}), mimetype="application/json")
 
     @app.get("/healthz")
     @app.get("/readyz")
@@ -77,7 +90,7 @@ def make_app(settings: Settings, token: str) -> Flask:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        if request.url_rule and request.url_rule.rule in ("/sync", "/finalize"):
+        if request.url_rule and request.url_rule.rule in HOOKS:
             hook, seconds, stage = request.url_rule.rule[1:], time.perf_counter() - g.started, g.get("stage", "")
             metrics.observe(hook, response.status_code, stage, seconds)
             log.log(
@@ -111,12 +124,18 @@ def make_app(settings: Settings, token: str) -> Flask:
     return app
 
 
+def _stage(status: dict[str, Any]) -> str:
+    """The first condition that does not hold, or "Ready"."""
+    unmet = [c for c in status["conditions"] if c["status"] == "False" and c["type"] != "Progressing"]
+    return next((c["type"] for c in unmet if c["reason"] != "Waiting"), "Ready")
+
+
 def check_templates(settings: Settings) -> None:
     """Render every engine, version and plan once; raise ConfigurationError where one can't be."""
     for engine in settings.engines.values():
         for version in engine.versions:
             for plan in settings.plans:
-                sample = Store("s", "0", "o", engine.name, version, plan, "s.test", "a@s.test", 1, 1, True)
+                sample = Store("s", "0", "o", engine.name, version, plan, "s.test", "a@s.test", 1, 1, True, "x", "y")
                 try:
                     render(settings, sample)
                 except (RenderError, TemplateError) as error:

@@ -17,6 +17,7 @@ _some = validate.Length(min=1)
 class _Stage(Schema):
     condition = fields.String(required=True, validate=validate.Regexp(r"^[A-Z][A-Za-z]{0,60}\Z"))
     manifests = fields.List(fields.String(), required=True, validate=_some)
+    offline = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
 
 class _EngineFile(Schema):

@@ -44,9 +44,14 @@ class _Resources(Schema):
     limits = _quantities()
 
 
+def _gibibytes() -> fields.Integer:
+    return fields.Integer(required=True, strict=True, validate=validate.Range(1, 9999))
+
+
 class _Storage(Schema):
-    database = fields.Integer(required=True, strict=True, validate=validate.Range(1, 9999))
-    uploads = fields.Integer(required=True, strict=True, validate=validate.Range(1, 9999))
+    backups = _gibibytes()
+    database = _gibibytes()
+    uploads = _gibibytes()
 
 
 class _Plan(Schema):
@@ -84,6 +89,7 @@ class _Settings(Schema):
     storage = fields.Nested(_Volumes, required=True)
     images = fields.Nested(_Images, required=True)
     progressDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
+    upgradeDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
     resyncSeconds = fields.Nested(_Resync, required=True)
     plans = fields.Dict(
         keys=fields.String(validate=validate.Regexp(DNS_NAME)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .render import CLUSTER_SCOPED
 from .request import Key, Object, SyncRequest, dig, identified
 from .staging import PROTECTED
 from .store import STORE_LABEL, namespace_of
@@ -35,7 +36,8 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
 
 def _check_place(key: Key, child: Object, store: str) -> None:
     namespace = namespace_of(store)
-    if (key.name if key.kind == "Namespace" else key.namespace) != namespace:
+    place = key.name if key.kind == "Namespace" else key.namespace
+    if place != ("" if key.kind in CLUSTER_SCOPED - {"Namespace"} else namespace):
         raise GuardError(f"{key} must be in the namespace {namespace}")
     if dig(child, "metadata", "labels", STORE_LABEL) != store:
         raise GuardError(f"{key} must carry the label {STORE_LABEL}={store}")

@@ -4,27 +4,45 @@ https://kubernetes.io/docs/reference/kubernetes-api/
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from .pods import cause, mounting, selected, unscheduled
 from .request import Key, Object, dig, mappings
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """Why an object is not as it should be. ``fatal``: it stays so until somebody acts."""
+    """Why an object is not as it should be. ``fatal``: it stays so until somebody acts. ``subject``: the object."""
 
     reason: str
     message: str
     fatal: bool = False
+    subject: str = ""
 
 
-def blocker(key: Key, observed: Object) -> Blocker | None:
-    """What keeps ``observed`` from doing its work, or None where nothing does."""
+def blocker(key: Key, observed: Object, pods: Sequence[Object] = ()) -> Blocker | None:
+    """What keeps ``observed`` from doing its work, or None where nothing does.
+
+    :param pods: those of its namespace, where they are known: their words come before the object's own counts.
+    """
     if dig(observed, "metadata", "deletionTimestamp"):
-        return Blocker("BeingDeleted", f"{key} is being deleted and will be made again")
+        return Blocker("BeingDeleted", f"{key} is being deleted and will be made again", subject=str(key))
     check = _CHECKS.get(key.kind)
-    return check(key, observed) if check else None
+    found = check(key, observed) if check else None
+    return replace(_explained(found, key, observed, pods), subject=str(key)) if found else None
+
+
+def _explained(found: Blocker, key: Key, observed: Object, pods: Sequence[Object]) -> Blocker:
+    if key.kind == "PersistentVolumeClaim":
+        words = next(filter(None, map(unscheduled, mounting(pods, key.name))), "")
+        return replace(found, message=f"{found.message}: {words}") if words else found
+    why = cause(selected(pods, observed))
+    if why is None or found.reason in ("QuotaExceeded", "PodRefused"):
+        return found
+    reason = "JobFailed" if found.reason == "JobFailed" else why.reason
+    words = f"{key}: {why.message}" if reason != "JobFailed" else f"{found.message} ({why.message})"
+    return replace(found, reason=reason, message=words)
 
 
 def condition(observed: Object, kind: str) -> Object:
@@ -63,16 +81,16 @@ def _job(key: Key, observed: Object) -> Blocker | None:
     if holds(observed, "Complete"):
         return None
     if holds(observed, "Failed"):
-        failed = condition(observed, "Failed")
-        return Blocker("JobFailed", f"{key} failed: {_said(failed)}; delete the Job to run it again", fatal=True)
+        said = _said(condition(observed, "Failed"))
+        return Blocker("JobFailed", f"{key} failed: {said}; delete the Job to run it again", fatal=True)
     retries = number(observed, "status", "failed")
     return Blocker("JobRunning", f"{key} is running" + (f", {retries} tries have failed" if retries else ""))
 
 
 def _deployment(key: Key, observed: Object) -> Blocker | None:
     if holds(observed, "ReplicaFailure"):
-        failure = condition(observed, "ReplicaFailure")
-        return Blocker(str(failure.get("reason") or "ReplicaFailure"), f"{key}: {_said(failure)}")
+        said = _said(condition(observed, "ReplicaFailure"))
+        return Blocker("QuotaExceeded" if "exceeded quota" in said else "PodRefused", f"{key}: {said}")
     if condition(observed, "Progressing").get("reason") == "ProgressDeadlineExceeded":
         stuck = condition(observed, "Progressing")
         return Blocker("ProgressDeadlineExceeded", f"{key}: {_said(stuck)}", fatal=True)

@@ -27,6 +27,8 @@ from .store import Store
 # An annotation with a hash of all that a manifest says.
 REVISION = f"{GROUP}/revision"
 
+CLUSTER_SCOPED = {"Hostname", "Namespace"}
+
 # A store syncs some twenty times while it is made, from the same manifests; they are 30 KB of objects.
 CACHED_STORES = 1024
 
@@ -51,10 +53,12 @@ class Manifest:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Objects made together, and the condition that says whether they are as they should be."""
+    """Objects made together, and the condition that says whether they are as they should be. ``offline``: nothing
+    may serve while they do their work."""
 
     condition: str
     manifests: tuple[Manifest, ...]
+    offline: bool
 
 
 def derive(root_key: bytes, *parts: str) -> str:
@@ -87,6 +91,7 @@ def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
                 for name in stage["manifests"]
                 for obj in _objects(name, environment.get_template(name).render(context))
             ),
+            stage["offline"],
         )
         for stage in engine.values["stages"]
     )
@@ -134,7 +139,7 @@ def _finished(obj: Object, store: Store, templates: Path) -> Manifest:
     """The object with what every object of a store has, so that no template can forget it."""
     fill(obj, templates)
     metadata = obj["metadata"]
-    if obj["kind"] != "Namespace":
+    if obj["kind"] not in CLUSTER_SCOPED:
         metadata["namespace"] = store.namespace
     if obj["kind"] == "Job":
         metadata["name"] += f"-{_hash(obj['spec'])}"

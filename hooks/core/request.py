@@ -40,12 +40,20 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """One question. ``now`` (RFC 3339, UTC, whole seconds) is the only clock the core has."""
+    """One question. ``now`` (RFC 3339, UTC, whole seconds) is the only clock the core has; ``pods`` are those of
+    the store's namespace, where the controller relates them."""
 
     parent: Object
     observed: Mapping[Key, Object]
     finalizing: bool
     now: str
+    pods: tuple[Object, ...] = ()
+
+    @property
+    def status(self) -> Object:
+        """The Store's status as it was answered last; empty before the first answer."""
+        status = self.parent.get("status")
+        return status if isinstance(status, dict) else {}
 
 
 def dig(value: Any, *path: str) -> Any:
@@ -73,7 +81,7 @@ def parse(body: bytes, now: str) -> SyncRequest:
         raise MalformedRequest(f"the parent must be a Store of {GROUP} with a name")
     if not isinstance(dig(parent, "metadata", "uid"), str) or not parent["metadata"]["uid"]:
         raise MalformedRequest("the parent must have a uid")
-    groups = content.get("children")
+    groups = content.get("children", {})
     finalizing = content.get("finalizing", False)
     if not isinstance(groups, dict) or not isinstance(finalizing, bool):
         raise MalformedRequest("children must be a mapping and finalizing a boolean")
@@ -82,7 +90,9 @@ def parse(body: bytes, now: str) -> SyncRequest:
         if not isinstance(group, dict) or not all(identified(child) for child in group.values()):
             raise MalformedRequest("every child must be an object with apiVersion, kind and a name")
         observed.update((Key.of(child), child) for child in group.values())
-    return SyncRequest(parent, observed, finalizing, now)
+    pods = dig(content, "related", "Pod.v1")
+    related = tuple(mappings(list(pods.values()))) if isinstance(pods, dict) else ()
+    return SyncRequest(parent, observed, finalizing, now, related)
 
 
 def identified(obj: Any) -> bool:

@@ -7,64 +7,150 @@ are there already stay as they were last applied, so a shop goes on serving whil
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import orjson
 
-from .progress import Blocker, blocker
+from .pods import selected, started
+from .progress import Blocker, blocker, number
 from .render import REVISION, Manifest, Stage
-from .request import LAST_APPLIED, Key, Object, dig
+from .request import LAST_APPLIED, Key, Object, SyncRequest, dig
 
 # What holds an owner's data, or the keys to it. Never dropped but with the store.
 PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
+
+SERVING = "Deployment"
+WORKLOADS = {SERVING, "StatefulSet"}
 
 
 @dataclass
 class Plan:
     """``children`` to answer with; ``blockers``: what keeps each condition from holding, in order of making,
-    None where nothing does; ``notes``: what is not as the spec says and never will be, as sentences' ends."""
+    None where nothing does; ``first_blocked``: the first of them; ``notes``: what is not as the spec says and
+    never will be, as sentences' ends; ``migrated``: whether a migration can be seen to have begun."""
 
     children: list[Object] = field(default_factory=list)
     blockers: dict[str, Blocker | None] = field(default_factory=dict)
+    first_blocked: tuple[str, Blocker] | None = None
     notes: list[str] = field(default_factory=list)
+    migrated: bool = False
 
-    @property
-    def first_blocked(self) -> tuple[str, Blocker] | None:
-        """The first condition that does not hold, with why."""
-        return next(((name, found) for name, found in self.blockers.items() if found), None)
+    def judge(self, condition: str, found: Blocker | None) -> None:
+        """Note a stage's outcome. Stages may share a condition: the first that blocks speaks for it."""
+        found = self.blockers.pop(condition, None) or found
+        self.blockers[condition] = found
+        if found and self.first_blocked is None:
+            self.first_blocked = (condition, found)
 
 
-def plan(stages: tuple[Stage, ...], observed: Mapping[Key, Object], expandable: bool) -> Plan:
+def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> Plan:
     """Walk the stages. Every rendered object is answered, kept or held back; the protected are always kept.
 
     :param expandable: whether a volume can grow.
     """
     result = Plan()
-    answered = set()
-    for stage in stages:
+    offline = False
+    for place, stage in enumerate(stages):
         waits_for = result.first_blocked
-        blocked: Blocker | None = None
+        if stage.offline and waits_for is None and _unfinished(stage, request):
+            offline = True
+            if still := _serving(stages[place + 1 :], request):
+                result.judge(stage.condition, still)
+                waits_for = result.first_blocked
+        found: Blocker | None = None
         for manifest in stage.manifests:
-            seen = observed.get(manifest.key)
-            answered.add(manifest.key)
+            seen = request.observed.get(manifest.key)
             if seen is None:
                 if waits_for is None:
                     result.children.append(manifest.body)
-                found: Blocker | None = _missing(manifest, waits_for)
+                found = found or _missing(manifest, waits_for)
+                continue
+            wanted = _update(manifest, seen, expandable, result.notes)
+            if waits_for is None:
+                result.children.append(wanted)
             else:
-                wanted = _update(manifest, seen, expandable, result.notes)
-                result.children.append(wanted if waits_for is None else as_applied(seen))
-                found = blocker(manifest.key, seen) or _outdated(manifest, seen, wanted)
-            blocked = blocked or found
-        result.blockers[stage.condition] = result.blockers.get(stage.condition) or blocked
-    result.children += keep_protected({key: seen for key, seen in observed.items() if key not in answered})
+                result.children.append(_held(seen, at_zero=offline and manifest.key.kind == SERVING))
+            found = found or blocker(manifest.key, seen, request.pods) or _outdated(manifest, seen, wanted)
+            result.migrated |= stage.condition == "Migrated" and _began(seen, request)
+        if stage.manifests:
+            result.judge(stage.condition, found)
+    result.children += _leftovers(stages, request, everything=result.first_blocked is not None)
     return result
 
 
-def keep_protected(observed: Mapping[Key, Object]) -> list[Object]:
-    """What must stay of objects that no template names any more."""
-    return [as_applied(seen) for key, seen in observed.items() if key.kind in PROTECTED]
+def suspend(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> Plan:
+    """What stays while a store sleeps: all that is there, workloads without pods. Nothing new is made.
+
+    The database goes last, so that what uses it ends in good order.
+    """
+    result = Plan()
+    serving = _serving(stages, request)
+    for stage in stages:
+        found: Blocker | None = None
+        for manifest in stage.manifests:
+            seen = request.observed.get(manifest.key)
+            if seen is None:
+                found = found or Blocker("Suspended", "is not made while the store is suspended")
+                continue
+            if manifest.key.kind == "StatefulSet" and serving:
+                result.children.append(as_applied(seen))
+            else:
+                wanted = _update(manifest, seen, expandable, result.notes)
+                result.children.append(without_pods(wanted) if manifest.key.kind in WORKLOADS else wanted)
+            if manifest.key.kind in WORKLOADS:
+                found = found or _stopping(manifest.key, seen) or Blocker("Suspended", f"{manifest.key} has no pods")
+        if stage.manifests:
+            result.judge(stage.condition, found)
+    result.children += _leftovers(stages, request, everything=True)
+    return result
+
+
+def without_pods(workload: Object) -> Object:
+    """The workload with no replicas."""
+    return {**workload, "spec": {**workload["spec"], "replicas": 0}}
+
+
+def _held(seen: Object, at_zero: bool) -> Object:
+    applied = as_applied(seen)
+    return without_pods(applied) if at_zero and isinstance(applied.get("spec"), dict) else applied
+
+
+def _unfinished(stage: Stage, request: SyncRequest) -> bool:
+    seen = [(manifest.key, request.observed.get(manifest.key)) for manifest in stage.manifests]
+    return any(obj is None or blocker(key, obj) is not None for key, obj in seen)
+
+
+def _serving(stages: Iterable[Stage], request: SyncRequest) -> Blocker | None:
+    """The first Deployment of these stages that has pods, and so uses the database."""
+    keys = [m.key for stage in stages for m in stage.manifests if m.key.kind == SERVING]
+    seen = ((key, request.observed[key]) for key in keys if key in request.observed)
+    return next((found for key, obj in seen if (found := _stopping(key, obj))), None)
+
+
+def _stopping(key: Key, seen: Object) -> Blocker | None:
+    behind = number(seen, "status", "observedGeneration") < number(seen, "metadata", "generation")
+    pods = number(seen, "status", "replicas")
+    if not pods and not behind and not number(seen, "spec", "replicas"):
+        return None
+    return Blocker("Stopping", f"{key} still has {pods} pods", subject=str(key))
+
+
+def _began(job: Object, request: SyncRequest) -> bool:
+    """Whether a Job has touched anything. One whose image never came has not."""
+    if job["kind"] != "Job":
+        return False
+    if any(number(job, "status", count) for count in ("failed", "succeeded", "ready")):
+        return True
+    pods = selected(request.pods, job)
+    return number(job, "status", "active") > 0 and (not request.pods or any(map(started, pods)))
+
+
+def _leftovers(stages: Iterable[Stage], request: SyncRequest, everything: bool) -> list[Object]:
+    """What no template names any more: it goes once all that is named is there, the protected never."""
+    named = {manifest.key for stage in stages for manifest in stage.manifests}
+    left = [(key, seen) for key, seen in request.observed.items() if key not in named]
+    return [as_applied(seen) for key, seen in left if everything or key.kind in PROTECTED]
 
 
 def _update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:
@@ -97,13 +183,13 @@ def as_applied(seen: Object) -> Object:
 def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:
     if waits_for:
         return Blocker("Waiting", f"waits for {waits_for[0]}")
-    return Blocker("Creating", f"{manifest.key} is being made")
+    return Blocker("Creating", f"{manifest.key} is being made", subject=str(manifest.key))
 
 
 def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | None:
     if dig(seen, "metadata", "annotations", REVISION) == dig(wanted, "metadata", "annotations", REVISION):
         return None
-    return Blocker("Updating", f"{manifest.key} is being changed")
+    return Blocker("Updating", f"{manifest.key} is being changed", subject=str(manifest.key))
 
 
 def _kept_secret(manifest: Manifest, seen: Object) -> Object:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..settings import Settings
+from .patience import wait
 from .progress import Blocker, condition
+from .release import Release, end
 from .request import Key, Object, SyncRequest, dig
 from .staging import Plan
 from .store import NotAccepted, Store
@@ -14,25 +17,76 @@ from .store import NotAccepted, Store
 NAMED_LEFTOVERS = 5
 
 
-def living(request: SyncRequest, settings: Settings, store: Store, plan: Plan) -> Object:
-    """The status of an accepted store."""
-    blocked = plan.first_blocked
-    ran = dig(request.parent, "status", "release", "running")
-    summary = Blocker(blocked[1].reason, f"{blocked[0]}: {blocked[1].message}") if blocked else None
-    admin_path = settings.engines[store.engine].values["adminPath"]
-    running = ran if blocked else store.version
-    conditions = _conditions(request, {"Accepted": None, **plan.blockers, "Ready": summary})
-    if not blocked:
-        conditions[-1]["message"] = "; ".join([f"the shop is open at {store.url}", *plan.notes])
+def living(request: SyncRequest, settings: Settings, store: Store, release: Release, plan: Plan) -> Object:
+    """The status of an accepted store that is to be open."""
+    blockers, blocked, waiting = dict(plan.blockers), None, None
+    if plan.first_blocked:
+        name, found = plan.first_blocked
+        found, waiting = wait(request, name, found, settings.values["progressDeadlineSeconds"])
+        blockers[name] = found
+        blocked = replace(found, message=f"{name}: {found.message}")
+    if request.status.get("phase") == "Suspended":
+        release = replace(release, since=request.now)  # what slept had no time to become ready
+    outcome = end(release, blocked, plan.migrated, request.now, settings.values["upgradeDeadlineSeconds"])
+    is_open = "; ".join([f"the shop is open at {store.url}", *plan.notes])
+    conditions = [
+        *_conditions(request, {"Accepted": None, **blockers}),
+        *_upgrade_failed(request, outcome),
+        _progressing(request, blocked),
+        *_conditions(request, {"Ready": blocked}, is_open),
+    ]
     return {
-        "phase": _phase(request, blocked[1] if blocked else None, bool(ran)),
+        **_addresses(settings, store),
+        "phase": _phase(request, blocked, release),
+        "release": outcome.status,
+        "conditions": conditions,
+        **({"waiting": waiting} if waiting else {}),
+    }
+
+
+def sleeping(request: SyncRequest, settings: Settings, store: Store, release: Release, plan: Plan) -> Object:
+    """The status of a store that is suspended, or on its way there."""
+    left = next((found for found in plan.blockers.values() if found and found.reason == "Stopping"), None)
+    message = f"the shop is closing: {left.message}" if left else "the shop is closed and keeps its data"
+    ready = Blocker("Suspended", f"{message}; set spec.suspended to false to open it")
+    return {
+        **_addresses(settings, store),
+        "phase": "Suspended",
+        "release": release.status,
+        "conditions": [
+            *_conditions(request, {"Accepted": None, **plan.blockers}),
+            *_upgrade_failed(request, release),
+            *_conditions(request, {"Ready": ready}),
+        ],
+    }
+
+
+def _addresses(settings: Settings, store: Store) -> Object:
+    admin_path = settings.engines[store.engine].values["adminPath"]
+    return {
         "engine": store.engine,
         "url": store.url,
         **({"adminURL": store.url + admin_path} if admin_path else {}),
         "credentialsSecret": f"{store.namespace}/credentials",
-        "release": {"target": store.version, **({"running": running} if running else {})},
-        "conditions": conditions,
     }
+
+
+def _upgrade_failed(request: SyncRequest, release: Release) -> list[Object]:
+    """One condition while a version is rejected, none otherwise."""
+    if not release.rejected:
+        return []
+    message = (
+        f"{release.rejected} was rejected ({release.message}) and {release.target} took its place again; "
+        "it is not tried again until spec.version changes"
+    )
+    return [_stamped(request, "UpgradeFailed", "True", "Rejected", message)]
+
+
+def _progressing(request: SyncRequest, blocked: Blocker | None) -> Object:
+    """Whether the store is on its way: False once it is there, or can't go on by itself."""
+    if blocked is None:
+        return _stamped(request, "Progressing", "False", "AsDesired", "")
+    return _stamped(request, "Progressing", "False" if blocked.fatal else "True", blocked.reason, blocked.message)
 
 
 def refused(request: SyncRequest, why: NotAccepted) -> Object:
@@ -57,12 +111,14 @@ def ending(request: SyncRequest) -> Object:
     return {**_kept(request), "phase": "Terminating", "conditions": [terminating, *not_ready]}
 
 
-def _phase(request: SyncRequest, found: Blocker | None, was_ready: bool) -> str:
-    if found is None:
+def _phase(request: SyncRequest, blocked: Blocker | None, release: Release) -> str:
+    if blocked is None:
         return "Ready"
-    if found.fatal:
+    if release.upgrading:
+        return "Upgrading"
+    if blocked.fatal:
         return "Failed"
-    if was_ready:
+    if release.running:
         return "Degraded"
     return "Provisioning" if request.observed else "Pending"
 
@@ -85,12 +141,12 @@ def _leftover(key: Key, obj: Object) -> str:
     return f"{key} ({'; '.join(why + remaining)})" if why or remaining else str(key)
 
 
-def _conditions(request: SyncRequest, found: Mapping[str, Blocker | None]) -> list[Object]:
-    """One condition each, in the given order."""
+def _conditions(request: SyncRequest, found: Mapping[str, Blocker | None], holds: str = "") -> list[Object]:
+    """One condition each, in the given order; ``holds``: the message of those that hold."""
     return [
         _stamped(request, kind, "False", blocker.reason, blocker.message)
         if blocker
-        else _stamped(request, kind, "True", "AsDesired", "")
+        else _stamped(request, kind, "True", "AsDesired", holds)
         for kind, blocker in found.items()
     ]
 

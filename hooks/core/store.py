@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..settings import Settings
-from .request import GROUP, Object, dig
+from .release import Release, begin, read
+from .request import GROUP, Object, SyncRequest, dig
 
 STORE_LABEL = f"{GROUP}/store"
 
@@ -21,7 +22,8 @@ class NotAccepted(Exception):
 
 @dataclass(frozen=True)
 class Store:
-    """What templates see as ``store``. ``storage`` (the database's) is in Gi."""
+    """What templates see as ``store``. ``storage`` (the database's) is in Gi; ``snapshot``: the one to take before
+    the migration; ``restore``: the snapshot to put back before anything else."""
 
     name: str
     uid: str
@@ -34,6 +36,8 @@ class Store:
     storage: int
     replicas: int
     tls: bool
+    snapshot: str = ""
+    restore: str = ""
 
     @property
     def namespace(self) -> str:
@@ -60,33 +64,44 @@ def namespace_of(name: str) -> str:
     return f"store-{name}"
 
 
-def accept(parent: Object, settings: Settings) -> Store:
+def accept(request: SyncRequest, settings: Settings) -> tuple[Store, Release]:
     """Make every choice the spec leaves open; raise NotAccepted where it can't be had."""
+    parent, status = request.parent, request.status
     spec, name = parent.get("spec"), parent["metadata"]["name"]
     if not isinstance(spec, dict):
         raise NotAccepted("InvalidSpec", "spec must be a mapping: apply the Store again")
     engine_name = _choice("engine", _text(spec, "engine"), list(settings.engines))
-    accepted_as = dig(parent, "status", "engine")
+    accepted_as = status.get("engine")
     if isinstance(accepted_as, str) and accepted_as != engine_name:
         raise NotAccepted("EngineChanged", f'the engine can\'t change: set spec.engine back to "{accepted_as}"')
     engine = settings.engines[engine_name]
-    version = _text(spec, "version") or dig(parent, "status", "release", "target") or engine.versions[0]
+    release = read(status)
+    version = _text(spec, "version") or release.running or release.target or engine.versions[0]
+    release = begin(release, _choice("version", version, engine.versions), request.now)
     plan_name = _choice("plan", _text(spec, "plan"), list(settings.plans))
     plan = settings.plans[plan_name]
     hostname = _text(spec, "hostname") or f"{name}.{settings.values['domain']}"
-    return Store(
+    store = Store(
         name=name,
         uid=parent["metadata"]["uid"],
         owner=_text(spec, "owner") or _invalid("owner", "a user's name"),
         engine=engine_name,
-        version=_choice("version", version, engine.versions),
+        version=_choice("version", release.target, engine.versions),
         plan=plan_name,
         hostname=hostname,
         admin_email=_text(spec, "adminEmail") or f"admin@{hostname}",
         storage=_gibibytes(_text(spec, "storage")) or plan["storage"]["database"],
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),
+        snapshot=release.snapshot if release.upgrading else "",
+        restore=release.restore,
     )
+    return store, release
+
+
+def suspended(request: SyncRequest) -> bool:
+    """Whether the store is to sleep."""
+    return dig(request.parent, "spec", "suspended") is True
 
 
 def _invalid(field: str, form: str) -> NoReturn:

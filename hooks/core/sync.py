@@ -9,8 +9,8 @@ from ..settings import Settings
 from . import guards, status
 from .render import render
 from .request import Object, SyncRequest, dig
-from .staging import as_applied, plan
-from .store import NotAccepted, accept
+from .staging import as_applied, plan, suspend
+from .store import NotAccepted, accept, namespace_of, suspended
 
 
 def sync(request: SyncRequest, settings: Settings) -> Object:
@@ -31,19 +31,29 @@ def sync(request: SyncRequest, settings: Settings) -> Object:
     return {**answer, "finalized": request.finalizing}
 
 
+def customize(request: SyncRequest) -> list[Object]:
+    """What Metacontroller should send along with a store: the pods of its namespace."""
+    namespace = namespace_of(request.parent["metadata"]["name"])
+    return [{"apiVersion": "v1", "resource": "pods", "namespace": namespace, "labelSelector": {}}]
+
+
 def _living(request: SyncRequest, settings: Settings) -> Object:
     try:
-        store = accept(request.parent, settings)
+        store, release = accept(request, settings)
     except NotAccepted as why:
         # An edit that can't be had takes nothing away from the shop that runs.
         kept = [as_applied(seen) for seen in request.observed.values()]
         return _answer(request, settings, status.refused(request, why), kept)
-    planned = plan(render(settings, store), request.observed, settings.values["storage"]["expandable"])
-    return _answer(request, settings, status.living(request, settings, store, planned), planned.children)
+    stages, expandable = render(settings, store), settings.values["storage"]["expandable"]
+    if suspended(request):
+        planned = suspend(stages, request, expandable)
+        return _answer(request, settings, status.sleeping(request, settings, store, release, planned), planned.children)
+    planned = plan(stages, request, expandable)
+    return _answer(request, settings, status.living(request, settings, store, release, planned), planned.children)
 
 
 def _answer(request: SyncRequest, settings: Settings, its_status: Object, children: list[Any]) -> Object:
-    pace = "settled" if its_status["phase"] == "Ready" else "changing"
+    pace = "settled" if its_status["phase"] in ("Ready", "Suspended") else "changing"
     return {
         "status": its_status,
         "children": children,

@@ -117,7 +117,7 @@ def test_metrics_count_requests_errors_stages_and_seconds(client: FlaskClient, w
     assert 'store_hook_requests_total{hook="sync",status="200"} 1.0' in lines
     assert 'store_hook_requests_total{hook="finalize",status="400"} 1.0' in lines
     assert 'store_hook_errors_total{hook="finalize"} 1.0' in lines
-    assert 'store_hook_stages_total{stage="NamespaceReady"} 1.0' in lines
+    assert 'store_hook_stages_total{stage="Exposed"} 1.0' in lines
     assert 'store_hook_duration_seconds_count{hook="sync"} 1.0' in lines
 
 
@@ -134,7 +134,7 @@ def test_a_request_is_one_json_line_in_the_log(
         "level": "info",
         "store": "demo",
         "status": 200,
-        "stage": "NamespaceReady",
+        "stage": "Exposed",
     }
 
 

@@ -50,7 +50,13 @@ def test_a_folder_with_an_engine_file_is_an_engine(engines: Path, settings_with:
     add_engine(engines, SERVICE)
     status = World(settings_with(engines), store(engine="tiny")).settle()["status"]
     assert status["phase"] == "Ready"
-    assert [c["type"] for c in status["conditions"]] == ["Accepted", "NamespaceReady", "BackendReady", "Ready"]
+    assert [c["type"] for c in status["conditions"]] == [
+        "Accepted",
+        "NamespaceReady",
+        "BackendReady",
+        "Progressing",
+        "Ready",
+    ]
     assert "adminURL" not in status
 
 
@@ -83,7 +89,7 @@ def test_a_template_that_gives_no_objects_is_named(
     add_engine(engines, manifest)
     settings = settings_with(engines)
     with pytest.raises(RenderError) as error:
-        render(settings, accept(store(engine="tiny"), settings))
+        render(settings, accept(World(settings, store(engine="tiny")).request(), settings)[0])
     assert str(error.value).startswith(message)
 
 

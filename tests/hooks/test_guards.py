@@ -53,7 +53,7 @@ def test_a_child_in_another_namespace_is_refused(settled: Any, namespace: str) -
 
 def test_a_namespace_that_is_not_the_stores_is_refused(settled: Any) -> None:
     request, children = settled
-    other = copy.deepcopy(children[0])
+    other = copy.deepcopy(next(child for child in children if child["kind"] == "Namespace"))
     other["metadata"]["name"] = "kube-system"
     with pytest.raises(GuardError, match="Namespace kube-system must be in"):
         check(request, [*children, other])

@@ -17,7 +17,7 @@ MADE = {
     "NetworkPolicy allow-dns",
     "NetworkPolicy backend",
     "NetworkPolicy database",
-    "NetworkPolicy migrate",
+    "NetworkPolicy jobs",
     "NetworkPolicy storefront",
     "Secret credentials",
     "PodDisruptionBudget backend",
@@ -33,17 +33,21 @@ def names(children: list) -> set[str]:
     return {str(Key.of(child)) for child in children}
 
 
-def test_the_first_answer_is_the_namespace_alone(world: World) -> None:
-    assert names(world.ask()["children"]) == {"Namespace store-demo"}
+HOST = {"Hostname demo.stores.localhost"}
+
+
+def test_the_first_answer_is_the_host_and_the_second_adds_the_namespace_alone(world: World) -> None:
+    assert names(world.step()["children"]) == HOST
+    assert names(world.ask()["children"]) == {*HOST, "Namespace store-demo"}
 
 
 def test_each_stage_adds_its_objects_once_the_one_before_is_ready(world: World) -> None:
     seen: list[set[str]] = []
-    for _ in range(7):
+    for _ in range(8):
         made = names(world.step()["children"])
         seen.append(made - set().union(*seen))
     job = names([world.find("Job", "migrate-")])
-    assert seen == [{"Namespace store-demo"}, MADE, DATABASE, job, BACKEND, STOREFRONT, {"Ingress store"}]
+    assert seen == [HOST, {"Namespace store-demo"}, MADE, DATABASE, job, BACKEND, STOREFRONT, {"Ingress store"}]
 
 
 def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:
@@ -59,7 +63,7 @@ def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:
             "Ready",
         ],
         "True",
-    )
+    ) | {"Progressing": "False"}
 
 
 def test_a_settled_store_keeps_being_answered_the_same(world: World) -> None:

@@ -12,16 +12,18 @@ from .world import START, World, conditions, ready
 LATER = "2026-01-01T01:00:00Z"
 
 
-def test_a_new_store_is_pending_on_its_namespace(world: World) -> None:
+def test_a_new_store_is_pending_on_its_host(world: World) -> None:
     status = world.ask()["status"]
     assert status["phase"] == "Pending"
-    assert ready(status) == ("Creating", "NamespaceReady: Namespace store-demo is being made")
+    assert ready(status) == ("Creating", "Exposed: Hostname demo.stores.localhost is being made")
 
 
 def test_a_store_on_its_way_is_provisioning_and_names_what_it_waits_for(world: World) -> None:
-    for _ in range(3):
+    for _ in range(4):
         world.step(ready=False)
-        next(iter(world.observed.values()))["status"] = {"phase": "Active"}
+        for obj in world.observed.values():
+            if obj["kind"] == "Namespace":
+                obj["status"] = {"phase": "Active"}
     status = world.ask()["status"]
     assert status["phase"] == "Provisioning"
     assert ready(status) == (
@@ -38,7 +40,7 @@ def test_a_ready_store_tells_its_addresses_and_where_its_passwords_are(world: Wo
         "adminURL": "http://demo.stores.localhost/app",
         "credentialsSecret": "store-demo/credentials",
         "engine": "medusa",
-        "release": {"target": "2.21.2", "running": "2.21.2"},
+        "release": {"target": "2.21.2", "running": "2.21.2", "since": START},
     }
 
 
@@ -58,7 +60,7 @@ def test_a_flipped_condition_gets_a_new_transition_time(world: World) -> None:
     world.now = LATER
     world.find("Deployment", "backend")["status"]["availableReplicas"] = 0
     flipped = {c["type"] for c in world.ask()["status"]["conditions"] if c["lastTransitionTime"] == LATER}
-    assert flipped == {"BackendReady", "Ready"}
+    assert flipped == {"BackendReady", "Progressing", "Ready"}
 
 
 BLOCKED: list[tuple[str, str, dict[str, Any], str, str, str]] = [
@@ -68,7 +70,7 @@ BLOCKED: list[tuple[str, str, dict[str, Any], str, str, str]] = [
         {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
                          "message": 'pods "backend-1" is forbidden: exceeded quota: plan'}]},
         "Degraded",
-        "FailedCreate",
+        "QuotaExceeded",
         'BackendReady: Deployment backend: pods "backend-1" is forbidden: exceeded quota: plan',
     ),
     (
@@ -191,7 +193,7 @@ def test_every_status_field_the_hooks_write_is_in_the_schema(world: World) -> No
 
     from storeplatform.metacontroller import MANIFESTS
 
-    crd = yaml.safe_load((MANIFESTS / "platform" / "crd.yaml").read_text())
+    crd = next(yaml.safe_load_all((MANIFESTS / "platform" / "crd.yaml").read_text()))
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
     status = world.settle()["status"]
     assert set(status) <= set(schema)

@@ -10,7 +10,7 @@ import copy
 import json
 from typing import Any
 
-from storeplatform.hooks.core import parse, sync
+from storeplatform.hooks.core import SyncRequest, parse, sync
 from storeplatform.hooks.core.request import LAST_APPLIED, Key, Object
 from storeplatform.hooks.settings import Settings
 
@@ -28,12 +28,13 @@ def store(name: str = "demo", **spec: Any) -> Object:
 
 
 class World:
-    """One store, what is observed of it, and a clock that stands still unless it is set."""
+    """One store, what is observed of it, the pods that are related, and a clock that stands still unless it is set."""
 
     def __init__(self, settings: Settings, parent: Object) -> None:
         self.settings, self.parent = settings, parent
         self.observed: dict[Key, Object] = {}
         self.now = START
+        self.pods: list[Object] = []
 
     def body(self, **over: Any) -> bytes:
         """The request Metacontroller would send now."""
@@ -41,11 +42,17 @@ class World:
         for key, obj in self.observed.items():
             path = f"{key.namespace}/{key.name}" if key.namespace else key.name
             groups.setdefault(f"{key.kind}.{key.api_version}", {})[path] = obj
-        return json.dumps({"parent": self.parent, "children": groups, "finalizing": False, **over}).encode()
+        related = {"Pod.v1": {str(number): pod for number, pod in enumerate(self.pods)}}
+        content = {"parent": self.parent, "children": groups, "related": related, "finalizing": False, **over}
+        return json.dumps(content).encode()
+
+    def request(self, **over: Any) -> SyncRequest:
+        """The same, as the core reads it."""
+        return parse(self.body(**over), self.now)
 
     def ask(self, **over: Any) -> Object:
         """The core's answer, nothing done with it."""
-        return sync(parse(self.body(**over), self.now), self.settings)
+        return sync(self.request(**over), self.settings)
 
     def step(self, ready: bool = True) -> Object:
         """Ask once and do as told; with ``ready`` every object then does its work."""

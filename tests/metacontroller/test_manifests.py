@@ -91,6 +91,7 @@ def test_what_is_installed_is_this_and_no_more(installed: list[dict[str, Any]]) 
         "ClusterRoleBinding metacontroller",
         "CompositeController stores",
         "ConfigMap settings",
+        "CustomResourceDefinition hostnames.platform.urumi.dev",
         "CustomResourceDefinition stores.platform.urumi.dev",
         "Deployment hooks",
         "MutatingAdmissionPolicy store-secrets-unannotated",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import psutil
 
 from tests.cluster.controlplane import ControlPlane
 from tests.stores.platform import Platform
@@ -19,11 +22,13 @@ def test_the_smoke_test_passes_on_a_working_platform() -> None:
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["applied", "ready", "mended", "deleted"]
 
 
-def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind() -> None:
-    done = run("tests.demo", "--local", "--exit")
+def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = run("tests.demo", "--local", "--exit", TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("corner-shop", "book-shop", "department-store"):
         assert f"{name:<18} ✓ Ready            the shop is open at http" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert [p.pid for p in psutil.process_iter() if str(tmp_path) in " ".join(p.cmdline())] == []
 
 
 def run(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

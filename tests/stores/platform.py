@@ -87,7 +87,11 @@ class Platform:
         for name in APPLIED:
             for obj in shipped(name):
                 self.client.apply(obj)
-        for api_version, kind in ((API, "Store"), ("metacontroller.k8s.io/v1alpha1", "CompositeController")):
+        for api_version, kind in (
+            (API, "Store"),
+            (API, "Hostname"),
+            ("metacontroller.k8s.io/v1alpha1", "CompositeController"),
+        ):
             wait_until(lambda k=kind, v=api_version: self.client.list_all(v, k) is not None, f"{kind}s are served")
         self.client.apply(
             {

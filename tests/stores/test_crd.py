@@ -17,7 +17,6 @@ from .platform import API, shipped
 @pytest.fixture(scope="module")
 def stores(plane: ControlPlane) -> Client:
     """An API server that knows Stores; nothing acts on them."""
-    plane.client.apply_all("---\n".join([]))
     for obj in shipped("crd.yaml"):
         plane.client.apply(obj)
     wait_until(lambda: plane.client.list_all(API, "Store") == [], "Stores are served")
@@ -113,7 +112,7 @@ def test_every_field_explains_itself(plane: ControlPlane, stores: Client) -> Non
     assert "A Store is one online shop." in text
     spec = wait_until(lambda: plane.kubectl("explain", "store.spec"), "kubectl explains Stores")
     assert "How much the shop may use (requests, limits, quota, storage)" in " ".join(spec.split())
-    (crd,) = shipped("crd.yaml")
+    crd = shipped("crd.yaml")[0]
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     fields = {name: field for name, field in walk(schema) if name != ".metadata"}
     assert [name for name, field in fields.items() if not field.get("description")] == []

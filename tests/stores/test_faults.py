@@ -74,7 +74,8 @@ def test_a_fault_at_any_stage_changes_nothing_of_what_is_made(
 def at_or_after(platform: Platform, stage: str) -> bool:
     """Whether the first condition that does not hold is ``stage`` or a later one."""
     conditions = platform.store("faulty").get("status", {}).get("conditions", [])
-    blocked = next((c["type"] for c in conditions if c["status"] != "True"), "Ready" if conditions else "Accepted")
+    unmet = [c["type"] for c in conditions if c["status"] == "False" and c["reason"] not in ("Waiting", "AsDesired")]
+    blocked = next(iter(unmet), "Ready" if conditions else "Accepted")
     return blocked in STAGES[STAGES.index(stage) :]
 
 

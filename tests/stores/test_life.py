@@ -145,6 +145,7 @@ def test_an_engine_that_is_only_a_folder_makes_a_ready_store(own_plane: ControlP
             "Accepted",
             "NamespaceReady",
             "BackendReady",
+            "Progressing",
             "Ready",
         ]
         assert sorted(c["kind"] for c in platform.children("tiny")) == ["Deployment", "Namespace"]

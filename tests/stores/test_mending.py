@@ -16,6 +16,7 @@ NAME = "mended"
 
 # Which object of each kind, and a hand's edit of it.
 EDITS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Hostname": (f"{NAME}.stores.localhost", {"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}}),
     "Namespace": (f"store-{NAME}", {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}),
     "ResourceQuota": ("plan", {"spec": {"hard": {"pods": "1000"}}}),
     "LimitRange": ("defaults", {"spec": {"limits": [{"type": "Container", "default": {"cpu": "9"}}]}}),

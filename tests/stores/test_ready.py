@@ -12,6 +12,7 @@ from .platform import API, Platform
 CHILDREN = [
     "Deployment backend",
     "Deployment storefront",
+    "Hostname {name}.stores.localhost",
     "Ingress store",
     "Job migrate",
     "LimitRange defaults",
@@ -20,7 +21,7 @@ CHILDREN = [
     "NetworkPolicy backend",
     "NetworkPolicy database",
     "NetworkPolicy deny-all",
-    "NetworkPolicy migrate",
+    "NetworkPolicy jobs",
     "NetworkPolicy storefront",
     "PersistentVolumeClaim database",
     "PersistentVolumeClaim uploads",
