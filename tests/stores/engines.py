@@ -1,0 +1,34 @@
+"""The shipped engines with more versions of Medusa: one that works, and some that do not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from storeplatform.templates import ENGINES
+
+STAGES = sorted((Path(__file__).parent / "stages").glob("*.yaml"))
+
+GOOD, UNPULLABLE, CRASHING, FAILING = "2.22.0", "2.22.1-unpullable", "2.22.2-crashing", "2.22.3-failing"
+
+
+def with_more_versions(folder: Path) -> Path:
+    """A copy of the engines. What the pods of the bad versions do is said by this folder's KWOK stages.
+
+    Their migration is tried once, not four times: a Job waits 10, 20 and 40 s between its tries.
+    """
+    engines = Path(shutil.copytree(ENGINES, folder / "engines"))
+    file = engines / "medusa" / "engine.yaml"
+    values = yaml.safe_load(file.read_text())
+    for version in (GOOD, UNPULLABLE, CRASHING, FAILING):
+        kind = version.partition("-")[2] or "store-medusa-backend"
+        values["versions"][version] = {
+            "backend": f"{kind}:{version}",
+            "storefront": f"store-medusa-storefront:{version}",
+        }
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
+    migrate = engines / "medusa" / "migrate.yaml"
+    migrate.write_text(migrate.read_text().replace("backoffLimit: 3", "backoffLimit: 0"))
+    return engines
