@@ -78,6 +78,11 @@ class _Volumes(Schema):
     expandable = fields.Boolean(required=True, truthy={True}, falsy={False})
 
 
+class _Expiry(Schema):
+    warningHours = fields.Float(required=True, validate=validate.Range(min=0))
+    graceHours = fields.Float(required=True, validate=validate.Range(min=0))
+
+
 class _Resync(Schema):
     settled = fields.Float(required=True, validate=validate.Range(min=0.1))
     changing = fields.Float(required=True, validate=validate.Range(min=0.1))
@@ -90,6 +95,7 @@ class _Settings(Schema):
     images = fields.Nested(_Images, required=True)
     progressDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
     upgradeDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
+    expiry = fields.Nested(_Expiry, required=True)
     resyncSeconds = fields.Nested(_Resync, required=True)
     plans = fields.Dict(
         keys=fields.String(validate=validate.Regexp(DNS_NAME)),

@@ -19,3 +19,8 @@ def seconds_between(earlier: Any, later: Any) -> float:
     """From one moment to another; 0 where either is none."""
     start, end = moment(earlier), moment(later)
     return (end - start).total_seconds() if start and end else 0.0
+
+
+def written(time: datetime) -> str:
+    """A moment as Kubernetes writes it, in UTC and whole seconds."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..settings import Settings
+from .expiry import Expiry, has_closed, told
+from .expiry import status as ending_at
 from .patience import wait
 from .progress import Blocker, condition
 from .release import Release, end
@@ -17,8 +19,20 @@ from .store import NotAccepted, Store
 NAMED_LEFTOVERS = 5
 
 
-def living(request: SyncRequest, settings: Settings, store: Store, release: Release, plan: Plan) -> Object:
+@dataclass(frozen=True)
+class Subject:
+    """What a status speaks of: the request and all that was decided for it."""
+
+    request: SyncRequest
+    settings: Settings
+    store: Store
+    release: Release
+    end: Expiry | None
+
+
+def living(about: Subject, plan: Plan) -> Object:
     """The status of an accepted store that is to be open."""
+    request, settings, release = about.request, about.settings, about.release
     blockers, blocked, waiting = dict(plan.blockers), None, None
     if plan.first_blocked:
         name, found = plan.first_blocked
@@ -28,15 +42,16 @@ def living(request: SyncRequest, settings: Settings, store: Store, release: Rele
     if request.status.get("phase") == "Suspended":
         release = replace(release, since=request.now)  # what slept had no time to become ready
     outcome = end(release, blocked, plan.migrated, request.now, settings.values["upgradeDeadlineSeconds"])
-    is_open = "; ".join([f"the shop is open at {store.url}", *plan.notes])
+    is_open = "; ".join([f"the shop is open at {about.store.url}", *plan.notes])
     conditions = [
         *_conditions(request, {"Accepted": None, **blockers}),
-        *_upgrade_failed(request, outcome),
+        *_told(about, outcome),
         _progressing(request, blocked),
         *_conditions(request, {"Ready": blocked}, is_open),
     ]
     return {
-        **_addresses(settings, store),
+        **_lasting(about),
+        **_last_backup(about, plan),
         "phase": _phase(request, blocked, release),
         "release": outcome.status,
         "conditions": conditions,
@@ -44,31 +59,61 @@ def living(request: SyncRequest, settings: Settings, store: Store, release: Rele
     }
 
 
-def sleeping(request: SyncRequest, settings: Settings, store: Store, release: Release, plan: Plan) -> Object:
-    """The status of a store that is suspended, or on its way there."""
+def sleeping(about: Subject, plan: Plan) -> Object:
+    """The status of a store that is suspended or has expired, or is on its way there."""
+    request = about.request
     left = next((found for found in plan.blockers.values() if found and found.reason == "Stopping"), None)
-    message = f"the shop is closing: {left.message}" if left else "the shop is closed and keeps its data"
-    ready = Blocker("Suspended", f"{message}; set spec.suspended to false to open it")
+    expired = told(about.end, request)
+    if expired and has_closed(about.end, request):
+        ready = Blocker(*expired)
+    else:
+        closed = f"the shop is closing: {left.message}" if left else "the shop is closed and keeps its data"
+        ready = Blocker("Suspended", f"{closed}; set spec.suspended to false to open it")
     return {
-        **_addresses(settings, store),
+        **_lasting(about),
+        **_last_backup(about, plan),
         "phase": "Suspended",
-        "release": release.status,
+        "release": about.release.status,
         "conditions": [
             *_conditions(request, {"Accepted": None, **plan.blockers}),
-            *_upgrade_failed(request, release),
+            *_told(about, about.release),
             *_conditions(request, {"Ready": ready}),
         ],
     }
 
 
-def _addresses(settings: Settings, store: Store) -> Object:
-    admin_path = settings.engines[store.engine].values["adminPath"]
+def receipted(request: SyncRequest) -> bool:
+    """Whether the status of a deleted store says that nothing remains."""
+    return any(c["type"] == "Terminating" and c.get("reason") == "Deleted" for c in _old(request))
+
+
+def _lasting(about: Subject) -> Object:
+    """What does not depend on how far the store is."""
+    store = about.store
+    admin_path = about.settings.engines[store.engine].values["adminPath"]
     return {
         "engine": store.engine,
         "url": store.url,
         **({"adminURL": store.url + admin_path} if admin_path else {}),
         "credentialsSecret": f"{store.namespace}/credentials",
+        **ending_at(about.end),
     }
+
+
+def _last_backup(about: Subject, plan: Plan) -> Object:
+    """The name of the backup made before an expired shop closes, once its stage is through."""
+    made = about.end and about.store.snapshot == about.end.last_backup and plan.blockers.get("Snapshotted", 1) is None
+    name = about.end.last_backup if about.end and made else about.request.status.get("lastBackup")
+    return {"lastBackup": name} if name else {}
+
+
+def _told(about: Subject, release: Release) -> list[Object]:
+    """The conditions that are there only while they have something to tell."""
+    expiring = told(about.end, about.request)
+    return [
+        *_upgrade_failed(about.request, release),
+        *([_stamped(about.request, "Expiring", "True", *expiring)] if expiring else []),
+    ]
 
 
 def _upgrade_failed(request: SyncRequest, release: Release) -> list[Object]:
@@ -125,7 +170,7 @@ def _phase(request: SyncRequest, blocked: Blocker | None, release: Release) -> s
 
 def _kept(request: SyncRequest) -> Object:
     """What the status said that no refusal or deletion makes untrue."""
-    names = ("engine", "url", "adminURL", "credentialsSecret", "release")
+    names = ("engine", "url", "adminURL", "credentialsSecret", "release", "deletesAt", "lastBackup")
     old = request.parent.get("status")
     return {name: old[name] for name in names if name in old} if isinstance(old, dict) else {}
 

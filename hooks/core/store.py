@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..settings import Settings
+from .expiry import Expiry, closing_backup
 from .release import Release, begin, read
-from .request import GROUP, Object, SyncRequest, dig
+from .request import GROUP, Object, SyncRequest
 
 STORE_LABEL = f"{GROUP}/store"
 
@@ -64,7 +65,7 @@ def namespace_of(name: str) -> str:
     return f"store-{name}"
 
 
-def accept(request: SyncRequest, settings: Settings) -> tuple[Store, Release]:
+def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) -> tuple[Store, Release]:
     """Make every choice the spec leaves open; raise NotAccepted where it can't be had."""
     parent, status = request.parent, request.status
     spec, name = parent.get("spec"), parent["metadata"]["name"]
@@ -93,15 +94,10 @@ def accept(request: SyncRequest, settings: Settings) -> tuple[Store, Release]:
         storage=_gibibytes(_text(spec, "storage")) or plan["storage"]["database"],
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),
-        snapshot=release.snapshot if release.upgrading else "",
+        snapshot=release.snapshot if release.upgrading else closing_backup(end, request),
         restore=release.restore,
     )
     return store, release
-
-
-def suspended(request: SyncRequest) -> bool:
-    """Whether the store is to sleep."""
-    return dig(request.parent, "spec", "suspended") is True
 
 
 def _invalid(field: str, form: str) -> NoReturn:

@@ -7,10 +7,12 @@ from typing import Any
 
 from ..settings import Settings
 from . import guards, status
+from .clock import moment
+from .expiry import Expiry, expiry, has_closed
 from .render import render
 from .request import Object, SyncRequest, dig
 from .staging import as_applied, plan, suspend
-from .store import NotAccepted, accept, namespace_of, suspended
+from .store import NotAccepted, accept, namespace_of
 
 
 def sync(request: SyncRequest, settings: Settings) -> Object:
@@ -23,7 +25,8 @@ def sync(request: SyncRequest, settings: Settings) -> Object:
             "status": status.ending(request),
             "children": [],
             "resyncAfterSeconds": _resync(request, settings, "changing"),
-            "finalized": not request.observed,
+            # Only what is written is a receipt: the status that says so comes first, the end with the next question.
+            "finalized": not request.observed and status.receipted(request),
         }
     answer = _living(request, settings)
     guards.check(request, answer["children"])
@@ -38,26 +41,32 @@ def customize(request: SyncRequest) -> list[Object]:
 
 
 def _living(request: SyncRequest, settings: Settings) -> Object:
+    end = expiry(request, settings)
     try:
-        store, release = accept(request, settings)
+        store, release = accept(request, settings, end)
     except NotAccepted as why:
         # An edit that can't be had takes nothing away from the shop that runs.
         kept = [as_applied(seen) for seen in request.observed.values()]
         return _answer(request, settings, status.refused(request, why), kept)
     stages, expandable = render(settings, store), settings.values["storage"]["expandable"]
-    if suspended(request):
+    subject = status.Subject(request, settings, store, release, end)
+    if dig(request.parent, "spec", "suspended") is True or has_closed(end, request):
         planned = suspend(stages, request, expandable)
-        return _answer(request, settings, status.sleeping(request, settings, store, release, planned), planned.children)
+        return _answer(request, settings, status.sleeping(subject, planned), planned.children, end)
     planned = plan(stages, request, expandable)
-    return _answer(request, settings, status.living(request, settings, store, release, planned), planned.children)
+    return _answer(request, settings, status.living(subject, planned), planned.children, end)
 
 
-def _answer(request: SyncRequest, settings: Settings, its_status: Object, children: list[Any]) -> Object:
+def _answer(
+    request: SyncRequest, settings: Settings, its_status: Object, children: list[Any], end: Expiry | None = None
+) -> Object:
     pace = "settled" if its_status["phase"] in ("Ready", "Suspended") else "changing"
+    seconds, now = _resync(request, settings, pace), moment(request.now)
+    ahead = end.next_seconds(now) if end and now else None
     return {
         "status": its_status,
         "children": children,
-        "resyncAfterSeconds": _resync(request, settings, pace),
+        "resyncAfterSeconds": min(seconds, ahead + 1) if ahead else seconds,
     }
 
 

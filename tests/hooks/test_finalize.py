@@ -37,13 +37,14 @@ def test_a_namespace_says_what_holds_it(world: World) -> None:
     )
 
 
-def test_a_deleted_store_is_finalized_once_nothing_is_observed(world: World) -> None:
+def test_a_deleted_store_is_finalized_once_its_status_says_that_nothing_remains(world: World) -> None:
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
     world.observed = {}
-    answer = world.ask(finalizing=True)
-    assert answer["finalized"] is True
-    assert ready(answer["status"])[1] == "nothing remains"
+    receipt = world.step()
+    assert receipt["finalized"] is False
+    assert ready(receipt["status"])[1] == "nothing remains"
+    assert world.ask(finalizing=True)["finalized"] is True
 
 
 def test_a_live_store_that_leaves_its_shard_keeps_every_child(world: World) -> None:
