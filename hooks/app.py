@@ -35,14 +35,18 @@ def create_app() -> Flask:
     """The service, from the files that the environment names.
 
     STORE_PLATFORM_SETTINGS: the settings file. STORE_PLATFORM_ROOT_KEY_FILE and STORE_PLATFORM_TOKEN_FILE: the
-    root key and the bearer token that Metacontroller sends. STORE_PLATFORM_ENGINES: a folder of engines to use
+    root key and the bearer token that Metacontroller sends. STORE_PLATFORM_S3_CREDENTIALS_FILE: the object store's
+    keys, where backups go to one. STORE_PLATFORM_ENGINES: a folder of engines to use
     instead of the installed ones.
 
     :raise ConfigurationError: one is missing or wrong; the message says what to do.
     """
     configure_logs()
     engines = Path(os.environ.get("STORE_PLATFORM_ENGINES") or ENGINES)
-    settings = load_settings(_file("STORE_PLATFORM_SETTINGS"), engines, _file("STORE_PLATFORM_ROOT_KEY_FILE"))
+    keys = os.environ.get("STORE_PLATFORM_S3_CREDENTIALS_FILE")
+    settings = load_settings(
+        _file("STORE_PLATFORM_SETTINGS"), engines, _file("STORE_PLATFORM_ROOT_KEY_FILE"), Path(keys) if keys else None
+    )
     check_templates(settings)
     return make_app(settings, load_token(_file("STORE_PLATFORM_TOKEN_FILE")))
 
@@ -130,12 +134,18 @@ def _stage(status: dict[str, Any]) -> str:
     return next((c["type"] for c in unmet if c["reason"] != "Waiting"), "Ready")
 
 
+# What a store may ask for beside the choices that every store makes, so that every template is rendered.
+EVERYTHING: dict[str, Any] = {"snapshot": "x", "restore": "y", "restore_uploads": True, "backup_schedule": "0 3 * * *"}
+
+
 def check_templates(settings: Settings) -> None:
     """Render every engine, version and plan once; raise ConfigurationError where one can't be."""
     for engine in settings.engines.values():
         for version in engine.versions:
             for plan in settings.plans:
-                sample = Store("s", "0", "o", engine.name, version, plan, "s.test", "a@s.test", 1, 1, True, "x", "y")
+                sample = Store(
+                    "s", "0", "o", engine.name, version, plan, "s.test", "a@s.test", 1, 1, True, **EVERYTHING
+                )
                 try:
                     render(settings, sample)
                 except (RenderError, TemplateError) as error:

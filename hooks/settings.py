@@ -78,6 +78,21 @@ class _Volumes(Schema):
     expandable = fields.Boolean(required=True, truthy={True}, falsy={False})
 
 
+class _ObjectStore(Schema):
+    endpoint = fields.String(required=True)
+    bucket = fields.String(required=True)
+    region = fields.String(required=True)
+
+
+class _Backup(Schema):
+    s3 = fields.Nested(_ObjectStore, required=True)
+
+
+class _ObjectStoreKeys(Schema):
+    accessKeyId = fields.String(required=True, validate=validate.Length(min=1))
+    secretAccessKey = fields.String(required=True, validate=validate.Length(min=1))
+
+
 class _Expiry(Schema):
     warningHours = fields.Float(required=True, validate=validate.Range(min=0))
     graceHours = fields.Float(required=True, validate=validate.Range(min=0))
@@ -95,6 +110,7 @@ class _Settings(Schema):
     images = fields.Nested(_Images, required=True)
     progressDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
     upgradeDeadlineSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
+    backup = fields.Nested(_Backup, required=True)
     expiry = fields.Nested(_Expiry, required=True)
     resyncSeconds = fields.Nested(_Resync, required=True)
     plans = fields.Dict(
@@ -110,12 +126,14 @@ class Settings:
     """What every answer is made from beside the request.
 
     ``values`` has the settings file's shape (templates see it as ``settings``), ``engines`` maps an
-    engine's name to it, ``root_key`` is what every store's passwords are derived from.
+    engine's name to it, ``root_key`` is what every store's passwords are derived from. ``object_store_keys``
+    (accessKeyId, secretAccessKey) is empty where backups go to volumes.
     """
 
     values: Mapping[str, Any]
     engines: Mapping[str, Engine]
     root_key: bytes
+    object_store_keys: Mapping[str, str]
 
     @property
     def plans(self) -> Mapping[str, Any]:
@@ -123,8 +141,10 @@ class Settings:
         return plans
 
 
-def load_settings(settings_file: Path, templates: Path, root_key_file: Path) -> Settings:
-    """Read all three; raise ConfigurationError, which names the first that is wrong."""
+def load_settings(
+    settings_file: Path, templates: Path, root_key_file: Path, object_store_keys_file: Path | None = None
+) -> Settings:
+    """Read all of them; raise ConfigurationError, which names the first that is wrong."""
     try:
         values = _Settings().load(yaml.safe_load(settings_file.read_text()))
     except OSError as error:
@@ -137,7 +157,22 @@ def load_settings(settings_file: Path, templates: Path, root_key_file: Path) -> 
         engines = load_engines(templates)
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise ConfigurationError(f"the engines in {templates} must be mended: {error}") from error
-    return Settings(values, engines, load_root_key(root_key_file))
+    keys = load_object_store_keys(object_store_keys_file) if values["backup"]["s3"]["endpoint"] else {}
+    return Settings(values, engines, load_root_key(root_key_file), keys)
+
+
+def load_object_store_keys(file: Path | None) -> Mapping[str, str]:
+    """The keys of the object store that backups go to; raise ConfigurationError, which never holds any of them."""
+    form = "must be YAML with accessKeyId and secretAccessKey"
+    if file is None:
+        raise ConfigurationError(f"backup.s3.endpoint is set, so STORE_PLATFORM_S3_CREDENTIALS_FILE {form}")
+    try:
+        keys: Mapping[str, str] = _ObjectStoreKeys().load(yaml.safe_load(file.read_text()))
+    except OSError as error:
+        raise ConfigurationError(f"can't read the object store's keys {file}: {error.strerror}") from error
+    except (yaml.YAMLError, ValidationError):
+        raise ConfigurationError(f"the object store's keys {file} {form}") from None
+    return keys
 
 
 def load_root_key(file: Path) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .render import CLUSTER_SCOPED
 from .request import Key, Object, SyncRequest, dig, identified
-from .staging import PROTECTED
+from .staging import protected
 from .store import STORE_LABEL, namespace_of
 
 
@@ -29,7 +29,7 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
             raise GuardError(f"{key} is answered twice: a template must name each object once")
         answered.add(key)
         _check_place(key, child, name)
-    lost = [key for key in request.observed if key.kind in PROTECTED and key not in answered]
+    lost = [key for key, seen in request.observed.items() if protected(key, seen) and key not in answered]
     if lost:
         raise GuardError(f"{min(lost)} exists and must stay until the store is deleted, but the answer drops it")
 

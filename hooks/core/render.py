@@ -80,6 +80,7 @@ def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
         "credentials": {
             name: derive(settings.root_key, "credential", store.uid, name) for name in engine.values["credentials"]
         },
+        "object_store": _object_store(settings, store),
         # Not a secret: shoppers' browsers may see it. By name, so that a restored store keeps it.
         "public_token": derive(settings.root_key, "public", store.name),
     }
@@ -95,6 +96,27 @@ def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
         )
         for stage in engine.values["stages"]
     )
+
+
+def _object_store(settings: Settings, store: Store) -> Object | None:
+    """Where in the object store this owner's archives are; None where backups go to a volume.
+
+    A prefix belongs to an owner and a store's name, so that no store can be made from another owner's archives.
+    """
+    keys = settings.object_store_keys
+    if not keys:
+        return None
+
+    def prefix(name: str) -> str:
+        return f"stores/{derive(settings.root_key, 'owner', store.owner)[:16]}/{name}"
+
+    return {
+        "prefix": prefix(store.name),
+        "restore_prefix": prefix(store.restore_store or store.name),
+        "secret": f"object-store-{derive(settings.root_key, 'object-store', *keys.values())[:8]}",
+        "access_key_id": keys["accessKeyId"],
+        "secret_access_key": keys["secretAccessKey"],
+    }
 
 
 def _objects(name: str, text: str) -> list[Object]:

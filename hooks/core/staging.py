@@ -15,10 +15,13 @@ import orjson
 from .pods import selected, started
 from .progress import Blocker, blocker, number
 from .render import REVISION, Manifest, Stage
-from .request import LAST_APPLIED, Key, Object, SyncRequest, dig
+from .request import GROUP, LAST_APPLIED, Key, Object, SyncRequest, dig
 
 # What holds an owner's data, or the keys to it. Never dropped but with the store.
 PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
+
+# A Secret that says so holds nothing of the owner's.
+DISPOSABLE = f"{GROUP}/disposable"
 
 SERVING = "Deployment"
 WORKLOADS = {SERVING, "StatefulSet"}
@@ -59,6 +62,7 @@ def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> P
                 result.judge(stage.condition, still)
                 waits_for = result.first_blocked
         found: Blocker | None = None
+        unbound: Blocker | None = None  # blocks nothing by itself: some classes bind once a pod uses the claim
         for manifest in stage.manifests:
             seen = request.observed.get(manifest.key)
             if seen is None:
@@ -71,10 +75,14 @@ def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> P
                 result.children.append(wanted)
             else:
                 result.children.append(_held(seen, at_zero=offline and manifest.key.kind == SERVING))
-            found = found or blocker(manifest.key, seen, request.pods) or _outdated(manifest, seen, wanted)
+            its = blocker(manifest.key, seen, request.pods) or _outdated(manifest, seen, wanted)
+            if its and its.reason == "VolumePending":
+                unbound = unbound or its
+            else:
+                found = found or its
             result.migrated |= stage.condition == "Migrated" and _began(seen, request)
         if stage.manifests:
-            result.judge(stage.condition, found)
+            result.judge(stage.condition, unbound if found and unbound else found)
     result.children += _leftovers(stages, request, everything=result.first_blocked is not None)
     return result
 
@@ -97,13 +105,19 @@ def suspend(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -
                 result.children.append(as_applied(seen))
             else:
                 wanted = _update(manifest, seen, expandable, result.notes)
-                result.children.append(without_pods(wanted) if manifest.key.kind in WORKLOADS else wanted)
+                result.children.append(_asleep(wanted))
             if manifest.key.kind in WORKLOADS:
                 found = found or _stopping(manifest.key, seen) or Blocker("Suspended", f"{manifest.key} has no pods")
         if stage.manifests:
             result.judge(stage.condition, found)
     result.children += _leftovers(stages, request, everything=True)
     return result
+
+
+def _asleep(wanted: Object) -> Object:
+    if wanted["kind"] == "CronJob":
+        return {**wanted, "spec": {**wanted["spec"], "suspend": True}}
+    return without_pods(wanted) if wanted["kind"] in WORKLOADS else wanted
 
 
 def without_pods(workload: Object) -> Object:
@@ -150,7 +164,12 @@ def _leftovers(stages: Iterable[Stage], request: SyncRequest, everything: bool) 
     """What no template names any more: it goes once all that is named is there, the protected never."""
     named = {manifest.key for stage in stages for manifest in stage.manifests}
     left = [(key, seen) for key, seen in request.observed.items() if key not in named]
-    return [as_applied(seen) for key, seen in left if everything or key.kind in PROTECTED]
+    return [as_applied(seen) for key, seen in left if everything or protected(key, seen)]
+
+
+def protected(key: Key, seen: Object) -> bool:
+    """Whether the object may go only with its store."""
+    return key.kind in PROTECTED and dig(seen, "metadata", "labels", DISPOSABLE) != "true"
 
 
 def _update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:

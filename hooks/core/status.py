@@ -52,6 +52,7 @@ def living(about: Subject, plan: Plan) -> Object:
     return {
         **_lasting(about),
         **_last_backup(about, plan),
+        **_restored(about, plan),
         "phase": _phase(request, blocked, release),
         "release": outcome.status,
         "conditions": conditions,
@@ -72,6 +73,7 @@ def sleeping(about: Subject, plan: Plan) -> Object:
     return {
         **_lasting(about),
         **_last_backup(about, plan),
+        **_restored(about, plan),
         "phase": "Suspended",
         "release": about.release.status,
         "conditions": [
@@ -97,7 +99,28 @@ def _lasting(about: Subject) -> Object:
         **({"adminURL": store.url + admin_path} if admin_path else {}),
         "credentialsSecret": f"{store.namespace}/credentials",
         **ending_at(about.end),
+        **_backups(about),
     }
+
+
+def _backups(about: Subject) -> Object:
+    """When the newest backups were finished, newest first. The CronJob tells of the last; the rest was told before."""
+    told_before = about.request.status.get("backups")
+    times = [time for time in told_before if isinstance(time, str)] if isinstance(told_before, list) else []
+    for key, seen in about.request.observed.items():
+        last = dig(seen, "status", "lastSuccessfulTime") if key.kind == "CronJob" else None
+        if isinstance(last, str) and last not in times:
+            times = sorted([last, *times], reverse=True)
+    return {"backups": times[: about.store.backup_keep]} if times else {}
+
+
+def _restored(about: Subject, plan: Plan) -> Object:
+    """Which backup the data came from, once it is there: it is never put back a second time."""
+    pending = about.store.restore_store and about.store.data_of
+    if pending and plan.blockers.get("Restored", 1) is None:
+        return {"restored": pending}
+    restored = about.request.status.get("restored")
+    return {"restored": restored} if restored else {}
 
 
 def _last_backup(about: Subject, plan: Plan) -> Object:
@@ -170,7 +193,17 @@ def _phase(request: SyncRequest, blocked: Blocker | None, release: Release) -> s
 
 def _kept(request: SyncRequest) -> Object:
     """What the status said that no refusal or deletion makes untrue."""
-    names = ("engine", "url", "adminURL", "credentialsSecret", "release", "deletesAt", "lastBackup")
+    names = (
+        "engine",
+        "url",
+        "adminURL",
+        "credentialsSecret",
+        "release",
+        "deletesAt",
+        "lastBackup",
+        "backups",
+        "restored",
+    )
     old = request.parent.get("status")
     return {name: old[name] for name in names if name in old} if isinstance(old, dict) else {}
 

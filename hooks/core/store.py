@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from ..settings import Settings
 from .expiry import Expiry, closing_backup
 from .release import Release, begin, read
-from .request import GROUP, Object, SyncRequest
+from .request import GROUP, Object, SyncRequest, dig
 
 STORE_LABEL = f"{GROUP}/store"
 
@@ -24,7 +24,8 @@ class NotAccepted(Exception):
 @dataclass(frozen=True)
 class Store:
     """What templates see as ``store``. ``storage`` (the database's) is in Gi; ``snapshot``: the one to take before
-    the migration; ``restore``: the snapshot to put back before anything else."""
+    the migration; ``restore``: the archive to put back before anything else, of ``restore_store`` where that is
+    another one; ``data_of``: the backup that the data came from, if it came from one."""
 
     name: str
     uid: str
@@ -39,6 +40,11 @@ class Store:
     tls: bool
     snapshot: str = ""
     restore: str = ""
+    restore_store: str = ""
+    restore_uploads: bool = False
+    data_of: str = ""
+    backup_schedule: str = ""
+    backup_keep: int = 7
 
     @property
     def namespace(self) -> str:
@@ -95,9 +101,46 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),
         snapshot=release.snapshot if release.upgrading else closing_backup(end, request),
-        restore=release.restore,
+        **_restore(request, settings, release),
+        **_backup(spec),
     )
     return store, release
+
+
+def _restore(request: SyncRequest, settings: Settings, release: Release) -> dict[str, Any]:
+    """Which archive to put back: a snapshot on the way back from a version, else what spec.restoreFrom names, once."""
+    restored = request.status.get("restored")
+    done = {"data_of": restored} if isinstance(restored, str) else {}
+    if release.restore:
+        return {"restore": f"snapshot/{release.restore}", **done}
+    wanted = dig(request.parent, "spec", "restoreFrom")
+    if wanted is None:
+        return done
+    if not isinstance(wanted, dict):
+        _invalid("restoreFrom", "a mapping with backup and store")
+    name, archive = request.parent["metadata"]["name"], _text(wanted, "backup") or "latest"
+    source = _text(wanted, "store") or name
+    if source != name and not settings.object_store_keys:
+        raise NotAccepted(
+            "NoObjectStore",
+            "spec.restoreFrom.store must be left out: this platform keeps backups on the stores' own volumes, "
+            "which no other store can read",
+        )
+    data_of = f"{source}/{archive}"
+    if data_of == restored:
+        return done
+    return {"restore": archive, "restore_store": source, "restore_uploads": True, "data_of": data_of}
+
+
+def _backup(spec: Object) -> dict[str, Any]:
+    wanted = spec.get("backup")
+    if wanted is None:
+        return {}
+    schedule = _text(wanted, "schedule") if isinstance(wanted, dict) else None
+    keep = wanted.get("keep", 7) if isinstance(wanted, dict) else 7
+    if not schedule or type(keep) is not int or not 1 <= keep <= 100:
+        _invalid("backup", "a mapping with a schedule, and keep from 1 to 100")
+    return {"backup_schedule": schedule, "backup_keep": keep}
 
 
 def _invalid(field: str, form: str) -> NoReturn:

@@ -45,6 +45,7 @@ def test_the_next_question_comes_at_the_end_and_not_after_it(world: World) -> No
 
 def test_the_shop_closes_after_a_last_backup(world: World) -> None:
     world.now = CLOSED
+    world.step()
     first = world.step(ready=False)
     assert [c["metadata"]["name"][:8] for c in first["children"] if c["kind"] == "Job"].count("snapshot") == 1
     assert first["status"]["phase"] != "Suspended"

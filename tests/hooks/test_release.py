@@ -98,8 +98,8 @@ def test_a_spec_turned_back_before_anything_was_touched_restores_nothing(world: 
 
 def test_a_failed_snapshot_takes_back_at_once_and_touches_nothing(world: World) -> None:
     world.parent["spec"]["version"] = NEW
+    world.step()
     world.step(ready=False)
-    make_ready(world.find("PersistentVolumeClaim", "backups"))
     fail(world, "snapshot")
     answer = world.step(ready=False)
     assert answer["status"]["release"]["rejected"] == NEW

@@ -25,7 +25,8 @@ MADE = {
     "PodDisruptionBudget storefront",
 }
 DATABASE = {"PersistentVolumeClaim database", "Service database", "StatefulSet database"}
-BACKEND = {"PersistentVolumeClaim uploads", "Service backend", "Deployment backend"}
+VOLUMES = {"PersistentVolumeClaim uploads"}
+BACKEND = {"Service backend", "Deployment backend"}
 STOREFRONT = {"Service storefront", "Deployment storefront"}
 
 
@@ -43,11 +44,21 @@ def test_the_first_answer_is_the_host_and_the_second_adds_the_namespace_alone(wo
 
 def test_each_stage_adds_its_objects_once_the_one_before_is_ready(world: World) -> None:
     seen: list[set[str]] = []
-    for _ in range(8):
+    for _ in range(9):
         made = names(world.step()["children"])
         seen.append(made - set().union(*seen))
     job = names([world.find("Job", "migrate-")])
-    assert seen == [HOST, {"Namespace store-demo"}, MADE, DATABASE, job, BACKEND, STOREFRONT, {"Ingress store"}]
+    assert seen == [
+        HOST,
+        {"Namespace store-demo"},
+        MADE,
+        DATABASE,
+        VOLUMES,
+        job,
+        BACKEND,
+        STOREFRONT,
+        {"Ingress store"},
+    ]
 
 
 def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:

@@ -27,6 +27,7 @@ EDITS: dict[str, tuple[str, dict[str, Any]]] = {
     "Service": ("backend", {"spec": {"selector": {"app.kubernetes.io/component": "storefront"}}}),
     "StatefulSet": ("database", {"spec": {"replicas": 0}}),
     "Job": ("migrate-", {"spec": {"backoffLimit": 9}}),
+    "CronJob": ("backup", {"spec": {"schedule": "* * * * *"}}),
     "Deployment": ("storefront", {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1, "containers": [
         {"name": "storefront", "image": "edited", "securityContext": {"privileged": False}}]}}}}),
     "Ingress": ("store", {"spec": {"rules": [{"host": "edited.example.com"}]}}),
@@ -36,7 +37,7 @@ EDITS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def children(platform: Platform) -> dict[str, Object]:
     """A Ready store's object of each kind, as it was before any hand."""
-    platform.apply(NAME)
+    platform.apply(NAME, backup={"schedule": "0 3 1 1 *"})
     platform.await_phase(NAME, "Ready")
     found = platform.children(NAME)
     return {

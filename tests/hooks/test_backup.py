@@ -1,0 +1,148 @@
+"""Backups in the core: scheduled, told of, and taken from once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from storeplatform.hooks.core.request import Object
+from storeplatform.hooks.settings import ConfigurationError, load_settings
+from storeplatform.templates import ENGINES
+
+from .conftest import SHIPPED
+from .world import World, ready, store
+
+KEYS = {"accessKeyId": "the access key id", "secretAccessKey": "the secret access key"}
+NIGHTLY = {"schedule": "0 3 * * *", "keep": 3}
+
+
+@pytest.fixture
+def in_object_store(tmp_path: Path, root_key: Path) -> Any:
+    """Settings with an object store, and keys that can be changed."""
+
+    def make(keys: dict[str, str] = KEYS) -> Any:
+        values = yaml.safe_load(SHIPPED.read_text())
+        values["backup"]["s3"] = {"endpoint": "https://s3.example.com", "bucket": "shops", "region": "eu"}
+        (tmp_path / "settings.yaml").write_text(yaml.safe_dump(values))
+        (tmp_path / "keys.yaml").write_text(yaml.safe_dump(keys))
+        return load_settings(tmp_path / "settings.yaml", ENGINES, root_key, tmp_path / "keys.yaml")
+
+    return make
+
+
+def of_kind(answer: Object, kind: str, name: str = "") -> list[Object]:
+    return [c for c in answer["children"] if c["kind"] == kind and c["metadata"]["name"].startswith(name)]
+
+
+def environment(pod: Object) -> dict[str, Any]:
+    return {env["name"]: env.get("value") for env in pod["containers"][0]["env"]}
+
+
+def test_a_schedule_makes_a_cron_job_and_its_volume(world: World) -> None:
+    world.parent["spec"]["backup"] = NIGHTLY
+    answer = world.settle()
+    (cron_job,) = of_kind(answer, "CronJob")
+    pod = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert (cron_job["spec"]["schedule"], pod["containers"][0]["args"]) == ("0 3 * * *", ["backup"])
+    assert environment(pod)["BACKUP_KEEP"] == "3"
+    assert [c["metadata"]["name"] for c in of_kind(answer, "PersistentVolumeClaim", "backups")] == ["backups"]
+    assert answer["status"]["phase"] == "Ready"
+
+
+def test_without_a_schedule_the_cron_job_goes_and_the_volume_stays(world: World) -> None:
+    world.parent["spec"]["backup"] = NIGHTLY
+    world.settle()
+    del world.parent["spec"]["backup"]
+    answer = world.settle()
+    assert of_kind(answer, "CronJob") == []
+    assert len(of_kind(answer, "PersistentVolumeClaim", "backups")) == 1
+
+
+def test_a_suspended_stores_cron_job_sleeps_too(world: World) -> None:
+    world.parent["spec"]["backup"] = NIGHTLY
+    world.settle()
+    world.parent["spec"]["suspended"] = True
+    (cron_job,) = of_kind(world.settle(), "CronJob")
+    assert cron_job["spec"]["suspend"] is True
+
+
+def test_the_newest_backups_are_listed_and_no_more_than_are_kept(world: World) -> None:
+    world.parent["spec"]["backup"] = NIGHTLY
+    world.settle()
+    for day in range(1, 6):
+        world.find("CronJob", "backup")["status"] = {"lastSuccessfulTime": f"2026-01-0{day}T03:00:10Z"}
+        answer = world.step()
+    assert answer["status"]["backups"] == [f"2026-01-0{day}T03:00:10Z" for day in (5, 4, 3)]
+
+
+def test_a_backup_is_restored_once_with_nothing_serving_and_then_migrated(world: World) -> None:
+    world.settle()
+    job = of_kind(world.ask(), "Job", "migrate")[0]["metadata"]["name"]
+    world.parent["spec"]["restoreFrom"] = {"backup": "2026-01-01T03:00:00Z"}
+    asked = []
+    for _ in range(12):
+        answer = world.step()
+        asked += [j["spec"]["template"]["spec"]["containers"][0]["args"] for j in of_kind(answer, "Job", "restore")]
+    assert asked[0] == ["restore", "2026-01-01T03:00:00Z"]
+    settled = world.settle()
+    assert settled["status"]["restored"] == "demo/2026-01-01T03:00:00Z"
+    assert of_kind(settled, "Job", "restore") == []
+    assert of_kind(settled, "Job", "migrate")[0]["metadata"]["name"] != job
+    assert settled["status"]["phase"] == "Ready"
+
+
+def test_another_stores_backup_needs_an_object_store(world: World) -> None:
+    world.parent["spec"]["restoreFrom"] = {"store": "other"}
+    reason, message = ready(world.ask()["status"])
+    assert (reason, message.startswith("Accepted: spec.restoreFrom.store must be left out")) == ("NoObjectStore", True)
+
+
+def test_a_clone_reads_only_from_its_own_owners_archives(in_object_store: Any) -> None:
+    def restored_from(owner: str) -> str:
+        world = World(in_object_store(), store("clone", owner=owner, restoreFrom={"store": "other"}))
+        for _ in range(8):
+            jobs = of_kind(world.step(), "Job", "restore")
+            if jobs:
+                return str(environment(jobs[0]["spec"]["template"]["spec"])["RESTORE_S3_PREFIX"])
+        raise AssertionError("no restore was asked for")
+
+    prefix = restored_from("ann")
+    assert prefix.endswith("/other")
+    assert restored_from("ann") == prefix
+    assert restored_from("bob") != prefix
+
+
+def test_the_object_stores_keys_stand_in_a_secret_alone(in_object_store: Any) -> None:
+    world = World(in_object_store(), store(backup=NIGHTLY))
+    answer = world.settle()
+    assert len(of_kind(answer, "Secret", "object-store-")) == 1
+    others = json.dumps([c for c in answer["children"] if c["kind"] != "Secret"] + [answer["status"]])
+    assert not any(value in others for value in KEYS.values())
+    assert of_kind(answer, "PersistentVolumeClaim", "backups") == []
+
+
+def test_other_keys_are_another_secret_and_the_old_one_goes(in_object_store: Any) -> None:
+    world = World(in_object_store(), store(backup=NIGHTLY))
+    world.settle()
+    old = world.find("Secret", "object-store-")["metadata"]["name"]
+    world.settings = in_object_store({**KEYS, "secretAccessKey": "another"})
+    world.settle()
+    assert world.find("Secret", "object-store-")["metadata"]["name"] != old
+
+
+def test_an_object_store_without_keys_stops_the_start_and_shows_none(in_object_store: Any) -> None:
+    with pytest.raises(ConfigurationError, match="must be YAML with accessKeyId and secretAccessKey") as error:
+        in_object_store({"accessKeyId": "only this"})
+    assert "only this" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"backup": "nightly"}, {"backup": {}}, {"backup": {"schedule": "x", "keep": 0}}, {"restoreFrom": "x"}]
+)
+def test_a_backup_of_no_form_is_refused(world: World, spec: dict[str, Any]) -> None:
+    world.parent["spec"] |= spec
+    assert ready(world.ask()["status"])[0] == "InvalidSpec"
