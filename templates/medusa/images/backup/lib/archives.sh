@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # Making, listing and pruning archives. All but list_archives hold the lock.
 
-remedy="See that the backup target has room and can be reached, then run it again"
-
 backup_archive() {
   local made name there
   made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
@@ -94,7 +92,7 @@ prune() {
 sweep() {
   local names name
   forget_errors
-  names=$(leftovers archives) || fail "$FAILED" "the backup target can't be listed" "$remedy"
+  names=$(leftovers archives) || fail "$FAILED" "the archives can't be listed" "$remedy"
   for name in $names; do drop_leftover "archives/$name"; done
 }
 
@@ -105,7 +103,7 @@ drop_leftover() {
 
 all_manifests() {
   forget_errors
-  manifests "$1" || fail "$FAILED" "the backup target can't be listed" "$remedy"
+  manifests "$1" || fail "$FAILED" "the archives can't be listed" "$remedy"
 }
 
 # manifest_of KIND NAME: that one's manifest, or nothing.

@@ -37,7 +37,8 @@ fail() {
 cause() {
   { grep -m 1 -iE 'error|fatal|fail|denied|refused|no such|cannot|not permitted' "$work/errors" ||
     grep -v -E '^(DETAIL|CONTEXT|HINT)' "$work/errors" || true; } |
-    tail -n 1 | tr -d '\000-\037' | sed -E 's|^[0-9/]+ [0-9:]+ ||' | cut -c 1-400
+    tail -n 1 | tr -d '\000-\037' |
+    sed -E 's|^[0-9/]+ [0-9:]+ ||; s|directory not found$|there is no such bucket|' | cut -c 1-400
 }
 
 say() {

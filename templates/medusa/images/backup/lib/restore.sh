@@ -47,7 +47,7 @@ chosen_manifest() {
   # A name is its time, so times are compared as text.
   found=$(awk -v limit="$limit" '{ name = $0; sub(/.*"name":"/, "", name); sub(/".*/, "", name)
     if (name != "" && name <= limit && name > best) { best = name; line = $0 } } END { print line }' <<<"$all")
-  [[ -n $found ]] || absent "there is no whole archive made at or before $which"
+  [[ -n $found ]] || absent "there is no whole archive for $which"
   printf '%s\n' "$found"
 }
 
@@ -60,7 +60,7 @@ field() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/" <<<"$2"; }
 check_file() {
   local sum
   forget_errors
-  sum=$(get "$1/$2" | digest) || fail "$FAILED" "$1/$2 can't be read" "See that the backup target can be reached"
+  sum=$(get "$1/$2" | digest) || fail "$FAILED" "$1/$2 can't be read" "$remedy"
   [[ $sum == "$(field "$2" "$3")" ]] ||
     fail "$DAMAGED" "$1/$2 is damaged: its checksum is not the one it was made with; nothing was changed" "Restore another archive"
 }
@@ -79,6 +79,9 @@ restore_database() {
 
 # unpack_uploads PATH: beside the old ones, so that no room or a bad file is noticed before anything changes.
 unpack_uploads() {
+  local closed
+  closed=$(find "$UPLOADS_DIR" -path "$UPLOADS_DIR/lost+found" -prune -o -type d ! -writable -print -quit)
+  [[ -z $closed ]] || fail "$FAILED" "user $(id -u) may not change $closed; nothing was changed" "Run as the user that owns the uploads"
   unfinished_folder=$UPLOADS_DIR/.restoring
   forget_errors
   { rm -rf "$unfinished_folder" && mkdir "$unfinished_folder" &&

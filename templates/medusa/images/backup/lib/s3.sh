@@ -4,6 +4,7 @@
 s3_settings() {
   local prefix=${1#/}
   remote=store:$BACKUP_S3_BUCKET/${prefix:+${prefix%/}/}
+  remedy="See that $BACKUP_S3_ENDPOINT answers, has the bucket $BACKUP_S3_BUCKET and lets these keys read and write it, then run it again"
   # The keys go from our environment to rclone's (env_auth): on no command line, in no file. /dev/null: no such file.
   export RCLONE_CONFIG=/dev/null RCLONE_CACHE_DIR=$work/cache
   export RCLONE_CONFIG_STORE_TYPE=s3 RCLONE_CONFIG_STORE_PROVIDER=Other RCLONE_CONFIG_STORE_ENV_AUTH=true

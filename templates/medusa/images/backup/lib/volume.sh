@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Archives in a folder. KIND is archives or snapshots, PATH is KIND/NAME, FILE is a file below `staged PATH` or PATH.
 
+remedy="See that BACKUP_DIR ($BACKUP_DIR) has room and may be written by user $(id -u), then run it again"
+
 # Until it is whole, an archive has a name that no archive can have, and that a person sees to be unfinished.
 staged() { printf '%s/.partial-%s\n' "${1%/*}" "${1##*/}"; }
 
