@@ -6,7 +6,7 @@ import pytest
 
 from .shop import content, files
 from .store import Store, whole
-from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON
+from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
 
 KILLED = -signal.SIGKILL
 
@@ -49,6 +49,7 @@ def test_a_snapshot_killed_in_its_midst_is_made_anew_by_the_retry(store: Store) 
     assert content(store.server, store.database) == before
 
 
+@database_alone
 def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(store: Store) -> None:
     store.shrink()
     archived, archived_files = content(store.server, store.database), files(store.uploads)

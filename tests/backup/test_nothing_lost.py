@@ -3,12 +3,16 @@
 import re
 import subprocess
 
+import pytest
+
 from ..cluster.waiting import wait_until
 from . import users
 from .shop import SHOP, content, files
 from .store import Store, whole
 
 MORNING, NOON, EVENING = "2026-11-25 06:00:00Z", "2026-11-25 12:00:00Z", "2026-11-25 18:00:00Z"
+# For what has nothing to do with where archives are: once is enough.
+database_alone = pytest.mark.parametrize("target", ["volume"], indirect=True)
 LATER_MIGRATION = """
 CREATE SCHEMA later;
 CREATE TABLE later.loyalty (customer bigint REFERENCES public.customer, product int REFERENCES public.product);
@@ -57,6 +61,7 @@ def test_a_restore_removes_what_a_later_migration_made_and_brings_back_what_it_t
     assert store.sql(others) == ""
 
 
+@database_alone
 def test_a_restored_database_takes_new_rows_where_the_old_one_left_off(store: Store) -> None:
     store.ok("backup")
     store.sql("SELECT nextval('invoice'), nextval('product_id_seq')")
@@ -64,6 +69,7 @@ def test_a_restored_database_takes_new_rows_where_the_old_one_left_off(store: St
     assert store.sql("SELECT nextval('invoice'), nextval('product_id_seq'), nextval('untouched')") == "13|2004|42"
 
 
+@database_alone
 def test_a_database_whose_owner_is_no_superuser_is_restored_too(store: Store) -> None:
     """As where the database is a managed service."""
     store.server.sql(
@@ -95,6 +101,7 @@ def test_uploads_come_back_with_every_name_and_mode_and_without_what_came_later(
         assert files(store.uploads) == before
 
 
+@database_alone
 def test_a_volumes_own_lost_and_found_is_left_alone(store: Store) -> None:
     lost = store.uploads / "lost+found"
     lost.mkdir(mode=0o000)
@@ -114,6 +121,7 @@ def test_without_an_uploads_folder_it_is_the_database_alone(store: Store) -> Non
     assert files(store.uploads).keys() == before.keys() | {b"new"}
 
 
+@database_alone
 def test_an_archive_made_while_money_moves_has_it_all(store: Store) -> None:
     """Two accounts in two tables, dumped one after the other, while transfers run between them."""
     store.sql("""
@@ -139,6 +147,7 @@ def test_an_archive_made_while_money_moves_has_it_all(store: Store) -> None:
     assert store.sql("SELECT a.balance + b.balance FROM account_a a, account_b b") == "2000000"
 
 
+@database_alone
 def test_a_restore_ends_sessions_that_hold_the_old_tables(store: Store) -> None:
     before = content(store.server, store.database)
     store.ok("backup")
@@ -156,9 +165,8 @@ def test_a_restore_ends_sessions_that_hold_the_old_tables(store: Store) -> None:
     assert content(store.server, store.database) == before
 
 
+@pytest.mark.parametrize("target", ["s3"], indirect=True)
 def test_another_stores_archive_is_restored_from_its_prefix(store: Store) -> None:
-    if "BACKUP_S3_PREFIX" not in store.env:
-        return  # from another volume is BACKUP_DIR set to it
     before = content(store.server, store.database)
     name = store.ok("backup").split()[1]
     other = {"BACKUP_S3_PREFIX": "stores/other", "RESTORE_S3_PREFIX": f"/{store.env['BACKUP_S3_PREFIX']}/"}

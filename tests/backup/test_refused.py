@@ -9,7 +9,7 @@ from . import users
 from .shop import content, files
 from .store import READERS, SECRETS, Store, whole
 from .targets import Bucket, S3Server
-from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON
+from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
 
 
 def flip(data: bytes) -> bytes:
@@ -41,6 +41,7 @@ def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
     store.ok("restore", "latest")
 
 
+@database_alone
 def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: Store) -> None:
     """Grants come last, and one to a role that is gone can't be given; the reader's rows are not quoted."""
     store.sql("CREATE ROLE reporter; GRANT SELECT ON customer TO reporter")
@@ -101,6 +102,7 @@ def test_a_run_that_lost_its_turn_publishes_nothing(store: Store) -> None:
 
 def test_pruning_keeps_exactly_the_newest_and_every_snapshot(store: Store) -> None:
     store.shrink()
+    store.env["UPLOADS_DIR"] = ""
     store.ok("snapshot", "x")
     names = [store.backup(f"2026-11-25 0{hour}:00:00Z", BACKUP_KEEP="2") for hour in range(4)]
     assert whole(store.target) == [*names[-2:], "snapshot/x"]
@@ -163,7 +165,7 @@ def test_the_list_is_newest_first_with_size_and_time(store: Store) -> None:
     assert second["name"] == "20261125T060000Z"
 
 
-@pytest.mark.parametrize("target", ["volume"], indirect=True)
+@database_alone
 @pytest.mark.parametrize("command", [["backup"], ["snapshot", "x"], ["restore", "latest"]])
 def test_a_database_that_can_not_be_reached_is_named_and_nothing_is_made(store: Store, command: list[str]) -> None:
     for setting in ({"PGPORT": str(free_ports(1)[0])}, {"PGPASSWORD": "wrong"}, {"PGDATABASE": "absent"}):
@@ -171,7 +173,7 @@ def test_a_database_that_can_not_be_reached_is_named_and_nothing_is_made(store: 
     assert store.target.paths() == []
 
 
-@pytest.mark.parametrize("target", ["volume"], indirect=True)
+@database_alone
 @pytest.mark.parametrize(
     "setting", [{"PGHOST": ""}, {"BACKUP_KEEP": "0"}, {"BACKUP_KEEP": "x"}, {"UPLOADS_DIR": "/absent"}]
 )
@@ -179,7 +181,7 @@ def test_a_wrong_setting_is_named(store: Store, setting: dict[str, str]) -> None
     assert next(iter(setting)) in store.fails(2, "backup", **setting)
 
 
-@pytest.mark.parametrize("target", ["volume"], indirect=True)
+@database_alone
 def test_wrong_arguments_are_answered_with_the_right_ones(store: Store) -> None:
     for arguments in ([], ["backup", "x"], ["snapshot"], ["restore"], ["prune"], ["list", "x"]):
         assert "snapshot NAME" in store.fails(2, *arguments)
@@ -187,6 +189,7 @@ def test_wrong_arguments_are_answered_with_the_right_ones(store: Store) -> None:
         assert "name" in store.fails(2, "snapshot", name)
 
 
+@database_alone
 @pytest.mark.skipif(users.SCRIPTS is None, reason="only root can make a folder that is another user's")
 def test_uploads_of_another_user_are_noticed_before_anything_changes(store: Store) -> None:
     store.ok("backup")

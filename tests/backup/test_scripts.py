@@ -13,8 +13,8 @@ SHELLCHECK = Path(sysconfig.get_path("scripts")) / "shellcheck"
 
 def test_shellcheck_finds_nothing_in_the_scripts() -> None:
     """In the entry and in all it includes, with the includes' own findings."""
-    command = [SHELLCHECK, "--external-sources", "--check-sourced", IMAGE / "store-backup"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [SHELLCHECK, "--external-sources", "--check-sourced", "store-backup"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=IMAGE)
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -25,6 +25,7 @@ snapshot_archive() {
     return
   fi
   made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
+  drop_leftover "snapshots/$1"
   make_archive "snapshots/$1" "snapshot/$1" "$made"
   echo "snapshot $1 is made"
 }
@@ -40,7 +41,6 @@ list_archives() {
 make_archive() {
   local stage dump uploads='' bytes again
   stage=$(staged "$1")
-  drop_leftover "$1"
   unfinished_archive=$1
   forget_errors
   # tee's second output is the pipe around the braces: the sum is of what pg_dump wrote, not of what arrived.
@@ -50,7 +50,6 @@ make_archive() {
   again=$({ get "$stage/database.dump" | tee -p /dev/fd/3 | pg_restore --file=/dev/null; } 3>&1 | digest) &&
     [[ $again == "$dump" ]] ||
     fail "$FAILED" "the database's dump can't be read back whole" "$remedy"
-  bytes=$(size "$stage/database.dump")
   # After the database: what its rows name was written before them.
   if [[ -n $UPLOADS_DIR ]]; then
     forget_errors
@@ -58,8 +57,8 @@ make_archive() {
       fail "$FAILED" "the uploads could not be archived" "$remedy"
     again=$(get "$stage/uploads.tar" | digest) && [[ $again == "$uploads" ]] ||
       fail "$FAILED" "the uploads' archive can't be read back whole" "$remedy"
-    bytes=$((bytes + $(size "$stage/uploads.tar")))
   fi
+  bytes=$(sizes "$stage" | awk '{ sum += $1 } END { printf "%.0f", sum }')
   still_locked
   forget_errors
   printf '{"made":"%s","name":"%s","bytes":%d,"sha256":{"database.dump":"%s"%s}}\n' "$3" "$2" "$bytes" "$dump" \

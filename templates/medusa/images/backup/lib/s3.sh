@@ -20,7 +20,7 @@ s3_settings() {
 staged() { printf '%s\n' "$1"; }
 put() { rclone rcat "$remote$1" >/dev/null; }
 get() { rclone cat "$remote$1"; }
-size() { rclone lsf --format s "$remote$1"; }
+sizes() { rclone lsf --format s "$remote$1"; }
 publish() { rclone rcat "$remote$1/manifest.json" >/dev/null; }
 unpublish() { rclone deletefile "$remote$1/manifest.json"; }
 discard() { rclone delete "$remote$1"; }

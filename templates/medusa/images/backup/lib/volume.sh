@@ -8,7 +8,7 @@ staged() { printf '%s/.partial-%s\n' "${1%/*}" "${1##*/}"; }
 
 put() { mkdir -p "$BACKUP_DIR/${1%/*}" && cat >"$BACKUP_DIR/$1"; }
 get() { cat "$BACKUP_DIR/$1"; }
-size() { stat --format=%s "$BACKUP_DIR/$1"; }
+sizes() { stat --format=%s "$BACKUP_DIR/$1"/*; }
 
 # publish PATH: the manifest is on stdin. On disk before the name says so: a power cut must not leave an empty archive.
 publish() {
