@@ -75,10 +75,18 @@ def test_a_dump_that_fails_leaves_nothing(store: Store) -> None:
 
 
 def test_a_target_that_keeps_other_bytes_than_it_was_given_is_noticed(store: Store) -> None:
+    """One byte more, which pg_restore itself would not mind."""
     tool, condition = ("rclone", '[ "$1" = rcat ]') if "BACKUP_S3_BUCKET" in store.env else ("cat", "[ $# = 0 ]")
-    store.stub(
-        tool, f'#!/bin/sh\nif {condition}; then tr a b | /usr/bin/{tool} "$@"; else exec /usr/bin/{tool} "$@"; fi\n'
-    )
+    more = f'{{ /bin/cat; printf x; }} | /usr/bin/{tool} "$@"'
+    store.stub(tool, f'#!/bin/sh\nif {condition}; then {more}; else exec /usr/bin/{tool} "$@"; fi\n')
+    assert "can't be read back" in store.fails(1, "backup")
+    assert store.target.paths() == []
+
+
+@database_alone
+def test_a_dump_that_pg_restore_can_not_read_is_noticed(store: Store) -> None:
+    """Its bytes are kept well, but they are no dump."""
+    store.stub("pg_dump", f'#!/bin/sh\n{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000\n')
     assert "can't be read back" in store.fails(1, "backup")
     assert store.target.paths() == []
 

@@ -9,7 +9,7 @@ s3_settings() {
   export RCLONE_CONFIG=/dev/null RCLONE_CACHE_DIR=$work/cache
   export RCLONE_CONFIG_STORE_TYPE=s3 RCLONE_CONFIG_STORE_PROVIDER=Other RCLONE_CONFIG_STORE_ENV_AUTH=true
   export RCLONE_CONFIG_STORE_ENDPOINT=$BACKUP_S3_ENDPOINT RCLONE_CONFIG_STORE_REGION=${BACKUP_S3_REGION:-us-east-1}
-  # A bucket that is not there is a mistake to report, not one to hide by making it.
+  # An absent bucket is a mistake to report, and these keys need no right to make one.
   export RCLONE_CONFIG_STORE_NO_CHECK_BUCKET=true
   # A stream has at most 10,000 parts: 156 GiB at this size, of which two are held in memory.
   export RCLONE_S3_CHUNK_SIZE=${RCLONE_S3_CHUNK_SIZE:-16M} RCLONE_S3_UPLOAD_CONCURRENCY=${RCLONE_S3_UPLOAD_CONCURRENCY:-2}
