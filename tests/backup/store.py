@@ -28,9 +28,9 @@ esac; fi
 exec {program} "$@"
 """
 # What writes, reads or removes something; the rest only computes.
-# What changes something (cat writes to a volume): between two of these calls nothing does.
-WRITERS = ("cat", "mkdir", "mv", "psql", "rclone", "rm", "sync", "tar", "tee")
-READERS = ("awk", "cut", "find", "grep", "pg_dump", "pg_restore", "sed", "sha256sum", "stat")
+# What changes something, by kind of target (cat writes to a volume): between two of these calls nothing does.
+WRITERS = {"volume": ("cat", "mkdir", "mv", "psql", "rm", "sync", "tar"), "s3": ("rclone",)}
+OTHERS = ("awk", "cut", "find", "grep", "pg_dump", "pg_restore", "psql", "sed", "sha256sum", "stat", "tar", "tee")
 CLOCK = """#!/bin/sh
 case "$*" in *--date=*) exec /bin/date "$@";; esac
 exec /bin/date --date="$NOW" "$@"
@@ -148,7 +148,7 @@ class Store:
         steps = self.area / "steps"
         steps.write_text("")
         steps.chmod(0o666)
-        for name in WRITERS + others:
+        for name in WRITERS["s3" if "BACKUP_S3_BUCKET" in self.env else "volume"] + others:
             path = f"{self.server.bin}:/usr/bin:/bin"
             self.stub(name, STEP.format(name=name, program=shutil.which(name, path=path)))
         return str(steps)

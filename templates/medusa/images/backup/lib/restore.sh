@@ -72,7 +72,8 @@ restore_database() {
   # word: when the stream ends early there is none, and the database stays as it was.
   { cat "$lib/empty.sql" && get "$1/database.dump" | pg_restore --single-transaction --no-owner --file=-; } |
     psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set lock_session="$lock_session" --output=/dev/null ||
-    fail "$FAILED" "the database could not be restored and is as it was" "Run it again when the cause is mended"
+    fail "$FAILED" "the database could not be restored and is as it was" \
+      "Mend the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
   # A dump has no planner statistics; without them the first queries are slow ones.
   psql --no-psqlrc --quiet --command=ANALYZE || fail "$FAILED" "the database is restored but could not be analyzed" "Run it again"
 }
