@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# Making, listing and pruning archives. All but list_archives hold the lock.
+
+backup_archive() {
+  local made name there
+  made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
+  name=${made//[-:]/}
+  sweep
+  there=$(manifest_of archives "$name")
+  [[ -z $there ]] || fail "$FAILED" "an archive of this very second is there already" "Run it again"
+  make_archive "archives/$name" "$name" "$made"
+  prune "$name"
+  echo "backup $name is made"
+}
+
+snapshot_archive() {
+  local made there
+  [[ $1 =~ ^[a-z0-9][a-z0-9.-]{0,62}$ ]] ||
+    fail "$MISUSED" "a snapshot's name is 1 to 63 of a-z, 0-9, . and -, not starting with . or -" "Choose another name"
+  # A retried Job would otherwise overwrite what was saved with a database that is half migrated. In a variable first:
+  # inside [[ ]] a listing that fails would look like no snapshot.
+  there=$(manifest_of snapshots "snapshot/$1")
+  if [[ -n $there ]]; then
+    echo "snapshot $1 is there already and stays as it is"
+    return
+  fi
+  made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
+  drop_leftover "snapshots/$1"
+  make_archive "snapshots/$1" "snapshot/$1" "$made"
+  echo "snapshot $1 is made"
+}
+
+list_archives() {
+  local all
+  all=$(all_manifests archives && all_manifests snapshots)
+  # By the time it was made, which is the second field: {"made":"...","name":...
+  sed -E '/./!d; s/,"sha256":.*/}/' <<<"$all" | sort --reverse
+}
+
+# make_archive PATH NAME MADE
+make_archive() {
+  local stage dump uploads='' bytes again
+  stage=$(staged "$1")
+  unfinished_archive=$1
+  forget_errors
+  # tee's second output is the pipe around the braces: the sum is of what pg_dump wrote, not of what arrived.
+  dump=$({ pg_dump --format=custom --lock-wait-timeout=60s | tee /dev/fd/3 | put "$stage/database.dump"; } 3>&1 | digest) ||
+    fail "$FAILED" "the database could not be dumped" "$remedy"
+  # An archive is made when it could be read: the same bytes, and all of it makes sense to pg_restore.
+  again=$({ get "$stage/database.dump" | tee -p /dev/fd/3 | pg_restore --file=/dev/null; } 3>&1 | digest) &&
+    [[ $again == "$dump" ]] ||
+    fail "$FAILED" "the database's dump can't be read back whole" "$remedy"
+  # After the database: what its rows name was written before them.
+  if [[ -n $UPLOADS_DIR ]]; then
+    forget_errors
+    uploads=$({ pack_uploads | tee /dev/fd/3 | put "$stage/uploads.tar"; } 3>&1 | digest) ||
+      fail "$FAILED" "the uploads could not be archived" "$remedy"
+    again=$(get "$stage/uploads.tar" | digest) && [[ $again == "$uploads" ]] ||
+      fail "$FAILED" "the uploads' archive can't be read back whole" "$remedy"
+  fi
+  bytes=$(sizes "$stage" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  still_locked
+  forget_errors
+  printf '{"made":"%s","name":"%s","bytes":%d,"sha256":{"database.dump":"%s"%s}}\n' "$3" "$2" "$bytes" "$dump" \
+    "${uploads:+,\"uploads.tar\":\"$uploads\"}" | publish "$1" || fail "$FAILED" "the archive could not be finished" "$remedy"
+  unfinished_archive=
+}
+
+digest() { sha256sum | cut -c 1-64; }
+
+# 1 is "a file changed as we read it": one being uploaded just now, which no row that we dumped names.
+pack_uploads() {
+  tar --create --format=posix --sort=name --directory="$UPLOADS_DIR" --anchored --exclude=./lost+found \
+    --exclude=./.restoring . || (($? == 1))
+}
+
+# prune NAME: the newest $BACKUP_KEEP archives stay, and NAME, however wrong the clock was.
+prune() {
+  local names name
+  names=$(all_manifests archives)
+  names=$(sed -nE 's/.*"name":"([^"]+)".*/\1/p' <<<"$names" | sort --reverse | tail -n "+$((BACKUP_KEEP + 1))")
+  for name in $names; do
+    [[ $name != "$1" ]] || continue
+    forget_errors
+    unpublish "archives/$name" || fail "$FAILED" "the old archive $name could not be removed" "$remedy"
+    drop_leftover "archives/$name"
+  done
+}
+
+# What killed backups left. A snapshot's goes when the snapshot is made again.
+sweep() {
+  local names name
+  forget_errors
+  names=$(leftovers archives) || fail "$FAILED" "the archives can't be listed" "$remedy"
+  for name in $names; do drop_leftover "archives/$name"; done
+}
+
+drop_leftover() {
+  forget_errors
+  discard "$1" || fail "$FAILED" "what is left of $1 could not be removed" "$remedy"
+}
+
+all_manifests() {
+  forget_errors
+  manifests "$1" || fail "$FAILED" "the archives can't be listed" "$remedy"
+}
+
+# manifest_of KIND NAME: that one's manifest, or nothing.
+manifest_of() {
+  local all
+  all=$(all_manifests "$1")
+  grep --fixed-strings "\"name\":\"$2\"" <<<"$all" || true
+}

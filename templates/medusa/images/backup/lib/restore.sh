@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# Bringing a database and its uploads back. The database changes in one transaction: wholly, or not at all.
+
+restore_archive() {
+  local manifest path name
+  manifest=$(chosen_manifest "$1")
+  name=$(field name "$manifest")
+  case $name in
+    snapshot/*) path=snapshots/${name#snapshot/} ;;
+    *) path=archives/$name ;;
+  esac
+  check_file "$path" database.dump "$manifest"
+  if [[ -n $UPLOADS_DIR && $manifest == *'"uploads.tar"'* ]]; then
+    check_file "$path" uploads.tar "$manifest"
+    unpack_uploads "$path"
+  fi
+  restore_database "$path"
+  if [[ -n $unfinished_folder ]]; then replace_uploads; fi
+  echo "$name is restored"
+}
+
+# chosen_manifest WHICH: the manifest of the archive that is meant.
+chosen_manifest() {
+  local which=$1 limit all found
+  case $which in
+    snapshot/*)
+      found=$(manifest_of snapshots "$which")
+      [[ -n $found ]] || absent "there is no whole snapshot named ${which#snapshot/}"
+      printf '%s\n' "$found"
+      return
+      ;;
+    latest) limit=99991231T235959Z ;;
+    *)
+      if [[ $which =~ ^[0-9]{8}T[0-9]{6}Z$ ]]; then
+        found=$(manifest_of archives "$which")
+        [[ -n $found ]] || absent "there is no whole archive named $which"
+        printf '%s\n' "$found"
+        return
+      fi
+      { [[ $which =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt\ ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$ ]] &&
+        limit=$(date --utc --date="$which" +%Y%m%dT%H%M%SZ); } ||
+        fail "$MISUSED" "$which is no archive's name and no time" \
+          "Give latest, a name from the list, snapshot/NAME, or a time such as 2026-11-25T02:00:00Z"
+      ;;
+  esac
+  all=$(all_manifests archives)
+  # A name is its time, so times are compared as text.
+  found=$(awk -v limit="$limit" '{ name = $0; sub(/.*"name":"/, "", name); sub(/".*/, "", name)
+    if (name != "" && name <= limit && name > best) { best = name; line = $0 } } END { print line }' <<<"$all")
+  [[ -n $found ]] || absent "there is no whole archive for $which"
+  printf '%s\n' "$found"
+}
+
+absent() { fail "$ABSENT" "$1" "Choose one of those that list shows"; }
+
+# field NAME MANIFEST: a string of the manifest, which is one line that we wrote ourselves.
+field() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/" <<<"$2"; }
+
+# check_file PATH FILE MANIFEST
+check_file() {
+  local sum
+  forget_errors
+  sum=$(get "$1/$2" | digest) || fail "$FAILED" "$1/$2 can't be read" "$remedy"
+  [[ $sum == "$(field "$2" "$3")" ]] ||
+    fail "$DAMAGED" "$1/$2 is damaged: its checksum is not the one it was made with; nothing was changed" "Restore another archive"
+}
+
+restore_database() {
+  forget_errors
+  still_locked
+  # pg_restore itself can't run our statements in its transaction, so psql runs both. Its COMMIT is pg_restore's last
+  # word: when the stream ends early there is none, and the database stays as it was.
+  { cat "$lib/empty.sql" && get "$1/database.dump" | pg_restore --single-transaction --no-owner --file=-; } |
+    psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set lock_session="$lock_session" --output=/dev/null ||
+    fail "$FAILED" "the database could not be restored and is as it was" \
+      "Mend the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
+  # A dump has no planner statistics; without them the first queries are slow ones.
+  psql --no-psqlrc --quiet --command=ANALYZE || fail "$FAILED" "the database is restored but could not be analyzed" "Run it again"
+}
+
+# unpack_uploads PATH: beside the old ones, so that no room or a bad file is noticed before anything changes.
+unpack_uploads() {
+  local closed
+  closed=$(find "$UPLOADS_DIR" -path "$UPLOADS_DIR/lost+found" -prune -o -type d ! -writable -print -quit)
+  [[ -z $closed ]] || fail "$FAILED" "user $(id -u) may not change $closed; nothing was changed" "Run as the user that owns the uploads"
+  unfinished_folder=$UPLOADS_DIR/.restoring
+  forget_errors
+  { rm -rf "$unfinished_folder" && mkdir "$unfinished_folder" &&
+    get "$1/uploads.tar" | tar --extract --no-same-owner --preserve-permissions --directory="$unfinished_folder" &&
+    chmod u+rwx "$unfinished_folder"; } ||
+    fail "$FAILED" "the uploads could not be unpacked; nothing was changed" "See that $UPLOADS_DIR has room and can be written"
+}
+
+# Ended half-way, the next run begins anew with the archive.
+replace_uploads() {
+  forget_errors
+  { find "$UPLOADS_DIR" -mindepth 1 -maxdepth 1 ! -name .restoring ! -name lost+found -exec rm -rf {} + &&
+    find "$unfinished_folder" -mindepth 1 -maxdepth 1 -exec mv --target-directory="$UPLOADS_DIR" {} + &&
+    rmdir "$unfinished_folder"; } ||
+    fail "$FAILED" "the database is restored, the uploads are not" "See that $UPLOADS_DIR can be written, then run it again"
+  unfinished_folder=
+}

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Archives in an S3 bucket, by the same functions as volume.sh. Data streams in and out: no local disk is needed.
+
+s3_settings() {
+  local prefix=${1#/}
+  remote=store:$BACKUP_S3_BUCKET/${prefix:+${prefix%/}/}
+  remedy="See that $BACKUP_S3_ENDPOINT answers, has the bucket $BACKUP_S3_BUCKET and lets these keys read and write it, then run it again"
+  # The keys go from our environment to rclone's (env_auth): on no command line, in no file. /dev/null: no such file.
+  export RCLONE_CONFIG=/dev/null RCLONE_CACHE_DIR=$work/cache
+  export RCLONE_CONFIG_STORE_TYPE=s3 RCLONE_CONFIG_STORE_PROVIDER=Other RCLONE_CONFIG_STORE_ENV_AUTH=true
+  export RCLONE_CONFIG_STORE_ENDPOINT=$BACKUP_S3_ENDPOINT RCLONE_CONFIG_STORE_REGION=${BACKUP_S3_REGION:-us-east-1}
+  # An absent bucket is a mistake to report, and these keys need no right to make one.
+  export RCLONE_CONFIG_STORE_NO_CHECK_BUCKET=true
+  # A stream has at most 10,000 parts: 156 GiB at this size, of which two are held in memory.
+  export RCLONE_S3_CHUNK_SIZE=${RCLONE_S3_CHUNK_SIZE:-16M} RCLONE_S3_UPLOAD_CONCURRENCY=${RCLONE_S3_UPLOAD_CONCURRENCY:-2}
+  # The Job that runs this is retried; within a run only hiccups are waited out.
+  export RCLONE_RETRIES=${RCLONE_RETRIES:-2} RCLONE_LOW_LEVEL_RETRIES=${RCLONE_LOW_LEVEL_RETRIES:-4} RCLONE_CONTIMEOUT=10s
+}
+
+staged() { printf '%s\n' "$1"; }
+put() { rclone rcat "$remote$1" >/dev/null; }
+get() { rclone cat "$remote$1"; }
+sizes() { rclone lsf --format s "$remote$1"; }
+publish() { rclone rcat "$remote$1/manifest.json" >/dev/null; }
+unpublish() { rclone deletefile "$remote$1/manifest.json"; }
+discard() { rclone delete "$remote$1"; }
+manifests() { rclone cat --include '/*/manifest.json' "$remote$1"; }
+leftovers() {
+  rclone lsf --recursive --files-only "$remote$1" |
+    awk -F / '{ seen[$1] } $2 == "manifest.json" { whole[$1] } END { for (name in seen) if (!(name in whole)) print name }'
+}

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# The environment, checked before anything is touched.
+
+# need NAME...: each is set and not empty.
+need() {
+  local name
+  for name in "$@"; do
+    [[ -n ${!name-} ]] || fail "$MISUSED" "$name is not set" "Set it in the container's environment"
+  done
+}
+
+database_settings() {
+  need PGHOST PGUSER PGDATABASE
+  # A server that does not answer is an error to retry, not a reason to hang.
+  export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10} PGOPTIONS=${PGOPTIONS:--c lock_timeout=30s} PGAPPNAME=store-backup
+  BACKUP_KEEP=${BACKUP_KEEP:-7}
+  [[ $BACKUP_KEEP =~ ^[1-9][0-9]{0,3}$ ]] ||
+    fail "$MISUSED" "BACKUP_KEEP is not a whole number from 1 to 9999" "Set how many archives are to stay"
+  UPLOADS_DIR=${UPLOADS_DIR-}
+  [[ -z $UPLOADS_DIR || -d $UPLOADS_DIR ]] ||
+    fail "$MISUSED" "UPLOADS_DIR ($UPLOADS_DIR) is not a folder" "Mount the uploads volume there"
+}
+
+# target_settings PREFIX: chooses where archives are; both sides define the same functions.
+target_settings() {
+  if [[ -n ${BACKUP_S3_BUCKET-} ]]; then
+    need BACKUP_S3_ENDPOINT AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    # shellcheck source=lib/s3.sh
+    . "$lib/s3.sh"
+    s3_settings "$1"
+  else
+    need BACKUP_DIR
+    [[ -d $BACKUP_DIR ]] ||
+      fail "$MISUSED" "BACKUP_DIR ($BACKUP_DIR) is not a folder" "Mount the backup volume there, or set BACKUP_S3_BUCKET"
+    # shellcheck source=lib/volume.sh
+    . "$lib/volume.sh"
+  fi
+}

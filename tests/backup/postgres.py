@@ -1,0 +1,111 @@
+"""A real PostgreSQL server of this run's own, on the loopback interface."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from ..cluster.processes import Process, free_ports
+from ..cluster.waiting import wait_until
+from . import users
+
+SECRET = "pass-Word'1 \\ $HOME"  # what a shell, a URL or a connection string would stumble over
+
+
+def programs() -> Path:
+    """The folder of the newest PostgreSQL's own programs."""
+    folders = Path("/usr/lib/postgresql").glob("*/bin")
+    return max(folders, key=lambda folder: int(folder.parent.name))
+
+
+class Server:
+    """One server; its only role is a superuser, as the image's is.
+
+    :param area: a folder for its data and its log.
+    """
+
+    def __init__(self, area: Path) -> None:
+        self.bin = programs()
+        self.data = area / "data"
+        self.port = free_ports(1)[0]
+        self.env = {
+            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": "medusa",
+            "PGPASSWORD": SECRET,
+            "PGDATABASE": "postgres",
+            "PGTZ": "UTC",
+        }
+        self._init(area)
+        command = [str(self.bin / "postgres"), "-D", str(self.data)]
+        if users.DATABASE is not None:
+            user = str(users.DATABASE)
+            # A change of user undoes the tie to this process, so it is made again.
+            become = ["/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL"]
+            command = [*become, "--", *command]
+        self.process = Process("postgres", command, area / "postgres.log", env=self.env)
+
+    def _init(self, area: Path) -> None:
+        password = area / "password"
+        password.write_text(SECRET + "\n")
+        users.give(area, users.DATABASE)
+        subprocess.run(
+            [
+                self.bin / "initdb",
+                "--pgdata",
+                self.data,
+                "--username",
+                "medusa",
+                "--pwfile",
+                password,
+                "--auth",
+                "scram-sha-256",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C.UTF-8",
+                "--no-sync",
+            ],
+            env=self.env,
+            user=users.DATABASE,
+            group=users.DATABASE,
+            extra_groups=None if users.DATABASE is None else [],
+            check=True,
+            capture_output=True,
+        )
+        with (self.data / "postgresql.conf").open("a") as conf:
+            conf.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\n")
+            conf.write("fsync = off\nfull_page_writes = off\nautovacuum = off\n")
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.process.start()
+        wait_until(lambda: self.sql("SELECT 1") == "1", "PostgreSQL answers", stop_if=self.process.failure)
+
+    def stop(self) -> None:
+        """End it at once: nothing of it is wanted any more."""
+        self.process.kill()
+
+    def sql(self, statements: str, database: str = "postgres", **env: str) -> str:
+        """Run statements and return what they answer, columns apart by `|`.
+
+        :raise AssertionError: the server refuses one of them; the message is its own.
+        """
+        done = subprocess.run(
+            [self.bin / "psql", "-XqAt", "--set", "ON_ERROR_STOP=1", "--dbname", database],
+            input=statements,
+            env=self.env | env,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.rstrip("\n")
+
+    def schema(self, database: str) -> str:
+        """The database's definitions as SQL."""
+        dump = [self.bin / "pg_dump", "--schema-only", "--dbname", database]
+        text = subprocess.run(dump, env=os.environ | self.env, text=True, capture_output=True, check=True).stdout
+        return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)  # a random word each time

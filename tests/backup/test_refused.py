@@ -1,0 +1,264 @@
+"""What can't be done changes nothing and says why in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from ..cluster.processes import free_ports
+from . import users
+from .shop import content, files
+from .store import OTHERS, SECRETS, Store, whole
+from .targets import Bucket, S3Server
+from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
+
+
+def flip(data: bytes) -> bytes:
+    """One bit of the middle is another one."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def cut(data: bytes) -> bytes:
+    """The second half is missing."""
+    return data[: len(data) // 2]
+
+
+def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
+    name = store.ok("backup").split()[1]
+    store.sql(LATER_MIGRATION)
+    before = content(store.server, store.database), files(store.uploads)
+    for path in (f"archives/{name}/database.dump", f"archives/{name}/uploads.tar"):
+        good = store.target.read(path)
+        for bad in (flip(good), cut(good), b""):
+            store.target.write(path, bad)
+            error = store.fails(4, "restore", "latest")
+            assert f"{path} is damaged" in error
+            assert "nothing was changed" in error
+        store.target.remove(path)
+        assert store.run("restore", "latest").returncode in (1, 4)  # a bucket tells an absent file as an empty one
+        store.target.write(path, good)
+    assert (content(store.server, store.database), files(store.uploads)) == before
+    store.ok("restore", "latest")
+
+
+@database_alone
+def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: Store) -> None:
+    """Grants come last, and one to a role that is gone can't be given; the reader's rows are not quoted."""
+    store.sql("CREATE ROLE reporter; GRANT SELECT ON customer TO reporter")
+    store.ok("backup")
+    store.sql("DROP OWNED BY reporter; DROP ROLE reporter")
+    store.sql(LATER_MIGRATION)
+    before = content(store.server, store.database), files(store.uploads)
+    error = store.fails(1, "restore", "latest")
+    assert 'role "reporter" does not exist' in error
+    assert "as it was" in error
+    assert (content(store.server, store.database), files(store.uploads)) == before
+
+
+def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: Store) -> None:
+    """The connection to the archive breaks: what came so far must not be taken for all."""
+    store.ok("backup")
+    store.sql(LATER_MIGRATION)
+    before = content(store.server, store.database), files(store.uploads)
+    store.stub("pg_restore", f'#!/bin/sh\n{store.server.bin}/pg_restore "$@" | /usr/bin/head -c 300000\nexit 1\n')
+    store.fails(1, "restore", "latest")
+    assert (content(store.server, store.database), files(store.uploads)) == before
+
+
+def test_a_dump_that_fails_leaves_nothing(store: Store) -> None:
+    store.ok("snapshot", "x")
+    before = store.target.paths()
+    half = f'{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000'
+    store.stub("pg_dump", f'#!/bin/sh\n{half}\necho "pg_dump: error: out of memory" >&2\nexit 1\n')
+    assert "out of memory" in store.fails(1, "backup")
+    assert store.target.paths() == before
+
+
+def test_a_target_that_keeps_other_bytes_than_it_was_given_is_noticed(store: Store) -> None:
+    """One byte more, which pg_restore itself would not mind."""
+    tool, condition = ("rclone", '[ "$1" = rcat ]') if "BACKUP_S3_BUCKET" in store.env else ("cat", "[ $# = 0 ]")
+    more = f'{{ /bin/cat; printf x; }} | /usr/bin/{tool} "$@"'
+    store.stub(tool, f'#!/bin/sh\nif {condition}; then {more}; else exec /usr/bin/{tool} "$@"; fi\n')
+    assert "dump can't be read back" in store.fails(1, "backup")
+    assert store.target.paths() == []
+
+
+@database_alone
+def test_a_dump_that_pg_restore_can_not_read_is_noticed(store: Store) -> None:
+    """Its bytes are kept well, but they are no dump."""
+    store.stub("pg_dump", f'#!/bin/sh\n{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000\n')
+    assert "can't be read back" in store.fails(1, "backup")
+    assert store.target.paths() == []
+
+
+def test_one_run_at_a_time_and_one_that_waited_too_long_says_so(store: Store) -> None:
+    """A second run while the first one dumps: it waits for its turn, and its line of error is the first one's."""
+    second = 'PGOPTIONS="-c lock_timeout=100" store-backup snapshot second'
+    store.stub("pg_dump", f"#!/bin/sh\n{second} && exit 1\nexit 1\n")
+    assert "another backup, snapshot or restore" in store.fails(1, "snapshot", "first")
+    assert store.target.paths() == []
+
+
+def test_a_run_that_lost_its_turn_publishes_nothing(store: Store) -> None:
+    """Its session ends after the dump: another run may have begun meanwhile."""
+    sessions = "pg_stat_activity WHERE datname = current_database() AND state = 'idle'"
+    end = f"SELECT pg_terminate_backend(pid, 5000) FROM {sessions}"
+    store.stub("tar", f'#!/bin/sh\npsql -Xq -o /dev/null -c "{end}"\nexec /bin/tar "$@"\n')
+    assert "was lost" in store.fails(1, "backup")
+    assert store.target.paths() == []
+
+
+def test_pruning_keeps_exactly_the_newest_and_every_snapshot(store: Store) -> None:
+    store.shrink()
+    store.env["UPLOADS_DIR"] = ""
+    store.ok("snapshot", "x")
+    names = [store.backup(f"2026-11-25 0{hour}:00:00Z", BACKUP_KEEP="2") for hour in range(4)]
+    assert whole(store.target) == [*names[-2:], "snapshot/x"]
+    # The clock went back: the one just made is the oldest by its name and stays all the same.
+    old = store.backup("2020-01-01 00:00:00Z", BACKUP_KEEP="1")
+    assert whole(store.target) == [old, names[-1], "snapshot/x"]
+    assert [each for each in store.names() if each != "snapshot/x"] == [names[-1], old]
+    assert {name.split("/")[1] for name in store.target.paths()} == {old, names[-1], "x"}
+
+
+def test_two_archives_of_one_second_are_refused_not_mixed(store: Store) -> None:
+    name = store.backup(NOON)
+    assert "second" in store.fails(1, "backup", NOW=NOON)
+    assert whole(store.target) == [name]
+
+
+def test_a_snapshot_is_never_overwritten(store: Store) -> None:
+    before = content(store.server, store.database)
+    store.ok("snapshot", "before-2.22")
+    kept = {path: store.target.read(path) for path in store.target.paths()}
+    store.sql("DELETE FROM purchase")
+    assert "stays as it is" in store.ok("snapshot", "before-2.22")
+    assert {path: store.target.read(path) for path in store.target.paths()} == kept
+    store.ok("restore", "snapshot/before-2.22")
+    assert content(store.server, store.database) == before
+
+
+def test_a_restore_by_time_takes_the_newest_archive_made_by_then(store: Store) -> None:
+    store.shrink()
+    store.sql("CREATE TABLE today (part text)")
+    for now, part in ((MORNING, "morning"), (NOON, "noon"), (EVENING, "evening")):
+        store.sql(f"TRUNCATE today; INSERT INTO today VALUES ('{part}')")
+        store.backup(now)
+    store.env["UPLOADS_DIR"] = ""
+    for which, part in {
+        "2026-11-25T12:00:00Z": "noon",
+        "2026-11-25T11:59:59.9Z": "morning",
+        "2026-11-25T19:30:00+01:00": "evening",
+        "2026-11-25T18:30:00+01:00": "noon",
+        "latest": "evening",
+        "20261125T060000Z": "morning",
+    }.items():
+        store.ok("restore", which)
+        assert store.sql("SELECT part FROM today") == part, which
+    store.fails(3, "restore", "2026-11-25T05:59:59Z")
+    store.fails(3, "restore", "20261125T060001Z")
+    store.fails(3, "restore", "snapshot/noon")
+    for nonsense in ("2026-99-25T05:59:59Z", "yesterday", "", "../../etc", "snapshots/x", "2026-11-25T05:59:59"):
+        store.fails(2, "restore", nonsense)
+
+
+def test_the_list_is_newest_first_with_size_and_time(store: Store) -> None:
+    assert store.listed() == []
+    store.backup(MORNING, UPLOADS_DIR="")
+    store.backup(NOON)
+    first, second = store.listed()
+    assert (first["name"], first["made"]) == ("20261125T120000Z", "2026-11-25T12:00:00Z")
+    sizes = [len(store.target.read(path)) for path in store.target.paths() if "12" in path and "manifest" not in path]
+    assert first == {"name": first["name"], "made": first["made"], "bytes": sum(sizes[-2:])}
+    assert second["name"] == "20261125T060000Z"
+
+
+@database_alone
+@pytest.mark.parametrize("command", [["backup"], ["snapshot", "x"], ["restore", "latest"]])
+def test_a_database_that_can_not_be_reached_is_named_and_nothing_is_made(store: Store, command: list[str]) -> None:
+    for setting in ({"PGPORT": str(free_ports(1)[0])}, {"PGPASSWORD": "wrong"}, {"PGDATABASE": "absent"}):
+        assert "127.0.0.1" in store.fails(1, *command, **setting)
+    assert store.target.paths() == []
+
+
+@database_alone
+@pytest.mark.parametrize(
+    "setting", [{"PGHOST": ""}, {"BACKUP_KEEP": "0"}, {"BACKUP_KEEP": "x"}, {"UPLOADS_DIR": "/absent"}]
+)
+def test_a_wrong_setting_is_named(store: Store, setting: dict[str, str]) -> None:
+    assert next(iter(setting)) in store.fails(2, "backup", **setting)
+
+
+@database_alone
+def test_wrong_arguments_are_answered_with_the_right_ones(store: Store) -> None:
+    for arguments in ([], ["backup", "x"], ["snapshot"], ["restore"], ["prune"], ["list", "x"]):
+        assert "snapshot NAME" in store.fails(2, *arguments)
+    for name in ("", "../x", "A", "a b", ".partial-x", "x" * 64, "-x"):
+        assert "name" in store.fails(2, "snapshot", name)
+
+
+@database_alone
+@pytest.mark.skipif(users.SCRIPTS is None, reason="only root can make a folder that is another user's")
+def test_uploads_of_another_user_are_noticed_before_anything_changes(store: Store) -> None:
+    store.ok("backup")
+    store.sql(LATER_MIGRATION)
+    closed = store.uploads / "closed"
+    closed.mkdir()
+    before = content(store.server, store.database), files(store.uploads)
+    assert str(closed) in store.fails(1, "restore", "latest")
+    assert (content(store.server, store.database), files(store.uploads)) == before
+
+
+def test_no_secret_is_on_any_command_line(store: Store) -> None:
+    """Every program notes its own command line as all users see it; that nothing is printed holds for every run."""
+    store.shrink()
+    steps = store.count_steps(*OTHERS)
+    for command in (["backup"], ["snapshot", "x"], ["restore", "latest"], ["list"]):
+        store.ok(*command, STEPS=steps)
+    noted = Path(steps).read_text(errors="replace")
+    assert "pg_dump" in noted
+    assert not [secret for secret in SECRETS if secret in noted]
+
+
+@pytest.mark.parametrize("target", ["s3"], indirect=True)
+class TestBucket:
+    """What only a bucket can do wrong."""
+
+    COMMANDS = (["list"], ["backup"], ["snapshot", "x"], ["restore", "latest"])
+
+    def test_an_absent_bucket_is_named(self, store: Store) -> None:
+        for command in self.COMMANDS:
+            error = store.fails(1, *command, BACKUP_S3_BUCKET="absent")
+            assert "no such bucket" in error
+            assert "absent" in error
+
+    def test_a_stopped_server_is_named(self, store: Store) -> None:
+        endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
+        assert endpoint in store.fails(1, "snapshot", "x", BACKUP_S3_ENDPOINT=endpoint)
+
+    def test_missing_keys_are_named(self, store: Store) -> None:
+        assert "AWS_SECRET_ACCESS_KEY" in store.fails(2, "list", AWS_SECRET_ACCESS_KEY="")
+
+    def test_wrong_keys_are_refused_and_right_ones_are_not(self, store: Store, target: Bucket, s3: S3Server) -> None:
+        s3.require_keys(True)
+        try:
+            right = s3.keys
+            for command in self.COMMANDS:
+                error = store.fails(1, *command, **right | {"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"})
+                assert "InvalidAccessKeyId" in error or "status code: 403" in error or "Forbidden" in error, error
+            error = store.fails(1, "list", **right | {"AWS_SECRET_ACCESS_KEY": "wrong"})
+            assert "SignatureDoesNotMatch" in error, error
+            store.ok("backup", **right)
+        finally:
+            s3.require_keys(False)
+        assert len(whole(target)) == 1
+
+
+@database_alone
+def test_a_server_with_too_few_locks_for_one_transaction_is_told_what_to_raise(store: Store) -> None:
+    """Dropping and making takes some ten locks a table; the server's default is enough for about 500 tables."""
+    store.ok("backup")
+    tables = "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY, x text UNIQUE);" for n in range(2500))
+    store.sql(tables)
+    assert "max_locks_per_transaction" in store.fails(1, "restore", "latest")
+    assert store.sql("SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-9]+$'") == "2500"
