@@ -146,3 +146,14 @@ def test_an_object_store_without_keys_stops_the_start_and_shows_none(in_object_s
 def test_a_backup_of_no_form_is_refused(world: World, spec: dict[str, Any]) -> None:
     world.parent["spec"] |= spec
     assert ready(world.ask()["status"])[0] == "InvalidSpec"
+
+
+def test_what_backs_up_may_reach_the_object_store_and_only_then_anything_outside(
+    in_object_store: Any, world: World
+) -> None:
+    def open_policies(answer: Object) -> list[str]:
+        policies = of_kind(answer, "NetworkPolicy")
+        return [p["metadata"]["name"] for p in policies if {} in p["spec"].get("egress", [])]
+
+    assert open_policies(world.settle()) == []
+    assert open_policies(World(in_object_store(), store()).settle()) == ["backup"]
