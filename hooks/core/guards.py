@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .keeping import protected
 from .render import CLUSTER_SCOPED
 from .request import Key, Object, SyncRequest, dig, identified
-from .staging import protected
 from .store import STORE_LABEL, namespace_of
 
 

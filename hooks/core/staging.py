@@ -6,25 +6,18 @@ are there already stay as they were last applied, so a shop goes on serving whil
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import orjson
-
+from .keeping import as_applied, protected, update
 from .pods import selected, started
 from .progress import Blocker, blocker, number
 from .render import REVISION, Manifest, Stage
-from .request import GROUP, LAST_APPLIED, Key, Object, SyncRequest, dig
-
-# What holds an owner's data, or the keys to it. Never dropped but with the store.
-PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
-
-# A Secret that says so holds nothing of the owner's.
-DISPOSABLE = f"{GROUP}/disposable"
+from .request import Key, Object, SyncRequest, dig
 
 SERVING = "Deployment"
 WORKLOADS = {SERVING, "StatefulSet"}
+WRITING = {SERVING, "CronJob", "Job"}
 
 
 @dataclass
@@ -70,7 +63,7 @@ def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> P
                     result.children.append(manifest.body)
                 found = found or _missing(manifest, waits_for)
                 continue
-            wanted = _update(manifest, seen, expandable, result.notes)
+            wanted = update(manifest, seen, expandable, result.notes)
             if waits_for is None:
                 result.children.append(wanted)
             else:
@@ -104,7 +97,7 @@ def suspend(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -
             if manifest.key.kind == "StatefulSet" and serving:
                 result.children.append(as_applied(seen))
             else:
-                wanted = _update(manifest, seen, expandable, result.notes)
+                wanted = update(manifest, seen, expandable, result.notes)
                 result.children.append(_asleep(wanted))
             if manifest.key.kind in WORKLOADS:
                 found = found or _stopping(manifest.key, seen) or Blocker("Suspended", f"{manifest.key} has no pods")
@@ -118,6 +111,13 @@ def _asleep(wanted: Object) -> Object:
     if wanted["kind"] == "CronJob":
         return {**wanted, "spec": {**wanted["spec"], "suspend": True}}
     return without_pods(wanted) if wanted["kind"] in WORKLOADS else wanted
+
+
+def still_needed(request: SyncRequest) -> list[Object]:
+    """What a deleted store is asked to keep for now: its data, until all that may write to it is gone."""
+    if not any(key.kind in WRITING for key in request.observed):
+        return []
+    return [as_applied(seen) for key, seen in request.observed.items() if protected(key, seen)]
 
 
 def without_pods(workload: Object) -> Object:
@@ -167,38 +167,6 @@ def _leftovers(stages: Iterable[Stage], request: SyncRequest, everything: bool) 
     return [as_applied(seen) for key, seen in left if everything or protected(key, seen)]
 
 
-def protected(key: Key, seen: Object) -> bool:
-    """Whether the object may go only with its store."""
-    return key.kind in PROTECTED and dig(seen, "metadata", "labels", DISPOSABLE) != "true"
-
-
-def _update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:
-    """The manifest, but for what must stay as it is observed."""
-    if manifest.key.kind == "Secret":
-        return _kept_secret(manifest, seen)
-    if manifest.key.kind == "PersistentVolumeClaim":
-        return _grown_claim(manifest, seen) if expandable else _fixed_claim(manifest, seen, notes)
-    return manifest.body
-
-
-def as_applied(seen: Object) -> Object:
-    """The observed object as it was last asked for, so that answering with it changes nothing."""
-    metadata = seen["metadata"]
-    try:
-        applied = orjson.loads(dig(metadata, "annotations", LAST_APPLIED) or "null")
-    except (orjson.JSONDecodeError, TypeError):
-        applied = None
-    if not isinstance(dig(applied, "metadata"), dict):
-        applied = {"metadata": {"labels": metadata.get("labels")}}
-    identity = {name: metadata[name] for name in ("name", "namespace") if name in metadata}
-    return {
-        **applied,
-        "apiVersion": seen["apiVersion"],
-        "kind": seen["kind"],
-        "metadata": {**applied["metadata"], **identity},
-    }
-
-
 def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:
     if waits_for:
         return Blocker("Waiting", f"waits for {waits_for[0]}")
@@ -209,45 +177,3 @@ def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | Non
     if dig(seen, "metadata", "annotations", REVISION) == dig(wanted, "metadata", "annotations", REVISION):
         return None
     return Blocker("Updating", f"{manifest.key} is being changed", subject=str(manifest.key))
-
-
-def _kept_secret(manifest: Manifest, seen: Object) -> Object:
-    """A Secret's data stays what it is, so a restored cluster keeps its passwords.
-
-    Metacontroller removes what it applied before and is not asked for now, so what its annotation holds is
-    asked for again. Where a policy strips that annotation of secrets, the data need not be said at all.
-    """
-    body = {name: value for name, value in manifest.body.items() if name != "data"}
-    if dig(as_applied(seen), "data") is not None:
-        body["data"] = seen.get("data") or {}
-    return body
-
-
-def _grown_claim(manifest: Manifest, seen: Object) -> Object:
-    """A claim asks for the larger of what it has asked for and what is wanted: volumes never shrink."""
-    asked, wanted = _storage(seen), _storage(manifest.body)
-    if _gibibytes(asked) <= _gibibytes(wanted):
-        return manifest.body
-    body = copy.deepcopy(manifest.body)
-    body["spec"]["resources"]["requests"]["storage"] = asked
-    return body
-
-
-def _fixed_claim(manifest: Manifest, seen: Object, notes: list[str]) -> Object:
-    """A claim stays what it is. Asking for more would be refused at each sync, and the rest with it."""
-    asked, wanted = _storage(seen), _storage(manifest.body)
-    if _gibibytes(asked) < _gibibytes(wanted):
-        notes.append(f"{manifest.key} stays at {asked} instead of {wanted}, since volumes of this cluster can't grow")
-    return as_applied(seen)
-
-
-def _storage(claim: Object) -> str:
-    return str(dig(claim, "spec", "resources", "requests", "storage"))
-
-
-def _gibibytes(quantity: str) -> float:
-    """A canonical storage quantity in Gi. One in a unit we never write counts as larger than any of ours."""
-    for unit, size in (("Gi", 1), ("Ti", 1024)):
-        if quantity.endswith(unit) and quantity.removesuffix(unit).isdigit():
-            return int(quantity.removesuffix(unit)) * size
-    return float("inf")

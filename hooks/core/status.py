@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..settings import Settings
+from .conditions import conditions, stamped, told_before
 from .expiry import Expiry, has_closed, told
 from .expiry import status as ending_at
 from .patience import wait
@@ -43,11 +42,11 @@ def living(about: Subject, plan: Plan) -> Object:
         release = replace(release, since=request.now)  # what slept had no time to become ready
     outcome = end(release, blocked, plan.migrated, request.now, settings.values["upgradeDeadlineSeconds"])
     is_open = "; ".join([f"the shop is open at {about.store.url}", *plan.notes])
-    conditions = [
-        *_conditions(request, {"Accepted": None, **blockers}),
+    told_now = [
+        *conditions(request, {"Accepted": None, **blockers}),
         *_told(about, outcome),
         _progressing(request, blocked),
-        *_conditions(request, {"Ready": blocked}, is_open),
+        *conditions(request, {"Ready": blocked}, is_open),
     ]
     return {
         **_lasting(about),
@@ -55,7 +54,7 @@ def living(about: Subject, plan: Plan) -> Object:
         **_restored(about, plan),
         "phase": _phase(request, blocked, release),
         "release": outcome.status,
-        "conditions": conditions,
+        "conditions": told_now,
         **({"waiting": waiting} if waiting else {}),
     }
 
@@ -77,16 +76,16 @@ def sleeping(about: Subject, plan: Plan) -> Object:
         "phase": "Suspended",
         "release": about.release.status,
         "conditions": [
-            *_conditions(request, {"Accepted": None, **plan.blockers}),
+            *conditions(request, {"Accepted": None, **plan.blockers}),
             *_told(about, about.release),
-            *_conditions(request, {"Ready": ready}),
+            *conditions(request, {"Ready": ready}),
         ],
     }
 
 
 def receipted(request: SyncRequest) -> bool:
     """Whether the status of a deleted store says that nothing remains."""
-    return any(c["type"] == "Terminating" and c.get("reason") == "Deleted" for c in _old(request))
+    return any(c["type"] == "Terminating" and c.get("reason") == "Deleted" for c in told_before(request))
 
 
 def _lasting(about: Subject) -> Object:
@@ -135,7 +134,7 @@ def _told(about: Subject, release: Release) -> list[Object]:
     expiring = told(about.end, about.request)
     return [
         *_upgrade_failed(about.request, release),
-        *([_stamped(about.request, "Expiring", "True", *expiring)] if expiring else []),
+        *([stamped(about.request, "Expiring", "True", *expiring)] if expiring else []),
     ]
 
 
@@ -147,21 +146,21 @@ def _upgrade_failed(request: SyncRequest, release: Release) -> list[Object]:
         f"{release.rejected} was rejected ({release.message}) and {release.target} took its place again; "
         "it is not tried again until spec.version changes"
     )
-    return [_stamped(request, "UpgradeFailed", "True", "Rejected", message)]
+    return [stamped(request, "UpgradeFailed", "True", "Rejected", message)]
 
 
 def _progressing(request: SyncRequest, blocked: Blocker | None) -> Object:
     """Whether the store is on its way: False once it is there, or can't go on by itself."""
     if blocked is None:
-        return _stamped(request, "Progressing", "False", "AsDesired", "")
-    return _stamped(request, "Progressing", "False" if blocked.fatal else "True", blocked.reason, blocked.message)
+        return stamped(request, "Progressing", "False", "AsDesired", "")
+    return stamped(request, "Progressing", "False" if blocked.fatal else "True", blocked.reason, blocked.message)
 
 
 def refused(request: SyncRequest, why: NotAccepted) -> Object:
     """The status of a store whose spec can't be had: as it was, but for the refusal."""
     blocker = Blocker(why.reason, str(why), fatal=True)
-    made = _conditions(request, {"Accepted": blocker, "Ready": Blocker(why.reason, f"Accepted: {why}")})
-    made[1:1] = [c for c in _old(request) if c["type"] not in ("Accepted", "Ready")]
+    made = conditions(request, {"Accepted": blocker, "Ready": Blocker(why.reason, f"Accepted: {why}")})
+    made[1:1] = [c for c in told_before(request) if c["type"] not in ("Accepted", "Ready")]
     return {**_kept(request), "phase": "Failed", "conditions": made}
 
 
@@ -174,8 +173,8 @@ def ending(request: SyncRequest) -> Object:
         message = f"{len(remaining)} objects remain: {named}{more}"
     else:
         message = "nothing remains"
-    terminating = _stamped(request, "Terminating", "True", "Deleting" if remaining else "Deleted", message)
-    not_ready = _conditions(request, {"Ready": Blocker("Terminating", message)})
+    terminating = stamped(request, "Terminating", "True", "Deleting" if remaining else "Deleted", message)
+    not_ready = conditions(request, {"Ready": Blocker("Terminating", message)})
     return {**_kept(request), "phase": "Terminating", "conditions": [terminating, *not_ready]}
 
 
@@ -217,33 +216,3 @@ def _leftover(key: Key, obj: Object) -> str:
     ]
     why = [f"held by the finalizer {', '.join(held)}"] if held else []
     return f"{key} ({'; '.join(why + remaining)})" if why or remaining else str(key)
-
-
-def _conditions(request: SyncRequest, found: Mapping[str, Blocker | None], holds: str = "") -> list[Object]:
-    """One condition each, in the given order; ``holds``: the message of those that hold."""
-    return [
-        _stamped(request, kind, "False", blocker.reason, blocker.message)
-        if blocker
-        else _stamped(request, kind, "True", "AsDesired", holds)
-        for kind, blocker in found.items()
-    ]
-
-
-def _stamped(request: SyncRequest, kind: str, status: str, reason: str, message: str) -> Object:
-    """One condition. Its transition time is carried over unless its status flips, or each sync would be a write."""
-    old = next((c for c in _old(request) if c["type"] == kind and c.get("status") == status), {})
-    generation: Any = dig(request.parent, "metadata", "generation")
-    return {
-        "type": kind,
-        "status": status,
-        "reason": reason,
-        "message": message,
-        "lastTransitionTime": old.get("lastTransitionTime") or request.now,
-        **({"observedGeneration": generation} if type(generation) is int else {}),
-    }
-
-
-def _old(request: SyncRequest) -> list[Object]:
-    conditions = dig(request.parent, "status", "conditions")
-    found = conditions if isinstance(conditions, list) else []
-    return [c for c in found if isinstance(c, dict) and isinstance(c.get("type"), str)]

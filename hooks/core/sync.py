@@ -9,9 +9,10 @@ from ..settings import Settings
 from . import guards, status
 from .clock import moment
 from .expiry import Expiry, expiry, has_closed
+from .keeping import as_applied
 from .render import render
 from .request import Object, SyncRequest, dig
-from .staging import as_applied, plan, suspend
+from .staging import plan, still_needed, suspend
 from .store import NotAccepted, accept, namespace_of
 
 
@@ -23,7 +24,7 @@ def sync(request: SyncRequest, settings: Settings) -> Object:
     if dig(request.parent, "metadata", "deletionTimestamp"):
         return {
             "status": status.ending(request),
-            "children": [],
+            "children": still_needed(request),
             "resyncAfterSeconds": _resync(request, settings, "changing"),
             # Only what is written is a receipt: the status that says so comes first, the end with the next question.
             "finalized": not request.observed and status.receipted(request),

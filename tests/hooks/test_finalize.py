@@ -5,17 +5,25 @@ from __future__ import annotations
 from .world import START, World, conditions, ready
 
 
-def test_a_deleted_store_asks_for_no_children_and_names_what_remains(world: World) -> None:
+def test_a_deleted_store_loses_what_writes_first_and_its_data_then(world: World) -> None:
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
-    world.observed = {key: obj for key, obj in world.observed.items() if key.kind in ("Deployment", "Namespace")}
-    world.find("Deployment", "backend")["metadata"]["finalizers"] = ["example.com/hold"]
+    first = {child["kind"] for child in world.step()["children"]}
+    assert first == {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
+    assert world.step()["children"] == []
+
+
+def test_a_deleted_store_names_what_remains_and_what_holds_it(world: World) -> None:
+    world.settle()
+    world.parent["metadata"]["deletionTimestamp"] = START
+    world.observed = {key: obj for key, obj in world.observed.items() if key.kind in ("Service", "Namespace")}
+    world.find("Service", "backend")["metadata"]["finalizers"] = ["example.com/hold"]
     answer = world.ask(finalizing=True)
     assert (answer["children"], answer["finalized"], answer["status"]["phase"]) == ([], False, "Terminating")
     assert conditions(answer["status"]) == {"Terminating": "True", "Ready": "False"}
     assert ready(answer["status"])[1] == (
-        "3 objects remain: Deployment backend (held by the finalizer example.com/hold); Deployment storefront; "
-        "Namespace store-demo"
+        "4 objects remain: Namespace store-demo; Service backend (held by the finalizer example.com/hold); "
+        "Service database; Service storefront"
     )
 
 

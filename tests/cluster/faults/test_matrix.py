@@ -22,7 +22,7 @@ from tests.stores.engines import STAGES as BAD_PODS
 from tests.stores.engines import with_more_versions
 from tests.stores.platform import Platform
 
-from .processes import PROCESSES, Process, find
+from .processes import PROCESSES, find
 
 __all__ = ["binary"]
 
@@ -108,26 +108,28 @@ def test_a_fault_at_any_stage_changes_nothing_of_what_comes_of_it(
     wait_until(lambda: its.is_at(find(platform, name), stage), f"{name} is at {stage}", 120, interval=0.01)
     began = time.monotonic()
     FAULTS[fault](platform)
-    wait_until(lambda: nudged(platform, name, its), f"{name} is through", 180, interval=1)
     expected = undisturbed[process]
-    wait_until(lambda: settled(platform, name) == expected, f"{name} is as it would have been", 30)
+    wait_until(
+        lambda: its.ended(nudged(platform, name)) and settled(platform, name) == expected,
+        f"{name} is through, and as it would have been",
+        180,
+        interval=1,
+    )
     if its.then is not None:
         assert before.items() <= data(platform, name).items()
     matrix[process, stage, fault] = f"same {time.monotonic() - began:.0f}s"
 
 
-def nudged(platform: Platform, name: str, its: Process) -> bool:
-    """Whether the process is through; else an event for the Store, in place of time that passes.
+def nudged(platform: Platform, name: str) -> Object | None:
+    """The Store, after an event for it in place of time that passes.
 
     Each event of a failing minute doubles Metacontroller's wait for that Store, to 1,000 s at the most, and a shorter
     wait takes the place of the resync that was asked for. Any new event ends the wait.
     """
     store = find(platform, name)
-    if its.ended(store):
-        return True
     if store is not None:
         platform.client.patch(store, {"metadata": {"annotations": {"nudged": str(time.monotonic())}}})
-    return False
+    return store
 
 
 def data(platform: Platform, name: str) -> dict[str, tuple[str, str]]:

@@ -1,0 +1,93 @@
+"""What of an observed object stays, whatever is desired: data, passwords, volumes, and what was applied before."""
+
+from __future__ import annotations
+
+import copy
+
+import orjson
+
+from .render import Manifest
+from .request import GROUP, LAST_APPLIED, Key, Object, dig
+
+# What holds an owner's data, or the keys to it. Never dropped but with the store.
+PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
+
+# A Secret that says so holds nothing of the owner's.
+DISPOSABLE = f"{GROUP}/disposable"
+
+
+def protected(key: Key, seen: Object) -> bool:
+    """Whether the object may go only with its store."""
+    return key.kind in PROTECTED and dig(seen, "metadata", "labels", DISPOSABLE) != "true"
+
+
+def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:
+    """The manifest, but for what must stay as it is observed.
+
+    :param expandable: whether a volume can grow. :param notes: gets a line for what stays otherwise than wanted.
+    """
+    if manifest.key.kind == "Secret":
+        return _kept_secret(manifest, seen)
+    if manifest.key.kind == "PersistentVolumeClaim":
+        return _grown_claim(manifest, seen) if expandable else _fixed_claim(manifest, seen, notes)
+    return manifest.body
+
+
+def as_applied(seen: Object) -> Object:
+    """The observed object as it was last asked for, so that answering with it changes nothing."""
+    metadata = seen["metadata"]
+    try:
+        applied = orjson.loads(dig(metadata, "annotations", LAST_APPLIED) or "null")
+    except (orjson.JSONDecodeError, TypeError):
+        applied = None
+    if not isinstance(dig(applied, "metadata"), dict):
+        applied = {"metadata": {"labels": metadata.get("labels")}}
+    identity = {name: metadata[name] for name in ("name", "namespace") if name in metadata}
+    return {
+        **applied,
+        "apiVersion": seen["apiVersion"],
+        "kind": seen["kind"],
+        "metadata": {**applied["metadata"], **identity},
+    }
+
+
+def _kept_secret(manifest: Manifest, seen: Object) -> Object:
+    """A Secret's data stays what it is, so a restored cluster keeps its passwords.
+
+    Metacontroller removes what it applied before and is not asked for now, so what its annotation holds is
+    asked for again. Where a policy strips that annotation of secrets, the data need not be said at all.
+    """
+    body = {name: value for name, value in manifest.body.items() if name != "data"}
+    if dig(as_applied(seen), "data") is not None:
+        body["data"] = seen.get("data") or {}
+    return body
+
+
+def _grown_claim(manifest: Manifest, seen: Object) -> Object:
+    """A claim asks for the larger of what it has asked for and what is wanted: volumes never shrink."""
+    asked, wanted = _storage(seen), _storage(manifest.body)
+    if _gibibytes(asked) <= _gibibytes(wanted):
+        return manifest.body
+    body = copy.deepcopy(manifest.body)
+    body["spec"]["resources"]["requests"]["storage"] = asked
+    return body
+
+
+def _fixed_claim(manifest: Manifest, seen: Object, notes: list[str]) -> Object:
+    """A claim stays what it is. Asking for more would be refused at each sync, and the rest with it."""
+    asked, wanted = _storage(seen), _storage(manifest.body)
+    if _gibibytes(asked) < _gibibytes(wanted):
+        notes.append(f"{manifest.key} stays at {asked} instead of {wanted}, since volumes of this cluster can't grow")
+    return as_applied(seen)
+
+
+def _storage(claim: Object) -> str:
+    return str(dig(claim, "spec", "resources", "requests", "storage"))
+
+
+def _gibibytes(quantity: str) -> float:
+    """A canonical storage quantity in Gi. One in a unit we never write counts as larger than any of ours."""
+    for unit, size in (("Gi", 1), ("Ti", 1024)):
+        if quantity.endswith(unit) and quantity.removesuffix(unit).isdigit():
+            return int(quantity.removesuffix(unit)) * size
+    return float("inf")
