@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster.client import Object
+from tests.cluster.waiting import wait_until
 from tests.stores.engines import FAILING, GOOD
 from tests.stores.platform import API, Platform
 
@@ -26,15 +27,6 @@ class Process:
     stages: tuple[str, ...]
     ended: Callable[[Object | None], bool]
     asleep_before: bool = False
-
-    def start(self, platform: Platform, name: str) -> None:
-        """Bring a store to where the process begins."""
-        if self.before is not None:
-            platform.apply(name, **self.before)
-            platform.await_phase(name, "Ready", 120)
-        if self.asleep_before:
-            platform.apply(name, **{**(self.before or {}), "suspended": True})
-            platform.await_phase(name, "Suspended", 60)
 
     def set_off(self, platform: Platform, name: str) -> None:
         """Set it off."""
@@ -132,6 +124,20 @@ PROCESSES = {
     ),
     "delete": Process({"version": OLD}, None, ("Terminating",), lambda store: store is None),
 }
+
+
+def start(platform: Platform, names: dict[str, Process]) -> None:
+    """Bring a store of each name to where its process begins, all at once."""
+    existing = {name: its for name, its in names.items() if its.before is not None}
+    for name, its in existing.items():
+        platform.apply(name, **(its.before or {}))
+    for name in existing:
+        platform.await_phase(name, "Ready", 300)
+    asleep = {name: its for name, its in existing.items() if its.asleep_before}
+    for name, its in asleep.items():
+        platform.apply(name, **{**(its.before or {}), "suspended": True})
+    for name in asleep:
+        wait_until(lambda n=name: closed(find(platform, n)), f"{name} is closed", 60)
 
 
 def find(platform: Platform, name: str) -> Object | None:

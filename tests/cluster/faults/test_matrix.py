@@ -22,7 +22,7 @@ from tests.stores.engines import STAGES as BAD_PODS
 from tests.stores.engines import with_more_versions
 from tests.stores.platform import Platform
 
-from .processes import PROCESSES, find
+from .processes import PROCESSES, find, start
 
 __all__ = ["binary"]
 
@@ -54,11 +54,18 @@ FAULTS: dict[str, Callable[[Platform], None]] = {
 
 @pytest.fixture(scope="module")
 def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform whose engine has a version that works and one whose migration fails."""
+    """A platform with a version that works and one whose migration fails; every store is where it begins."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
     settings = {"resyncSeconds": {"settled": 600, "changing": 2}}
     with ControlPlane(extra_stages=BAD_PODS) as plane, Platform(plane, engines=engines, settings=settings) as platform:
+        start(platform, {f"plain-{process}": its for process, its in PROCESSES.items()})
+        start(platform, {name_of(p, stage, fault): PROCESSES[p] for p, stage in CELLS for fault in FAULTS})
         yield platform
+
+
+def name_of(process: str, stage: str, fault: str) -> str:
+    """The store of one cell of the matrix."""
+    return f"{process}-{stage}-{fault}".lower().replace(" ", "-")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +74,6 @@ def undisturbed(platform: Platform) -> dict[str, dict[str, str]]:
     found = {}
     for process, its in PROCESSES.items():
         name = f"plain-{process}"
-        its.start(platform, name)
         its.set_off(platform, name)
         wait_until(lambda p=its, n=name: p.ended(find(platform, n)), f"{name} is through", 120)
         found[process] = settled(platform, name)
@@ -100,9 +106,8 @@ def test_a_fault_at_any_stage_changes_nothing_of_what_comes_of_it(
     process: str,
     stage: str,
 ) -> None:
-    its, name = PROCESSES[process], f"{process}-{stage}-{fault}".lower().replace(" ", "-")
+    its, name = PROCESSES[process], name_of(process, stage, fault)
     matrix[process, stage, fault] = "differs"
-    its.start(platform, name)
     before = data(platform, name)
     its.set_off(platform, name)
     wait_until(lambda: its.is_at(find(platform, name), stage), f"{name} is at {stage}", 120, interval=0.01)
