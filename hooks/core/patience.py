@@ -12,10 +12,11 @@ from .request import Object, SyncRequest, dig
 # A child is created in the moment it is answered. One that is not there so long after was refused.
 REFUSED_SECONDS = 15
 
+# What takes as long as the data is large, and has an end of its own.
+UNHURRIED = {"JobRunning", "Stopping"}
 
-def wait(
-    request: SyncRequest, condition: str, found: Blocker, deadline_seconds: float
-) -> tuple[Blocker, Object]:  # fmt: skip
+
+def wait(request: SyncRequest, condition: str, found: Blocker, deadline_seconds: float) -> tuple[Blocker, Object]:
     """The blocker as it has to be told now, and what the status has to keep for the next time.
 
     The second is ``{"for": what is waited for, "since": when that began}``; it begins anew when the spec changes.
@@ -27,7 +28,7 @@ def wait(
     seconds = seconds_between(since, request.now)
     if found.reason == "Creating" and seconds >= REFUSED_SECONDS:
         found = _refused(request, found)
-    elif seconds >= deadline_seconds and not found.fatal:
+    elif seconds >= deadline_seconds and not found.fatal and found.reason not in UNHURRIED:
         found = replace(found, fatal=True, message=f"{found.message}; so for {deadline_seconds:.0f} s")
     if found.fatal and found.reason in REMEDIES:
         found = replace(found, message=f"{found.message}; {REMEDIES[found.reason]}")

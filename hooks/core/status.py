@@ -104,8 +104,8 @@ def _lasting(about: Subject) -> Object:
 
 def _backups(about: Subject) -> Object:
     """When the newest backups were finished, newest first. The CronJob tells of the last; the rest was told before."""
-    told_before = about.request.status.get("backups")
-    times = [time for time in told_before if isinstance(time, str)] if isinstance(told_before, list) else []
+    said = about.request.status.get("backups")
+    times = [time for time in said if isinstance(time, str)] if isinstance(said, list) else []
     for key, seen in about.request.observed.items():
         last = dig(seen, "status", "lastSuccessfulTime") if key.kind == "CronJob" else None
         if isinstance(last, str) and last not in times:

@@ -42,6 +42,7 @@ class Platform:
 
     :param settings: top-level values that take the place of the shipped settings'.
     :param engines: a folder of engines instead of the installed one.
+    :param object_store_keys: accessKeyId and secretAccessKey, where the settings name an object store.
     :param loop: "metacontroller", "stand-in", or None for Metacontroller where there is one.
     """
 
@@ -53,13 +54,14 @@ class Platform:
         engines: Path = ENGINES,
         loop: str | None = None,
         root_key: str = "a root key for tests, the same in every run",
+        object_store_keys: dict[str, str] | None = None,
     ) -> None:
         self.plane, self.engines = plane, engines
         self.client: Client = plane.client
         self.home = Path(tempfile.mkdtemp(prefix="platform-"))
         self.token = secrets.token_hex(32)
         self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
-        self._write_files(settings or {}, root_key)
+        self._write_files(settings or {}, root_key, object_store_keys or {})
         self.hooks = Process(
             "the hooks", [sys.executable, "-m", "storeplatform.hooks"], self.home / "hooks.log", self._environment()
         )
@@ -171,11 +173,12 @@ class Platform:
         )
         return int(float(line.split()[-1]))
 
-    def _write_files(self, settings: dict[str, Any], root_key: str) -> None:
+    def _write_files(self, settings: dict[str, Any], root_key: str, object_store_keys: dict[str, str]) -> None:
         values = {**yaml.safe_load((SHIPPED / "settings.yaml").read_text()), **settings}
         (self.home / "settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
         (self.home / "root.key").write_text(root_key)
         (self.home / "token").write_text(self.token)
+        (self.home / "s3.yaml").write_text(yaml.safe_dump(object_store_keys))
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -183,6 +186,7 @@ class Platform:
             "STORE_PLATFORM_SETTINGS": str(self.home / "settings.yaml"),
             "STORE_PLATFORM_ROOT_KEY_FILE": str(self.home / "root.key"),
             "STORE_PLATFORM_TOKEN_FILE": str(self.home / "token"),
+            "STORE_PLATFORM_S3_CREDENTIALS_FILE": str(self.home / "s3.yaml"),
             "STORE_PLATFORM_ENGINES": str(self.engines),
             "STORE_PLATFORM_BIND": self.url.removeprefix("http://"),
         }

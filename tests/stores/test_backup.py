@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.cluster.client import Object
+from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 
 from .platform import Platform
@@ -61,6 +62,22 @@ def test_a_new_store_from_a_backup_of_its_name_restores_before_it_migrates(platf
     store = platform.await_phase("reborn", "Ready")
     assert jobs(platform, "reborn", mark) == ["restore", "migrate"]
     assert condition(store, "Restored") in ({}, {**condition(store, "Restored"), "status": "True"})
+
+
+def test_a_clone_is_made_from_another_stores_archives_of_the_same_owner(own_plane: ControlPlane) -> None:
+    keys = {"accessKeyId": "an access key id", "secretAccessKey": "a secret access key"}
+    settings = {"backup": {"s3": {"endpoint": "http://s3.example.com", "bucket": "shops", "region": "eu"}}}
+    with Platform(own_plane, settings=settings, object_store_keys=keys) as platform:
+        mark = own_plane.audit.mark()
+        platform.apply("clone", restoreFrom={"store": "original"})
+        store = platform.await_phase("clone", "Ready")
+        assert store["status"]["restored"] == "original/latest"
+        assert jobs(platform, "clone", mark) == ["restore", "migrate"]
+        assert not any(value in str(store) for value in keys.values())
+        assert platform.client.find("v1", "PersistentVolumeClaim", "backups", "store-clone") is None
+        secrets = platform.client.list_all("v1", "Secret", "store-clone")
+        annotations = [secret["metadata"].get("annotations", {}) for secret in secrets]
+        assert not any(value in str(annotations) for secret in secrets for value in secret["data"].values())
 
 
 def jobs(platform: Platform, name: str, mark: int) -> list[str]:
