@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.client import Object
+from tests.cluster.components import NodeTimes
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.fixtures import binary
 from tests.cluster.waiting import wait_until
@@ -57,7 +58,12 @@ def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A platform with a version that works and one whose migration fails; every store is where it begins."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
     settings = {"resyncSeconds": {"settled": 600, "changing": 2}}
-    with ControlPlane(extra_stages=BAD_PODS) as plane, Platform(plane, engines=engines, settings=settings) as platform:
+    # The node is not to be lost here, but its lease can't be renewed while the API server is away time after time.
+    patient = NodeTimes(grace_seconds=3600)
+    with (
+        ControlPlane(extra_stages=BAD_PODS, times=patient) as plane,
+        Platform(plane, engines=engines, settings=settings) as platform,
+    ):
         start(platform, {f"plain-{process}": its for process, its in PROCESSES.items()})
         start(platform, {name_of(p, stage, fault): PROCESSES[p] for p, stage in CELLS for fault in FAULTS})
         yield platform
