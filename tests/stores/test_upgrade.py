@@ -21,7 +21,7 @@ OLD = "2.21.2"
 def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform of short patience whose engine has more versions."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
-    settings = {"upgradeDeadlineSeconds": 8, "resyncSeconds": {"settled": 600, "changing": 1}}
+    settings = {"upgradeDeadlineSeconds": 15, "resyncSeconds": {"settled": 600, "changing": 1}}
     with ControlPlane(extra_stages=STAGES) as plane, Platform(plane, engines=engines, settings=settings) as platform:
         yield platform
 
@@ -102,7 +102,7 @@ def test_an_image_that_never_comes_is_told_at_once_and_taken_back_without_a_rest
     store = rejected(platform, "unpullable", UNPULLABLE)
     failed = condition(store, "UpgradeFailed")
     assert failed["status"] == "True"
-    assert f"{UNPULLABLE} was rejected (not ready within 8 s: Migrated: " in failed["message"]
+    assert f"{UNPULLABLE} was rejected (not ready within 15 s: Migrated: " in failed["message"]
     after = backend(platform, "unpullable")["metadata"]
     assert (after["uid"], after["generation"]) == (before["uid"], before["generation"])
     assert made(platform, "unpullable", mark) == ["snapshot", "migrate"]
