@@ -57,7 +57,7 @@ class ControlPlane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop(failed=error is not None)
+        self.stop(failed=isinstance(error, Exception))  # a Ctrl-C is no failure
 
     def start(self) -> None:
         """Start everything, until a pod could run.
@@ -78,8 +78,8 @@ class ControlPlane:
             for name in ORDER:
                 self._await(name)
             self.nodes.await_ready(NODE)
-        except BaseException:
-            self.stop(failed=True)
+        except BaseException as error:
+            self.stop(failed=isinstance(error, Exception))
             raise
 
     def _prepare(self, binary: Binary) -> None:

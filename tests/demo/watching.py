@@ -63,11 +63,11 @@ class Watching:
     def _show(self, name: str, condition: dict[str, Any]) -> None:
         seen = (condition["status"], condition["message"])
         old = self._shown.get((name, condition["type"]))
-        if old == seen or (old is None and condition["reason"] == "Waiting"):
+        if old == seen or condition["reason"] == "Waiting":
             return
         self._shown[name, condition["type"]] = seen
-        if condition["type"] == "Ready" and condition["status"] == "False":
-            return  # it says again what another condition says
+        if condition["type"] == "Progressing" or (condition["type"], condition["status"]) == ("Ready", "False"):
+            return  # they say again what another condition says
         sign = "[green]✓[/]" if condition["status"] == "True" else "[yellow]…[/]"
         self._say(name, f"{sign} {condition['type']:<16} {escape(condition['message'])}")
 

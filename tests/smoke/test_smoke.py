@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,26 @@ def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind(tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("corner-shop", "book-shop", "department-store"):
         assert f"{name:<18} ✓ Ready            the shop is open at http" in done.stdout
-    assert list(tmp_path.iterdir()) == []
-    assert [p.pid for p in psutil.process_iter() if str(tmp_path) in " ".join(p.cmdline())] == []
+    assert left_in(tmp_path) == []
+
+
+def test_the_demo_ends_with_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.demo", "--local"]
+    with subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout
+        next(line for line in demo.stdout if "All three are Ready" in line)
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+    assert (demo.returncode, rest.splitlines()[-1]) == (0, "All is removed.")
+    assert left_in(tmp_path) == []
+
+
+def left_in(folder: Path) -> list[str]:
+    """Files and processes that are still there."""
+    processes = [" ".join(process.cmdline()) for process in psutil.process_iter()]
+    return [str(file) for file in folder.iterdir()] + [line for line in processes if str(folder) in line]
 
 
 def run(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

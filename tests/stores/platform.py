@@ -78,7 +78,7 @@ class Platform:
     ) -> None:
         self.loop.stop()
         self.hooks.stop()
-        if error is None:
+        if not isinstance(error, Exception):  # a Ctrl-C is no failure
             shutil.rmtree(self.home)
         else:
             print(f"logs of the loop and the hooks are kept in {self.home}", file=sys.stderr, flush=True)
