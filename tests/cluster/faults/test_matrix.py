@@ -29,6 +29,7 @@ __all__ = ["binary"]
 
 CELLS = [(process, stage) for process, its in PROCESSES.items() for stage in its.stages]
 DATA = ("PersistentVolumeClaim", "Secret")
+LOOKS = 6
 
 
 def kill_hooks(platform: Platform) -> None:
@@ -82,8 +83,21 @@ def undisturbed(platform: Platform) -> dict[str, dict[str, str]]:
         name = f"plain-{process}"
         its.set_off(platform, name)
         wait_until(lambda p=its, n=name: p.ended(find(platform, n)), f"{name} is through", 120)
-        found[process] = settled(platform, name)
+    for process in PROCESSES:
+        found[process] = at_rest(platform, f"plain-{process}")
     return found
+
+
+def at_rest(platform: Platform, name: str) -> dict[str, str]:
+    """Every object of a store once they have stayed the same for so many looks: what is no longer named goes last."""
+    seen: list[dict[str, str]] = []
+
+    def rests() -> bool:
+        seen.append(settled(platform, name))
+        return len(seen) >= LOOKS and all(look == seen[-1] for look in seen[-LOOKS:])
+
+    wait_until(rests, f"{name} is at rest", 60, interval=0.5)
+    return seen[-1]
 
 
 @pytest.fixture(scope="module")
