@@ -16,6 +16,10 @@ from .clock import seconds_between
 from .progress import Blocker
 from .request import Object
 
+# Concluded from an object that is not seen. After an outage of the API server the loop may not see for half a minute
+# what is there: no reason to take an upgrade back before its deadline.
+CONCLUDED = {"ChildRefused", "HostnameTaken", "NamespaceTaken"}
+
 
 @dataclass(frozen=True)
 class Release:
@@ -77,7 +81,7 @@ def end(release: Release, blocked: Blocker | None, migrated: bool, now: str, dea
     if not release.upgrading:
         return release
     release = replace(release, migrated=release.migrated or migrated)
-    if blocked.fatal:
+    if blocked.fatal and blocked.reason not in CONCLUDED:
         return replace(_back(release, now), rejected=release.target, message=blocked.message)
     if seconds_between(release.since, now) > deadline_seconds:
         message = f"not ready within {deadline_seconds:.0f} s: {blocked.message}"

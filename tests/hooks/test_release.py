@@ -164,3 +164,15 @@ def test_a_shop_that_slept_has_its_whole_deadline_again(world: World) -> None:
     world.parent["spec"]["suspended"] = False
     release = world.step(ready=False)["status"]["release"]
     assert (release["target"], release.get("rejected")) == (NEW, None)
+
+
+def test_an_object_that_is_not_seen_takes_no_upgrade_back_before_the_deadline(world: World) -> None:
+    world.parent["spec"]["version"] = NEW
+    world.step()
+    for key in [key for key in world.observed if key.name == "backups"]:
+        del world.observed[key]
+    world.parent["status"] = world.ask()["status"] | {"observedGeneration": 1}
+    world.now = "2026-01-01T00:01:00Z"
+    status = world.ask()["status"]
+    assert (status["release"]["target"], status["phase"]) == (NEW, "Upgrading")
+    assert conditions(status).get("UpgradeFailed") is None
