@@ -8,17 +8,11 @@ import pytest
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.fixtures import binary
+from tests.cluster.fixtures import cluster as plane
 
 from .platform import Platform
 
-__all__ = ["binary"]
-
-
-@pytest.fixture(scope="module")
-def plane(binary: object) -> Iterator[ControlPlane]:
-    """A control plane for the tests of a module."""
-    with ControlPlane() as plane:
-        yield plane
+__all__ = ["binary", "plane"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The hooks, the loop or the API server is killed at each stage of a store's life: it becomes what it would have been.
+"""The hooks, the loop or the API server is killed on a store's way: it becomes what it would have been.
 
 Compared object by object with a run in which nothing fails. No volume is lost and no Secret changed on the way. The
 matrix is printed at the end.
