@@ -19,9 +19,9 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from storeplatform.templates import ENGINES
 
 from .core import GuardError, MalformedRequest, RenderError, Store, customize, parse, render, sync
-from .logs import configure_logs
 from .metrics import Metrics
-from .settings import ConfigurationError, Settings, load_settings
+from .serving import configure_logs
+from .settings import ConfigurationError, Settings, file_in, load_settings
 
 # A full store's request is 75 KB. Metacontroller sends nothing near this; a stray sender might.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
@@ -45,10 +45,13 @@ def create_app() -> Flask:
     engines = Path(os.environ.get("STORE_PLATFORM_ENGINES") or ENGINES)
     keys = os.environ.get("STORE_PLATFORM_S3_CREDENTIALS_FILE")
     settings = load_settings(
-        _file("STORE_PLATFORM_SETTINGS"), engines, _file("STORE_PLATFORM_ROOT_KEY_FILE"), Path(keys) if keys else None
+        file_in("STORE_PLATFORM_SETTINGS"),
+        engines,
+        file_in("STORE_PLATFORM_ROOT_KEY_FILE"),
+        Path(keys) if keys else None,
     )
     check_templates(settings)
-    return make_app(settings, load_token(_file("STORE_PLATFORM_TOKEN_FILE")))
+    return make_app(settings, load_token(file_in("STORE_PLATFORM_TOKEN_FILE")))
 
 
 def make_app(settings: Settings, token: str) -> Flask:
@@ -163,13 +166,6 @@ def load_token(file: Path) -> str:
             f"the token file {file} must hold at least 16 characters: openssl rand -hex 32 > {file}"
         )
     return token
-
-
-def _file(variable: str) -> Path:
-    value = os.environ.get(variable)
-    if not value:
-        raise ConfigurationError(f"the environment variable {variable} must name a file")
-    return Path(value)
 
 
 def _problem(status: int, kind: str, detail: str) -> Response:

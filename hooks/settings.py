@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -145,20 +146,43 @@ def load_settings(
     settings_file: Path, templates: Path, root_key_file: Path, object_store_keys_file: Path | None = None
 ) -> Settings:
     """Read all of them; raise ConfigurationError, which names the first that is wrong."""
-    try:
-        values = _Settings().load(yaml.safe_load(settings_file.read_text()))
-    except OSError as error:
-        raise ConfigurationError(f"can't read the settings file {settings_file}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"the settings file {settings_file} must be YAML: {error}") from error
-    except ValidationError as error:
-        raise ConfigurationError(f"the settings file {settings_file} must be mended: {error}") from error
-    try:
-        engines = load_engines(templates)
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigurationError(f"the engines in {templates} must be mended: {error}") from error
+    values, engines = load_values(settings_file), read_engines(templates)
     keys = load_object_store_keys(object_store_keys_file) if values["backup"]["s3"]["endpoint"] else {}
     return Settings(values, engines, load_root_key(root_key_file), keys)
+
+
+def file_in(variable: str) -> Path:
+    """The file that an environment variable names. :raise ConfigurationError: it names none."""
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigurationError(f"the environment variable {variable} must name a file")
+    return Path(value)
+
+
+def load_values(settings_file: Path) -> Mapping[str, Any]:
+    """What the settings file says; raise ConfigurationError, which names what is wrong in it."""
+    return read_yaml(settings_file, "settings file", _Settings())
+
+
+def read_yaml(file: Path, what: str, schema: Schema) -> Mapping[str, Any]:
+    """A YAML file of that schema; raise ConfigurationError, which calls the file ``what``."""
+    try:
+        values: Mapping[str, Any] = schema.load(yaml.safe_load(file.read_text()))
+    except OSError as error:
+        raise ConfigurationError(f"can't read the {what} {file}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"the {what} {file} must be YAML: {error}") from error
+    except ValidationError as error:
+        raise ConfigurationError(f"the {what} {file} must be mended: {error}") from error
+    return values
+
+
+def read_engines(templates: Path) -> Mapping[str, Engine]:
+    """The engines in a folder, by name; raise ConfigurationError, which names the first that is wrong."""
+    try:
+        return load_engines(templates)
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise ConfigurationError(f"the engines in {templates} must be mended: {error}") from error
 
 
 def load_object_store_keys(file: Path | None) -> Mapping[str, str]:

@@ -1,0 +1,107 @@
+"""What the intent API and the gate go by: one file, read at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from storeplatform.hooks.settings import ConfigurationError, file_in, read_yaml
+
+
+def _texts() -> fields.List[Any]:
+    return fields.List(fields.String(validate=validate.Length(min=1)), required=True)
+
+
+def _count(least: int = 1) -> fields.Integer:
+    return fields.Integer(required=True, strict=True, validate=validate.Range(min=least))
+
+
+def _rate() -> fields.String:
+    form = validate.Regexp(r"[1-9][0-9]*/(second|minute|hour)\Z", error='must be a rate such as "60/minute"')
+    return fields.String(required=True, validate=form)
+
+
+class _Roles(Schema):
+    admin = _texts()
+    support = _texts()
+    owner = _texts()
+
+
+class _TokenReview(Schema):
+    cacheSeconds = fields.Float(required=True, validate=validate.Range(0, 60))
+    audiences = _texts()
+
+
+class _OIDC(Schema):
+    issuer = fields.String(required=True)
+    audience = fields.String(required=True)
+    usernameClaim = fields.String(required=True)
+    usernamePrefix = fields.String(required=True)
+    groupsClaim = fields.String(required=True)
+    groupsPrefix = fields.String(required=True)
+    groups = _texts()
+
+
+class _Quota(Schema):
+    owner = _count(0)
+    # "global" is a word of Python's own.
+    everybody = fields.Integer(required=True, strict=True, data_key="global", validate=validate.Range(min=0))
+
+
+class _Rates(Schema):
+    url = fields.String(required=True)
+    read = _rate()
+    write = _rate()
+    costly = _rate()
+    refused = _rate()
+
+
+class _Streams(Schema):
+    caller = _count()
+    process = _count()
+
+
+class _Audit(Schema):
+    url = fields.String(required=True)
+    spool = fields.String(required=True)
+    spoolBytes = _count()
+    retentionDays = _count()
+
+
+class _Cors(Schema):
+    origins = _texts()
+
+
+class _Settings(Schema):
+    roles = fields.Nested(_Roles, required=True)
+    tokenReview = fields.Nested(_TokenReview, required=True)
+    oidc = fields.Nested(_OIDC, required=True)
+    quota = fields.Nested(_Quota, required=True)
+    shards = _count()
+    rates = fields.Nested(_Rates, required=True)
+    streams = fields.Nested(_Streams, required=True)
+    audit = fields.Nested(_Audit, required=True)
+    cors = fields.Nested(_Cors, required=True)
+
+
+def load_api_settings() -> Mapping[str, Any]:
+    """The file that STORE_PLATFORM_API_SETTINGS names, in its own shape (``quota.global`` is ``everybody``).
+
+    :raise ConfigurationError: it is missing or wrong; the message says what to do.
+    """
+    values = read_yaml(file_in("STORE_PLATFORM_API_SETTINGS"), "API's settings file", _Settings())
+    for part in ("audit", "rates"):
+        if os.environ.get(variable := f"STORE_PLATFORM_{part.upper()}_URL_FILE"):
+            values[part]["url"] = _secret(file_in(variable))
+    return values
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"can't read {file}: {error.strerror}") from error

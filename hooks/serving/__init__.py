@@ -1,0 +1,9 @@
+"""What every service of the platform is served with: one JSON log, and gunicorn around a ready application.
+
+Nothing in here knows what is served.
+"""
+
+from .logs import configure_logs
+from .server import serve
+
+__all__ = ["configure_logs", "serve"]
