@@ -138,7 +138,13 @@ def _stage(status: dict[str, Any]) -> str:
 
 
 # What a store may ask for beside the choices that every store makes, so that every template is rendered.
-EVERYTHING: dict[str, Any] = {"snapshot": "x", "restore": "y", "restore_uploads": True, "backup_schedule": "0 3 * * *"}
+EVERYTHING: dict[str, Any] = {
+    "snapshot": "x",
+    "restore": "y",
+    "restore_uploads": True,
+    "backup_schedule": "0 3 * * *",
+    "restarted_at": "z",
+}
 
 
 def check_templates(settings: Settings) -> None:

@@ -25,7 +25,8 @@ class NotAccepted(Exception):
 class Store:
     """What templates see as ``store``. ``storage`` (the database's) is in Gi; ``snapshot``: the one to take before
     the migration; ``restore``: the archive to put back before anything else, of ``restore_store`` where that is
-    another one; ``data_of``: the backup that the data came from, if it came from one."""
+    another one; ``data_of``: the backup that the data came from, if it came from one; ``restarted_at``: pods that
+    shoppers reach are newer than that, if it is not empty."""
 
     name: str
     uid: str
@@ -45,6 +46,7 @@ class Store:
     data_of: str = ""
     backup_schedule: str = ""
     backup_keep: int = 7
+    restarted_at: str = ""
 
     @property
     def namespace(self) -> str:
@@ -100,6 +102,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
         storage=_gibibytes(_text(spec, "storage")) or plan["storage"]["database"],
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),
+        restarted_at=_text(spec, "restartedAt") or "",
         snapshot=release.snapshot if release.upgrading else closing_backup(end, request),
         **_restore(request, settings, release),
         **_backup(spec),

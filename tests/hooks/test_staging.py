@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from storeplatform.hooks.core.request import LAST_APPLIED, Key
+from storeplatform.hooks.settings import Settings
 
 from .world import World, conditions, ready, store
 
@@ -186,3 +187,18 @@ def test_a_plan_change_runs_no_migration(world: World) -> None:
     world.parent["spec"]["plan"] = "large"
     world.settle()
     assert world.find("Job", "migrate-")["metadata"]["name"] == job
+
+
+def test_a_restart_changes_the_pods_that_shoppers_reach_and_no_others(settings: Settings) -> None:
+    world = World(settings, store())
+    world.settle()
+    before = {(obj["kind"], obj["metadata"]["name"]): obj["spec"] for obj in world.observed.values() if "spec" in obj}
+    world.parent["spec"]["restartedAt"] = "2026-01-02T00:00:00Z"
+    world.settle()
+    after = {(obj["kind"], obj["metadata"]["name"]): obj["spec"] for obj in world.observed.values() if "spec" in obj}
+    assert {key for key in after if after[key] != before[key]} == {
+        ("Deployment", "backend"),
+        ("Deployment", "storefront"),
+    }
+    annotations = after["Deployment", "backend"]["template"]["metadata"]["annotations"]
+    assert annotations == {"platform.urumi.dev/restarted-at": "2026-01-02T00:00:00Z"}
