@@ -8,6 +8,18 @@ from .credentials import Credentials
 # The order to start in. Stopping goes backwards: an API server whose etcd is gone is deaf to SIGTERM.
 ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 
+# What the log of every container says: its program is played, and so is what it prints.
+PLAYED_LOGS = """\
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterLogs
+metadata:
+  name: played
+spec:
+  logs:
+  - logsFile: {file}
+    follow: true
+"""
+
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -102,6 +114,12 @@ def command_lines(
             "--manage-all-nodes",
             f"--node-lease-duration-seconds={times.grace_seconds}",
             f"--server-address=127.0.0.1:{ports.kwok}",
+            # It is the kubelet too, which the API server asks for logs.
+            "--node-ip=127.0.0.1",
+            f"--node-port={ports.kwok}",
+            f"--tls-cert-file={certificate}",
+            f"--tls-private-key-file={certificate}",
+            f"--config={home}/logs.yaml",
             *(f"--config={stage}" for stage in stages),
         ],
     }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ import requests
 from .audit import AuditLog
 from .binary import Binary, build
 from .client import Client
-from .components import AUDIT_POLICY, ORDER, NodeTimes, Ports, command_lines
+from .components import AUDIT_POLICY, ORDER, PLAYED_LOGS, NodeTimes, Ports, command_lines
 from .credentials import ADMIN, COMPONENTS, METACONTROLLER, Credentials, User
 from .nodes import NODE, Nodes
 from .processes import Process, free_ports
@@ -91,6 +92,9 @@ class ControlPlane:
         for name in (*ORDER, "kubectl"):
             (self.bin_dir / name).symlink_to(binary.program)
         (self.home / "audit-policy.yaml").write_text(AUDIT_POLICY)
+        self._pod_log = self.home / "pod.log"
+        self._pod_log.touch()
+        (self.home / "logs.yaml").write_text(PLAYED_LOGS.format(file=self._pod_log))
         self.audit = AuditLog(self.home / "audit.log")
         self.credentials = Credentials(self.home / "credentials", self.server, self.users)
         self.client = Client.from_kubeconfig(self.kubeconfig("admin"))
@@ -141,6 +145,12 @@ class ControlPlane:
     def log(self, component: str) -> Path:
         """Path of a component's log."""
         return self.home / "logs" / f"{component}.log"
+
+    def print_in_pods(self, *lines: str) -> None:
+        """Let every container print these lines now: its log is played, as its program is."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        with self._pod_log.open("a") as log:
+            log.writelines(f"{now} stdout F {line}\n" for line in lines)
 
     def kubeconfig(self, user: str = "admin") -> Path:
         """Path of a user's kubeconfig. :raise KeyError: the control plane was started without that user."""

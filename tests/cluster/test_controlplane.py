@@ -238,3 +238,10 @@ def test_a_stage_of_the_callers_wins_over_the_built_in_ones(tmp_path: Path) -> N
 
         wait_until(lambda: outcome("bad", "Failed"), "the job of the caller's stage failed")
         wait_until(lambda: outcome("good", "Complete"), "the other job is complete")
+
+
+def test_a_pods_log_is_what_was_printed_in_pods(cluster: ControlPlane, namespace: str) -> None:
+    cluster.kubectl("run", "printer", "--image=any", f"--namespace={namespace}")
+    cluster.print_in_pods("first", "second")
+    wait_until(lambda: "Running" in cluster.kubectl("get", "pod", "printer", f"--namespace={namespace}"), "it runs", 30)
+    assert cluster.kubectl("logs", "printer", "--tail=1", f"--namespace={namespace}").splitlines()[0] == "second"
