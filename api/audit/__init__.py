@@ -1,0 +1,10 @@
+"""The audit store: who did what to which store, through which door, when, and with what result.
+
+A record is on disk before ``Audit.record`` returns, and moves to the database from there.
+"""
+
+from .audit import Audit
+from .record import Record, changes, plain
+from .store import Filters
+
+__all__ = ["Audit", "Filters", "Record", "changes", "plain"]

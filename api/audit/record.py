@@ -1,0 +1,82 @@
+"""One record, and what of a store's spec may stand in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+# No field of a store's spec is a secret. What is refused may have any field at all, so these hide their values.
+SECRET = re.compile(r"passw|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
+HIDDEN = "(redacted)"
+
+# A spec is a few hundred bytes. What is refused may be megabytes.
+LARGEST = 16 * 1024
+
+ATTEMPTED = "attempted"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that somebody did, or was refused.
+
+    ``door``: "kubectl" for whatever calls the API server directly, "api" or "dashboard". ``action``: create, update,
+    delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted: on its
+    way to the last check. An attempt that nothing follows is read as refused. ``before`` and ``after`` are specs as
+    ``plain`` and ``changes`` give them. ``key`` is shared by an attempt and what follows it, empty where there is none.
+    """
+
+    actor: str
+    door: str
+    action: str
+    store: str
+    owner: str
+    outcome: str
+    reason: str = ""
+    request_id: str = ""
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    key: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def cursor(self) -> str:
+        """What ``Audit.query`` goes on from after this record."""
+        return f"{micros(self.at)}.{self.id}"
+
+    def as_json(self) -> dict[str, Any]:
+        """As what JSON can hold, the time in RFC 3339."""
+        return {**asdict(self), "at": self.at.isoformat().replace("+00:00", "Z")}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Record:
+        """:raise KeyError, TypeError, ValueError: these are no record's values."""
+        return cls(**{**values, "at": datetime.fromisoformat(values["at"])})
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970, which order as the times do in every database."""
+    return round(at.timestamp() * 1_000_000)
+
+
+def plain(spec: Any) -> Any:
+    """A spec as a record holds it: secrets hidden, and only its size where it is far too large."""
+    size = len(json.dumps(spec))
+    return _hidden(spec) if size <= LARGEST else {"bytes": size}
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The fields that differ, as they were and as they are."""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return tuple(plain({name: spec[name] for name in names if name in spec}) for spec in (before, after))
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: HIDDEN if SECRET.search(str(name)) else _hidden(each) for name, each in value.items()}
+    return [_hidden(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,181 @@
+"""The database: one table, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Engine, RowMapping, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from storeplatform.hooks.settings import ConfigurationError
+
+from .record import ATTEMPTED, Record, micros
+
+INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+# An attempt that nothing followed for so long was refused by what comes before the last check.
+UNDECIDED = timedelta(seconds=10)
+# What follows an attempt comes within the API server's time for a request.
+FOLLOWS = timedelta(seconds=60)
+# What was recorded in another replica's spool may arrive later. After this it is not waited for.
+SETTLED = timedelta(days=1)
+
+REFUSED = "by the schema or a policy of the API server; the caller was told which"
+
+TEXTS = ("actor", "door", "action", "store", "owner", "outcome", "reason", "request_id", "key")
+metadata = sa.MetaData()
+table = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in TEXTS),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    # Of an attempt: something followed it. Of what follows one: its attempt was found, or is not waited for.
+    sa.Column("matched", sa.Boolean, nullable=False),
+    sa.Index("audit_at", "at", "id"),
+    sa.Index("audit_owner", "owner", "at"),
+    sa.Index("audit_store", "store", "at"),
+    sa.Index("audit_key", "key"),
+    sa.Index("audit_matched", "matched", "outcome"),
+)
+c = table.c
+# Of what is refused anything may be a name.
+LONGEST = 4096
+
+# The outcome as it is read.
+outcome = sa.case((c.outcome == ATTEMPTED, "refused"), else_=c.outcome)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a record must be; None is anything. ``since`` is within, ``until`` is not."""
+
+    owner: str | None = None
+    store: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Store:
+    """The table behind a URL. Nothing is connected before the first call."""
+
+    def __init__(self, url: str) -> None:
+        """:raise ConfigurationError: the URL is none we can use; the message never holds it, it may have a password."""
+        form = "must be sqlite:////path/audit.db or postgresql+psycopg://user@host/database"
+        try:
+            parsed = make_url(url)
+            if parsed.get_backend_name() not in INSERTS:
+                raise ConfigurationError(f"the audit store's URL {form}, not one of {parsed.get_backend_name()}")
+            self.engine = _engine(parsed)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise ConfigurationError(f"the audit store's URL {form}") from error
+        except OSError as error:
+            raise ConfigurationError(f"the audit store's folder can't be made: {error}") from error
+        self._lock, self._made = Lock(), False
+
+    def insert(self, records: Iterable[Record]) -> None:
+        """Add what is not there yet, all or nothing. :raise sqlalchemy.exc.DBAPIError: the database can't now."""
+        if rows := [_row(record) for record in records]:
+            statement = INSERTS[self.engine.dialect.name](table).on_conflict_do_nothing(index_elements=["id"])
+            with self._begin() as connection:
+                connection.execute(statement, rows)
+
+    def match(self, now: datetime) -> None:
+        """Pair what was decided with its attempt: one each, the latest before it."""
+        undecided = c.outcome == ATTEMPTED
+        with self._begin() as connection:
+            old = sa.update(table).where(~undecided, ~c.matched, c.at < micros(now - SETTLED))
+            connection.execute(old.values(matched=True))
+            for decision in connection.execute(sa.select(table).where(~undecided, ~c.matched).order_by(c.at)):
+                earliest = decision.at - FOLLOWS // timedelta(microseconds=1)
+                attempts = sa.select(c.id).where(undecided, ~c.matched, c.key == decision.key)
+                attempts = attempts.where(c.at.between(earliest, decision.at)).order_by(c.at.desc()).limit(1)
+                if attempt := connection.execute(attempts).scalar():
+                    pair = sa.update(table).where(c.id.in_([attempt, decision.id]))
+                    connection.execute(pair.values(matched=True))
+
+    def remove(self, before: datetime, now: datetime) -> None:
+        """Take away what is older, and attempts of which all is told by what followed."""
+        followed = sa.and_(c.outcome == ATTEMPTED, c.matched, c.at < micros(now - SETTLED))
+        with self._begin() as connection:
+            connection.execute(sa.delete(table).where(sa.or_(c.at < micros(before), followed)))
+
+    def select(self, filters: Filters, limit: int, cursor: str | None, now: datetime) -> list[Record]:
+        """The newest first. :raise ValueError: no cursor of ours. :raise sqlalchemy.exc.DBAPIError: as above."""
+        told = sa.or_(c.outcome != ATTEMPTED, sa.and_(~c.matched, c.at < micros(now - UNDECIDED)))
+        wanted = [told, *_conditions(filters)]
+        if cursor:
+            at, _, identity = cursor.partition(".")
+            wanted.append(sa.tuple_(c.at, c.id) < sa.tuple_(sa.literal(int(at)), sa.literal(identity)))
+        statement = sa.select(table).where(*wanted).order_by(c.at.desc(), c.id.desc()).limit(limit)
+        with self._begin() as connection:
+            return [_record(row) for row in connection.execute(statement).mappings()]
+
+    def _begin(self) -> Any:
+        """A transaction, the table made before it."""
+        with self._lock:
+            if not self._made:
+                try:
+                    metadata.create_all(self.engine)
+                except DBAPIError:  # another process makes it in this moment, or the database is away
+                    metadata.create_all(self.engine)
+                self._made = True
+        return self.engine.begin()
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def several_processes(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    return engine
+
+
+def _conditions(filters: Filters) -> list[Any]:
+    columns = {"owner": c.owner, "store": c.store, "actor": c.actor, "action": c.action, "outcome": outcome}
+    wanted: list[Any] = [
+        column == getattr(filters, name) for name, column in columns.items() if getattr(filters, name) is not None
+    ]
+    wanted += [c.at >= micros(filters.since)] if filters.since else []
+    return wanted + ([c.at < micros(filters.until)] if filters.until else [])
+
+
+def _row(record: Record) -> dict[str, Any]:
+    specs = {name: json.dumps(getattr(record, name)) if getattr(record, name) is not None else None
+             for name in ("before", "after")}  # fmt: skip
+    texts = {column.name: _text(getattr(record, column.name)) for column in table.columns if column.name in TEXTS}
+    return {**texts, **specs, "id": record.id, "at": micros(record.at), "matched": not record.key}
+
+
+def _text(value: str) -> str:
+    """What every database takes: no NUL, no half of a character, no more than it needs."""
+    return value.encode(errors="replace").decode().replace("\0", "")[:LONGEST]
+
+
+def _record(row: RowMapping) -> Record:
+    values: dict[str, Any] = {name: row[name] for name in row if name != "matched"}
+    specs = {name: json.loads(row[name]) if row[name] else None for name in ("before", "after")}
+    at = datetime.fromtimestamp(row["at"] // 1_000_000, UTC) + timedelta(microseconds=row["at"] % 1_000_000)
+    told = {"outcome": "refused", "reason": REFUSED} if row["outcome"] == ATTEMPTED else {}
+    return Record(**{**values, **specs, "at": at, **told})

@@ -1,0 +1,58 @@
+"""What a StoreQuota says: how many stores there may be, and which are on their way.
+
+An owner's object is named ``quota_name(owner)``, the one for all ``GLOBAL``. ``spec.maxStores`` is the limit, where
+it is said; ``status.reserved`` maps the name of a store that was admitted to the time of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+GLOBAL = "global"
+
+# The API server ends a request after 60 s: what was admitted is there by then, or never comes.
+RESERVATION = timedelta(seconds=60)
+
+
+def quota_name(owner: str) -> str:
+    """The name of an owner's StoreQuota. Owners are no DNS names, so it is what they look like, and a hash."""
+    slug = re.sub(r"[^a-z0-9]+", "-", owner.lower())[:40].strip("-")
+    digest = hashlib.sha256(owner.encode()).hexdigest()[:10]
+    return f"{slug}-{digest}" if slug else digest
+
+
+def max_stores(quota: Mapping[str, Any] | None, default: int) -> int:
+    """The limit that an object says, or else the settings."""
+    limit: int = ((quota or {}).get("spec") or {}).get("maxStores", default)
+    return limit
+
+
+def reserved(quota: Mapping[str, Any] | None, now: datetime) -> dict[str, str]:
+    """The stores on their way, by name, with the time they were admitted."""
+    held = ((quota or {}).get("status") or {}).get("reserved") or {}
+    return {name: at for name, at in held.items() if now - datetime.fromisoformat(at) < RESERVATION}
+
+
+def timestamp(now: datetime) -> str:
+    """A time as ``status.reserved`` holds it."""
+    return now.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def exceeded(owner: str, name: str, limit: int) -> str:
+    """What an owner whose quota is used up is told; ``name`` is the StoreQuota's."""
+    return (
+        f"{owner} may have {limit} stores, and has them (StoreQuota {name}): "
+        "delete one, or ask a platform admin to raise spec.maxStores of it"
+    )
+
+
+def all_taken(limit: int) -> str:
+    """What whoever asks for a store is told when the platform is full."""
+    return (
+        f"the platform may have {limit} stores in all, and has them (StoreQuota {GLOBAL}): "
+        "delete one, or ask a platform admin to raise spec.maxStores of it"
+    )

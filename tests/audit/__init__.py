@@ -1,0 +1,1 @@
+"""Tests of the audit store, with real SQLite and PostgreSQL."""

@@ -1,0 +1,80 @@
+"""A database of each kind, and a way to make audits on them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from storeplatform.api.audit import Audit
+from tests.backup.postgres import SECRET, Server
+from tests.debian import need
+
+numbers = count(1)
+
+MakeAudit = Callable[..., Audit]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server; its own user must reach its folder, and pytest's is closed to it."""
+    need("postgresql")
+    area = Path(tempfile.mkdtemp(prefix="audit-tests-"))
+    area.chmod(0o755)
+    server = Server(area)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(area)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/database/audit.db"
+    server: Server = request.getfixturevalue("postgres")
+    name = f"audit_{next(numbers)}"
+    server.sql(f"CREATE DATABASE {name}")
+    return postgres_url(server, name)
+
+
+def postgres_url(server: Server, database: str) -> str:
+    """As audit.url would have it."""
+    return f"postgresql+psycopg://medusa:{quote(SECRET, safe='')}@127.0.0.1:{server.port}/{database}"
+
+
+def new_audit(url: str, spool: Path, spool_bytes: int = 1_000_000, retention_days: int = 365) -> Audit:
+    """An audit that knows its ``registry``."""
+    registry = CollectorRegistry()
+    audit = Audit(url, spool, spool_bytes, retention_days, registry)
+    audit.registry = registry  # type: ignore[attr-defined]
+    return audit
+
+
+@pytest.fixture
+def make(url: str, tmp_path: Path) -> Iterator[MakeAudit]:
+    """Makes audits that share a database and a spool."""
+    made: list[Audit] = []
+
+    def make(spool_bytes: int = 1_000_000, retention_days: int = 365) -> Audit:
+        made.append(new_audit(url, tmp_path / "spool", spool_bytes, retention_days))
+        return made[-1]
+
+    yield make
+    for audit in made:
+        audit.close()
+
+
+@pytest.fixture
+def audit(make: MakeAudit) -> Audit:
+    """An audit on an empty database."""
+    return make()

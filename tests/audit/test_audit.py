@@ -1,0 +1,295 @@
+"""What was recorded is found again, whatever becomes of the database and the process meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
+
+from storeplatform.api.audit import Audit, Filters, Record
+from storeplatform.api.audit.store import REFUSED
+from storeplatform.hooks.settings import ConfigurationError
+from tests.backup.postgres import Server
+from tests.cluster.waiting import wait_until
+
+from .conftest import MakeAudit, new_audit, postgres_url
+
+NOW = datetime.now(UTC)
+
+
+def record(store: str = "shop", **over: Any) -> Record:
+    values: dict[str, Any] = {
+        "actor": "ann",
+        "door": "kubectl",
+        "action": "create",
+        "owner": "ann",
+        "outcome": "admitted",
+    }
+    return Record(store=store, **{**values, **over})
+
+
+def told(audit: Audit, **filters: Any) -> list[str]:
+    return [each.store for each in audit.query(Filters(**filters))]
+
+
+def await_told(audit: Audit, *stores: str, **filters: Any) -> None:
+    wait_until(lambda: sorted(told(audit, **filters)) == sorted(stores), f"{stores} are told")
+
+
+def metric(audit: Audit, name: str) -> float:
+    return audit.registry.get_sample_value(name) or 0  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_record_is_found_as_it_was_made(audit: Audit) -> None:
+    made = record(
+        owner="ann@example.com, and co",
+        reason="a 'quote' and \u00e9",
+        request_id="r1",
+        before={"plan": "small"},
+        after={"plan": "large", "restoreFrom": {"store": "a"}},
+    )
+    audit.record(made)
+    await_told(audit, "shop")
+    assert audit.query() == [made]
+
+
+@pytest.mark.parametrize(
+    ("filters", "stores"),
+    [
+        ({}, ["d", "c", "b", "a"]),
+        ({"owner": "bob"}, ["b"]),
+        ({"store": "c"}, ["c"]),
+        ({"actor": "root"}, ["d"]),
+        ({"action": "delete"}, ["d", "a"]),
+        ({"outcome": "refused"}, ["c"]),
+        ({"since": NOW - timedelta(seconds=20)}, ["d", "c"]),
+        ({"until": NOW - timedelta(seconds=20)}, ["b", "a"]),
+        ({"since": NOW - timedelta(seconds=30), "until": NOW - timedelta(seconds=10), "action": "create"}, ["c", "b"]),
+    ],
+)
+def test_a_filter_leaves_what_is_asked_for_the_newest_first(
+    audit: Audit, filters: dict[str, Any], stores: list[str]
+) -> None:
+    differing = [
+        {"action": "delete"},
+        {"owner": "bob"},
+        {"outcome": "refused"},
+        {"actor": "root", "action": "delete"},
+    ]
+    for seconds, (name, over) in zip((40, 30, 20, 10), zip("abcd", differing, strict=True), strict=True):
+        audit.record(record(name, at=NOW - timedelta(seconds=seconds), **over))
+    await_told(audit, *"abcd")
+    assert told(audit, **filters) == stores
+
+
+def test_pages_hold_each_record_once_even_of_one_moment(audit: Audit) -> None:
+    for number in range(7):
+        audit.record(record(str(number), at=NOW - timedelta(seconds=number // 3)))
+    await_told(audit, *map(str, range(7)))
+    pages, cursor = [], None
+    while page := audit.query(limit=2, cursor=cursor):
+        pages += [each.store for each in page]
+        cursor = page[-1].cursor
+    assert sorted(pages) == list(map(str, range(7)))
+    assert pages == [each.store for each in audit.export()]
+
+
+def test_a_cursor_of_somebody_elses_is_an_error(audit: Audit) -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        audit.query(cursor="x")
+
+
+def test_what_no_database_could_hold_is_recorded_all_the_same(audit: Audit) -> None:
+    audit.record(record("a\0b\ud800" + "x" * 9000, after={"odd": "\0\ud800"}))
+    wait_until(lambda: [each.store[:4] for each in audit.query()] == ["ab?x"], "it is told")
+
+
+class TestAttempts:
+    """An attempt is told as refused unless something followed it."""
+
+    @pytest.mark.parametrize(
+        ("sequence", "refused"),
+        [
+            ("a", 1),
+            ("ad", 0),
+            ("aad", 1),
+            ("aadd", 0),
+            ("ada", 1),
+            ("adaad", 1),
+            ("da", 1),
+        ],
+    )
+    def test_one_to_one_by_time(self, audit: Audit, sequence: str, refused: int) -> None:
+        """``a`` is an attempt and ``d`` a decision, of the same key, a millisecond apart."""
+        for step, each in enumerate(sequence):
+            outcome = {"a": "attempted", "d": "admitted"}[each]
+            at = NOW - timedelta(seconds=20) + timedelta(milliseconds=step)
+            audit.record(record(str(step), outcome=outcome, key="k", at=at))
+        wait_until(
+            lambda: (
+                len(told(audit, outcome="refused")) == refused
+                and len(told(audit, outcome="admitted")) == sequence.count("d")
+            ),
+            "decisions and refusals are told",
+        )
+        assert {each.reason for each in audit.query(Filters(outcome="refused"))} <= {REFUSED}
+
+    def test_it_is_the_earlier_one_that_was_refused(self, audit: Audit) -> None:
+        for milliseconds, name, outcome in (
+            (0, "refused", "attempted"),
+            (1, "let", "attempted"),
+            (2, "let", "admitted"),
+        ):
+            at = NOW - timedelta(seconds=20) + timedelta(milliseconds=milliseconds)
+            audit.record(record(name, outcome=outcome, key="k", at=at))
+        await_told(audit, "refused", outcome="refused")
+
+    def test_a_decision_that_arrives_late_takes_the_refusal_back(self, audit: Audit) -> None:
+        at = NOW - timedelta(seconds=20)
+        audit.record(record(outcome="attempted", key="k", at=at))
+        await_told(audit, "shop", outcome="refused")
+        audit.record(record(outcome="admitted", key="k", at=at + timedelta(milliseconds=5)))
+        await_told(audit, "shop", outcome="admitted")
+        wait_until(lambda: told(audit) == ["shop"], "the refusal is gone")
+
+    def test_a_young_one_is_not_told_yet(self, audit: Audit) -> None:
+        audit.record(record("young", outcome="attempted", key="k", at=datetime.now(UTC) + timedelta(hours=1)))
+        audit.record(record("other"))
+        await_told(audit, "other")
+
+
+def test_a_server_that_dies_refuses_nothing_and_gets_all_when_it_is_back(postgres: Server, tmp_path: Path) -> None:
+    postgres.sql("CREATE DATABASE dying")
+    audit = new_audit(postgres_url(postgres, "dying"), tmp_path)
+    audit.record(record("before"))
+    await_told(audit, "before")
+    postgres.process.kill()
+    try:
+        for number in range(5):
+            audit.record(record(f"during-{number}"))
+        wait_until(lambda: metric(audit, "store_audit_write_errors_total") >= 1, "the alert's metric rises")
+        assert metric(audit, "store_audit_spool_bytes") > 500
+    finally:
+        postgres.start()
+    await_told(audit, "before", *(f"during-{number}" for number in range(5)))
+    wait_until(lambda: metric(audit, "store_audit_spool_bytes") == 0, "nothing waits any more")
+    assert metric(audit, "store_audit_dropped_total") == 0
+    audit.close()
+
+
+def test_a_full_spool_drops_what_is_too_much_and_counts_it(make: MakeAudit, capsys: Any) -> None:
+    audit = make(spool_bytes=1000)
+    sa.event.listen(audit._store.engine, "do_connect", refuse)
+    for number in range(10):
+        audit.record(record(str(number)))
+    dropped = metric(audit, "store_audit_dropped_total")
+    assert 0 < dropped < 10
+    assert metric(audit, "store_audit_spool_bytes") <= 1000
+    sa.event.remove(audit._store.engine, "do_connect", refuse)
+    await_told(audit, *map(str, range(10 - int(dropped))))
+
+
+def refuse(*_: Any) -> None:
+    raise sa.exc.OperationalError("connect", {}, Exception("the server is away"))
+
+
+def test_what_is_older_than_the_retention_is_removed(make: MakeAudit) -> None:
+    first = make(retention_days=30)
+    first.record(record("new", at=NOW - timedelta(days=29)))
+    await_told(first, "new")
+    first.record(record("old", at=NOW - timedelta(days=31)))
+    await_told(first, "new", "old")
+    second = make(retention_days=30)
+    second.start()
+    await_told(second, "new")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from prometheus_client import CollectorRegistry
+from storeplatform.api.audit import Audit, Record
+from storeplatform.hooks.serving import configure_logs
+configure_logs()
+audit = Audit(sys.argv[1], Path(sys.argv[2]), 10_000_000, 365, CollectorRegistry())
+for number in range(int(sys.argv[4])):
+    audit.record(Record("ann", "kubectl", "create", f"{sys.argv[3]}-{number}", "ann", "admitted"))
+    print(number, flush=True)
+if sys.argv[5:] == ["close"]:
+    audit.close()
+else:
+    sys.stdin.read()
+"""
+
+
+def writer(url: str, spool: Path, name: str, count: int, *then: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", "-c", WRITER, url, str(spool), name, str(count), *then]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+
+def test_processes_share_a_spool_and_a_database(url: str, make: MakeAudit, tmp_path: Path) -> None:
+    writers = [writer(url, tmp_path / "spool", name, 100, "close") for name in ("one", "two")]
+    for each in writers:
+        each.communicate(timeout=60)
+        assert each.returncode == 0
+    audit = make()
+    audit.start()
+    wait_until(lambda: len(audit.query(limit=500)) == 200, "each process' records are told")
+    assert len({each.store for each in audit.export()}) == 200
+
+
+def test_a_killed_process_loses_nothing_that_it_recorded(url: str, make: MakeAudit, tmp_path: Path) -> None:
+    with writer(url, tmp_path / "spool", "killed", 10_000) as process:
+        assert process.stdout
+        for _ in range(200):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        recorded = 200 + len(process.stdout.readlines())
+    audit = make()
+    audit.start()
+    wait_until(lambda: len(list(audit.export())) >= recorded, "all of it is told")
+    stores = [each.store for each in audit.export()]
+    assert len(stores) == len(set(stores))
+    assert {f"killed-{number}" for number in range(recorded)} <= set(stores)
+
+
+def test_a_segment_that_was_moved_but_not_taken_away_is_told_once(make: MakeAudit, tmp_path: Path) -> None:
+    audit = make()
+    one = record()
+    (tmp_path / "spool" / "0-again.jsonl").write_text(json.dumps(one.as_json()) + "\n")
+    audit.record(one)
+    await_told(audit, "shop")
+    wait_until(lambda: metric(audit, "store_audit_spool_bytes") == 0, "both are moved")
+    assert told(audit) == ["shop"]
+
+
+def test_a_line_that_is_no_record_stops_nothing_and_is_counted(make: MakeAudit, tmp_path: Path) -> None:
+    audit = make()
+    (tmp_path / "spool" / "0-odd.jsonl").write_text('{"at": 1}\nhalf a li\n')
+    audit.record(record())
+    await_told(audit, "shop")
+    assert metric(audit, "store_audit_dropped_total") == 2
+
+
+@pytest.mark.parametrize("url", ["", "audit.db", "mysql://h/d", "nonsense+x://h", "postgresql+nodriver://ann:hush@h/d"])
+def test_a_wrong_url_is_told_with_what_it_must_be_and_without_its_password(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"must be sqlite:////path/audit[.]db or postgresql") as error:
+        Audit(url, tmp_path, 1000, 1, CollectorRegistry())
+    assert "hush" not in str(error.value)
+
+
+def test_a_folder_that_can_not_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"the audit's spool .* must be a folder to write to"):
+        Audit(f"sqlite:///{tmp_path}/a.db", tmp_path / "file" / "spool", 1000, 1, CollectorRegistry())
+    with pytest.raises(ConfigurationError, match="the audit store's folder can't be made"):
+        Audit(f"sqlite:///{tmp_path}/file/x/a.db", tmp_path / "spool", 1000, 1, CollectorRegistry())
