@@ -84,6 +84,7 @@ class _Settings(Schema):
     shards = _count()
     rates = fields.Nested(_Rates, required=True)
     streams = fields.Nested(_Streams, required=True)
+    trustedProxies = _count(0)
     audit = fields.Nested(_Audit, required=True)
     cors = fields.Nested(_Cors, required=True)
 

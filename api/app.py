@@ -1,0 +1,207 @@
+"""The HTTP shell of the intent API: who calls, how often, what about, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from flask_cors import CORS
+from kubernetes.client.exceptions import ApiException
+from limits.errors import StorageError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .cache import Cache
+from .callers import ALLOWED, Access, Caller, role_of
+from .cluster import Unreachable
+from .documentation import Documentation
+from .metrics import Metrics
+from .operations import Operation, operations_of
+from .problems import Problem
+from .rates import Rates
+from .refusals import AWAY, problem_of
+from .requests import call_of, read, request_id_of, response_of
+from .resources import resources
+from .services import Services
+from .tokens import InvalidToken, IssuerAway
+
+PREFIX = "/api/v1"
+MAX_REQUEST_BYTES = 64 * 1024
+# How long a reader waits for the cache to have what they wrote through another process.
+CATCH_UP_SECONDS = 2.0
+
+HTTP_KINDS = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+SOON = {"Retry-After": "1"}
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="store-platform"'}
+
+# Nothing this API answers is a page, may be framed, or may be kept by anybody but who asked.
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+log = structlog.get_logger("api")
+
+
+def make_app(services: Services) -> Flask:
+    """The WSGI application. ``services`` must be started in the process that answers, and be stopped with it."""
+    app = Flask("storeplatform.api", static_folder=None, template_folder=None)
+    origins = services.settings["cors"]["origins"]
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = bool(origins)
+    if proxies := services.settings["trustedProxies"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    operations = {each.name: each for resource in resources(services) for each in operations_of(resource)}
+    metrics = Metrics(services.registry, services.cache, services.streams)
+    rates = Rates(services.settings["rates"])
+
+    @app.before_request
+    def begin() -> None:
+        g.started, g.request_id = time.perf_counter(), request_id_of(request)
+
+    rates.before_authentication(app)
+
+    @app.before_request
+    def authenticate() -> None:
+        operation = operations.get(request.endpoint or "")
+        if operation and operation.access is not Access.PUBLIC and request.method != "OPTIONS":
+            g.caller = _caller(services)
+
+    rates.after_authentication(app)
+    for each in operations.values():
+        view = rates.limited(each, _view(services, each))
+        app.add_url_rule(PREFIX + each.path, each.name, view, methods=[each.method])
+    Documentation(operations.values()).serve(app, PREFIX)
+    _health(app, services)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        seconds, rule = time.perf_counter() - g.started, request.endpoint or "none"
+        metrics.observe(rule, response.status_code, seconds)
+        response.headers["X-Request-Id"] = g.request_id
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if rule in operations:
+            log.info(
+                rule,
+                caller=g.caller.name if "caller" in g else "",
+                store=(request.view_args or {}).get("name", ""),
+                status=response.status_code,
+                milliseconds=round(seconds * 1000, 2),
+                request_id=g.request_id,
+            )
+        return response
+
+    _errors(app)
+    if origins:
+        CORS(app, origins=origins, expose_headers=["ETag", "Location", "Resource-Version", "X-Request-Id"])
+    return app
+
+
+def _caller(services: Services) -> Caller:
+    """Who calls. :raise Problem: nobody, or somebody with no role here."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Problem("unauthenticated", "send a token: Authorization: Bearer <token>", headers=CHALLENGE)
+    try:
+        identity = services.tokens.identify(token.strip())
+    except InvalidToken as error:
+        raise Problem("unauthenticated", str(error), headers=CHALLENGE) from None
+    except IssuerAway as error:
+        raise Problem("unavailable", f"{error}: try again", headers=AWAY) from error
+    role = role_of(identity, services.settings["roles"])
+    if role is None:
+        raise Problem("forbidden", f"{identity.name} is in no group that may use this platform: ask its admins")
+    return Caller(identity.name, role, identity.expires)
+
+
+def _view(services: Services, operation: Operation) -> Callable[..., Response]:
+    assert operation.function  # noqa: S101 (of every operation that is bound to its resource)
+    function = operation.function
+
+    def view(**_: Any) -> Response:
+        call = call_of(operation, request, g.caller, g.request_id)
+        try:
+            if call.caller.role not in ALLOWED[operation.access]:
+                raise Problem("forbidden", f"this is not for the role {call.caller.role.value}")
+            _catch_up(services.cache)
+            call = read(operation, request, call)
+            return response_of(function(call))
+        except (Problem, ApiException) as error:
+            problem = error if isinstance(error, Problem) else problem_of(error)
+            if operation.action:
+                services.trail.refused(call, problem)
+            raise problem from (None if problem is error else error)
+
+    view.__name__ = operation.name
+    return view
+
+
+def _catch_up(cache: Cache) -> None:
+    """Wait until the cache has what the caller wrote. :raise Problem: it has not, or has nothing yet."""
+    least = request.headers.get("Min-Resource-Version", "")
+    if least.isdecimal() and not cache.wait_for(int(least), CATCH_UP_SECONDS):
+        raise Problem("unavailable", "this server has not seen that version yet: try again", headers=SOON)
+    if not cache.synced:
+        raise Problem("unavailable", "this server is still reading the stores: try again", headers=SOON)
+
+
+def _health(app: Flask, services: Services) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    @app.get("/readyz")
+    def readyz() -> tuple[dict[str, Any], int]:
+        """Ready once all stores were read, and not while it is ending; how stale what it knows is."""
+        cache = services.cache
+        ready = cache.synced and not cache.stopping
+        told = {
+            "stores": len(cache),
+            "resourceVersion": str(cache.version),
+            "staleSeconds": round(cache.stale_seconds(), 1),
+        }
+        return {"ready": ready, "cache": told}, 200 if ready else 503
+
+
+def _errors(app: Flask) -> None:
+    def answer(problem: Problem) -> Response:
+        return problem.response(g.get("request_id", ""))
+
+    @app.errorhandler(Problem)
+    def told(error: Problem) -> Response:
+        return answer(error)
+
+    @app.errorhandler(Unreachable)
+    @app.errorhandler(StorageError)
+    def away(error: Exception) -> Response:
+        log.error("what a request needs is away", error=str(error), request_id=g.get("request_id", ""))
+        what = "the cluster" if isinstance(error, Unreachable) else "the counter of requests"
+        return answer(Problem("unavailable", f"{what} does not answer: try again", headers=AWAY))
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status == 429:
+            return answer(Problem("too-many-requests", f"at most {error.description}: wait, then try again"))
+        kind = HTTP_KINDS.get(status, "internal" if status >= 500 else "malformed-request")
+        return answer(Problem(kind, error.description or error.name))
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.error("a request failed", exc_info=error, request_id=g.get("request_id", ""))
+        detail = "the API failed; its log has the cause under this request's id"
+        return answer(Problem("internal", detail))

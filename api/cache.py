@@ -1,0 +1,228 @@
+"""Every Store, as the API server's watch tells it; one cache a process, and the changes it saw last.
+
+A list, then a watch from there. A watch that ends goes on where it was; one that is too old (410) or an API server
+that is away begins with a list again. Who reads is told how stale what they read is.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import urllib3
+from kubernetes import watch
+from kubernetes.client.exceptions import ApiException
+
+from .cluster import GROUP, STORES, VERSION, Cluster, Object, Unreachable
+
+PAGE = 500
+# The API server sends a bookmark each minute: silence for longer than that is a connection that died.
+SILENCE_SECONDS = 90
+WATCH_SECONDS = 600
+RETRY_SECONDS = (0.2, 10.0)
+KEPT_CHANGES = 10_000
+
+log = structlog.get_logger("api.cache")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to a Store; ``version`` is the cluster's resourceVersion, which only grows."""
+
+    version: int
+    gone: bool
+    store: Object
+
+
+class Cache:
+    """Threads may read it while one thread feeds it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._stores: dict[str, Object] = {}
+        self._version = 0
+        self._changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
+        # Changes up to this version may be missing from what is kept.
+        self._forgotten = 0
+        self._changed = threading.Condition()
+        self._synced = threading.Event()
+        self._heard_at = 0.0
+        self._watching = False
+        self._stopping = threading.Event()
+        self._watch: watch.Watch | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Feed it from now on."""
+        self._thread = threading.Thread(target=self._feed, name="cache", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the feeding, and every wait for a change."""
+        self._stopping.set()
+        if self._watch:
+            self._watch.stop()  # type: ignore[no-untyped-call]
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more will come."""
+        return self._stopping.is_set()
+
+    def wait_synced(self, seconds: float) -> bool:
+        """Whether all Stores were read once, within so long."""
+        return self._synced.wait(seconds)
+
+    @property
+    def synced(self) -> bool:
+        """Whether all Stores were read once."""
+        return self._synced.is_set()
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion up to which everything is in it."""
+        return self._version
+
+    def stale_seconds(self) -> float:
+        """How long ago what is in it was known to be so: 0 while the watch stands."""
+        silent = time.monotonic() - self._heard_at
+        return 0.0 if self._watching and silent < SILENCE_SECONDS else silent
+
+    def stores(self) -> list[Object]:
+        """All of them, in no order. They are shared: not to be changed."""
+        with self._changed:
+            return list(self._stores.values())
+
+    def get(self, name: str) -> Object | None:
+        """One of them."""
+        return self._stores.get(name)
+
+    def __len__(self) -> int:
+        return len(self._stores)
+
+    def put(self, store: Object) -> None:
+        """What this process has just written, so that who wrote it reads it. The watch tells it as a change later."""
+        with self._changed:
+            self._keep(store)
+
+    def wait_for(self, version: int, seconds: float) -> bool:
+        """Whether what was written at that version is in it, within so long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._version >= version or self.stopping, seconds)
+
+    def changes(self, since: int) -> list[Change] | None:
+        """What came after that version, in order; None where not all of it is kept."""
+        with self._changed:
+            return None if since < self._forgotten else [each for each in self._changes if each.version > since]
+
+    def wait_for_change(self, since: int, seconds: float) -> None:
+        """Return at a change after that version, at the end of the feeding, or after so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._version > since or self.stopping, seconds)
+
+    def _feed(self) -> None:
+        retry = RETRY_SECONDS[0]
+        fresh = False
+        while not self.stopping:
+            try:
+                if not fresh:
+                    self._list()
+                    fresh = True
+                self._follow()
+                retry = RETRY_SECONDS[0]
+            except (ApiException, Unreachable, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                self._watching = False
+                gone = isinstance(error, ApiException)
+                fresh = fresh and not gone
+                log.warning("the watch of stores broke", error=_told(error), list_again=gone, retry_seconds=retry)
+                self._stopping.wait(retry)
+                retry = min(retry * 2, RETRY_SECONDS[1])
+
+    def _list(self) -> None:
+        found: dict[str, Object] = {}
+        version = 0
+        for page in self._pages():
+            version = int(page["metadata"]["resourceVersion"])
+            for store in page["items"]:
+                found[store["metadata"]["name"]] = slim(store)
+        with self._changed:
+            # What happened between the watch's end and now is not known change by change.
+            self._changes.clear()
+            self._stores, self._version, self._forgotten = found, version, version
+            self._changed.notify_all()
+        self._heard()
+        self._synced.set()
+
+    def _pages(self) -> Iterator[Object]:
+        following: str | None = None
+        while following != "":
+            page = self.cluster.list_objects(limit=PAGE, _continue=following)
+            yield page
+            following = page["metadata"].get("continue") or ""
+
+    def _follow(self) -> None:
+        self._watch = watch.Watch()  # type: ignore[no-untyped-call]
+        events: Any = self._watch.stream(  # type: ignore[no-untyped-call]
+            self.cluster.custom.list_cluster_custom_object,
+            GROUP,
+            VERSION,
+            STORES,
+            resource_version=str(self._version),
+            allow_watch_bookmarks=True,
+            timeout_seconds=WATCH_SECONDS,
+            _request_timeout=(3.05, SILENCE_SECONDS),
+        )
+        self._watching = True
+        self._heard()
+        for event in events:
+            self._heard()
+            store = event["raw_object"]
+            if event["type"] == "BOOKMARK":
+                self._advance(version_of(store))
+            else:
+                self._apply(store, gone=event["type"] == "DELETED")
+
+    def _heard(self) -> None:
+        self._heard_at = time.monotonic()
+
+    def _advance(self, version: int) -> None:
+        with self._changed:
+            self._version = max(self._version, version)
+            self._changed.notify_all()
+
+    def _apply(self, store: Object, gone: bool) -> None:
+        with self._changed:
+            if gone:
+                self._stores.pop(store["metadata"]["name"], None)
+            else:
+                self._keep(store)
+            if len(self._changes) == KEPT_CHANGES:
+                self._forgotten = self._changes[0].version
+            self._changes.append(Change(version_of(store), gone, slim(store)))
+        self._advance(version_of(store))
+
+    def _keep(self, store: Object) -> None:
+        known = self._stores.get(store["metadata"]["name"])
+        if known is None or version_of(known) <= version_of(store):
+            self._stores[store["metadata"]["name"]] = slim(store)
+
+
+def version_of(obj: Object) -> int:
+    """An object's resourceVersion: a number that grows with each write to the cluster."""
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def slim(store: Object) -> Object:
+    """A Store without what nobody here reads."""
+    kept = {key: value for key, value in store["metadata"].items() if key != "managedFields"}
+    return {**store, "metadata": kept}
+
+
+def _told(error: Exception) -> str:
+    return f"{error.status} {error.reason}" if isinstance(error, ApiException) else type(error).__name__

@@ -1,0 +1,61 @@
+"""Who calls, and what their groups make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """What a caller is. The first that their groups give is theirs."""
+
+    ADMIN = "admin"
+    SUPPORT = "support"
+    OWNER = "owner"
+
+
+class Access(StrEnum):
+    """Who may use an operation, and on whose stores."""
+
+    PUBLIC = "public"  # everybody, without a token
+    ANYBODY = "anybody"  # every role
+    READ = "read"  # owners their own stores; support and admins all
+    CHANGE = "change"  # owners their own stores; admins all
+    ADMIN = "admin"  # admins alone
+
+
+ALLOWED: Mapping[Access, frozenset[Role]] = {
+    Access.ANYBODY: frozenset(Role),
+    Access.READ: frozenset(Role),
+    Access.CHANGE: frozenset({Role.OWNER, Role.ADMIN}),
+    Access.ADMIN: frozenset({Role.ADMIN}),
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A name and its groups, as a token proved them until ``expires`` (Unix time; infinite if it never ends)."""
+
+    name: str
+    groups: frozenset[str]
+    expires: float
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, as what."""
+
+    name: str
+    role: Role
+    expires: float = float("inf")
+
+    def sees(self, owner: str) -> bool:
+        """Whether that owner's stores are there for them."""
+        return self.role is not Role.OWNER or owner == self.name
+
+
+def role_of(identity: Identity, roles: Mapping[str, Any]) -> Role | None:
+    """The role that the settings' ``roles`` give; None where no group is in them."""
+    return next((role for role in Role if identity.groups & set(roles[role])), None)

@@ -1,0 +1,96 @@
+"""Every error the API answers with: RFC 9457, with a stable type and, of bad input, what must hold where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Response
+from marshmallow import Schema, fields
+
+TYPE = "urn:store-platform:"
+
+# What each kind means, and its status. The documentation shows them; a client may decide by the type alone.
+KINDS: Mapping[str, tuple[int, str]] = {
+    "malformed-request": (400, "The request can't be read"),
+    "confirmation-required": (400, "Deleting needs the store's name once more"),
+    "unauthenticated": (401, "A token is needed"),
+    "forbidden": (403, "The caller may not do this"),
+    "quota-exceeded": (403, "The quota is used up"),
+    "not-found": (404, "There is no such thing"),
+    "method-not-allowed": (405, "The address knows other methods"),
+    "conflict": (409, "It is there already, or changed meanwhile"),
+    "stale": (412, "It changed since it was read"),
+    "too-large": (413, "The request is too large"),
+    "unsupported-media-type": (415, "The body must be JSON"),
+    "invalid": (422, "Something in the request does not hold"),
+    "idempotency-mismatch": (422, "The key was used for another request"),
+    "condition-required": (428, "A change must name what it changes"),
+    "too-many-requests": (429, "Too many requests"),
+    "internal": (500, "The API failed"),
+    "unavailable": (503, "The platform can't do this now"),
+}
+
+
+class Problem(Exception):
+    """An answer that is an error.
+
+    :param kind: one of ``KINDS``. :param detail: what must hold and what the caller can do.
+    :param errors: what is wrong, by JSON pointer into the request ("?name" for a query parameter).
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        errors: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind, self.detail = kind, detail
+        self.errors, self.headers = errors or {}, headers or {}
+        self.status, self.title = KINDS[kind]
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """As ``ProblemSchema`` has it."""
+        told: dict[str, Any] = {"type": TYPE + self.kind, "title": self.title, "status": self.status}
+        told |= {"detail": self.detail, "requestId": request_id}
+        if self.errors:
+            told["errors"] = [{"pointer": where, "detail": what} for where, what in self.errors.items()]
+        return told
+
+    def response(self, request_id: str) -> Response:
+        """The answer itself."""
+        body = orjson.dumps(self.body(request_id))
+        return Response(body, self.status, dict(self.headers), mimetype="application/problem+json")
+
+
+class FieldError(Schema):
+    """One thing that is wrong."""
+
+    pointer = fields.String(required=True, metadata={"description": "A JSON pointer into the body, or ?parameter."})
+    detail = fields.String(required=True, metadata={"description": "What must hold."})
+
+
+class ProblemSchema(Schema):
+    """An error, as RFC 9457 has it."""
+
+    type = fields.String(required=True, metadata={"description": "The kind of error, stable.", "format": "uri"})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True, metadata={"description": "What must hold, and what to do."})
+    requestId = fields.String(required=True, metadata={"description": "The request's id, as in the logs."})
+    errors = fields.List(fields.Nested(FieldError))
+
+
+def pointers(messages: Any, above: str = "") -> dict[str, str]:
+    """Marshmallow's messages by JSON pointer."""
+    if isinstance(messages, Mapping):
+        found: dict[str, str] = {}
+        for key, value in messages.items():
+            # A schema's own error has no field to hang on.
+            here = above if key == "_schema" else f"{above}/{str(key).replace('~', '~0').replace('/', '~1')}"
+            found |= pointers(value, here)
+        return found
+    return {above or "/": " ".join(messages) if isinstance(messages, list) else str(messages)}

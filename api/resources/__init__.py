@@ -1,0 +1,20 @@
+"""The operations, by what they are about. Each class is made of the services its operations work with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..services import Services
+from .catalog import Catalog
+from .changes import Changes
+from .inside import Inside
+from .lifecycle import Lifecycle
+from .quotas import Quotas
+from .records import Records
+from .stores import Stores
+
+
+def resources(services: Services) -> Sequence[object]:
+    """All of them."""
+    kinds = (Stores, Lifecycle, Inside, Changes, Catalog, Quotas, Records)
+    return [kind(services) for kind in kinds]

@@ -1,0 +1,91 @@
+"""What there is to choose from, and who the caller is."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from ..callers import Access
+from ..operations import Answer, Call, Rate, operation
+from ..services import Services
+
+
+class EngineView(Schema):
+    """Shop software."""
+
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    description = fields.String(required=True)
+    versions = fields.List(
+        fields.String(), required=True, metadata={"description": "The first is what a new store gets."}
+    )
+
+
+class EngineList(Schema):
+    """All of it."""
+
+    items = fields.List(fields.Nested(EngineView), required=True)
+
+
+class Limits(Schema):
+    """What the parts of a shop may use together, as Kubernetes quantities."""
+
+    cpu = fields.String(required=True)
+    memory = fields.String(required=True)
+
+
+class PlanView(Schema):
+    """How much a shop may use."""
+
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    replicas = fields.Integer(required=True, metadata={"description": "Storefront pods."})
+    storage = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), required=True, metadata={"description": "Gi, by volume."}
+    )
+    limits = fields.Nested(Limits, required=True)
+
+
+class PlanList(Schema):
+    """The smallest first, as the settings have them."""
+
+    items = fields.List(fields.Nested(PlanView), required=True)
+
+
+class Me(Schema):
+    """The caller."""
+
+    name = fields.String(required=True)
+    role = fields.String(required=True, metadata={"description": "admin, support or owner."})
+
+
+class Catalog:
+    """Of the settings, the same for every caller."""
+
+    def __init__(self, services: Services) -> None:
+        self.engines, self.values = services.engines, services.values
+
+    @operation("GET", "/engines", Access.ANYBODY, Rate.READ, "The engines there are", answers={200: EngineList})
+    def list_engines(self, call: Call) -> Answer:
+        items = [
+            {"name": e.name, "title": e.values["title"], "description": e.values["description"], "versions": e.versions}
+            for e in self.engines.values()
+        ]
+        return Answer({"items": items})
+
+    @operation("GET", "/plans", Access.ANYBODY, Rate.READ, "The plans there are", answers={200: PlanList})
+    def list_plans(self, call: Call) -> Answer:
+        items = [
+            {
+                "name": name,
+                "title": plan["title"],
+                "replicas": plan["replicas"],
+                "storage": plan["storage"],
+                "limits": {"cpu": plan["quota"]["limits.cpu"], "memory": plan["quota"]["limits.memory"]},
+            }
+            for name, plan in self.values["plans"].items()
+        ]
+        return Answer({"items": items})
+
+    @operation("GET", "/me", Access.ANYBODY, Rate.READ, "Who the caller is", answers={200: Me})
+    def read_me(self, call: Call) -> Answer:
+        return Answer({"name": call.caller.name, "role": call.caller.role.value})

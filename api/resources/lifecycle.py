@@ -1,0 +1,87 @@
+"""What an owner does with a store that runs. Each is one change of the spec; doing it twice is doing it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema
+
+from ..callers import Access
+from ..cluster import Object
+from ..crd import Moment, part, schema_of
+from ..operations import Answer, Call, Function, Rate, operation
+from ..problems import Problem
+from ..services import Services
+from ..stores import StoreAccess
+from ..views import etag, whole
+
+MAY = frozenset({403, 404, 409, 422})
+
+
+class Extension(Schema):
+    """When the store is to end."""
+
+    expiresAt = Moment(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The new end, later than now; null for none.", "format": "date-time"},
+    )
+
+
+def _action(name: str, summary: str, **more: Any) -> Callable[[Function], Function]:
+    return operation(
+        "POST",
+        f"/stores/<name>/actions/{name}",
+        Access.CHANGE,
+        Rate.WRITE,
+        summary,
+        answers={202: "Store"},
+        problems=MAY,
+        action=name,
+        **more,
+    )
+
+
+class Lifecycle:
+    """They need no If-Match: what they change is theirs alone, whatever else changed."""
+
+    def __init__(self, services: Services) -> None:
+        self.access = StoreAccess(services)
+
+    @_action("suspend", "Close a store; its data, passwords and address stay")
+    def suspend_store(self, call: Call) -> Answer:
+        return self._do(call, lambda spec: {**spec, "suspended": True})
+
+    @_action("resume", "Open a store that was closed")
+    def resume_store(self, call: Call) -> Answer:
+        return self._do(call, lambda spec: {**spec, "suspended": False})
+
+    @_action("extend", "Move a store's end, or remove it", body=Extension())
+    def extend_store(self, call: Call) -> Answer:
+        end = call.body["expiresAt"]
+        if end is None:
+            return self._do(call, lambda spec: {key: spec[key] for key in spec if key != "expiresAt"})
+        if datetime.fromisoformat(end) <= datetime.now(UTC):
+            detail = "the new end must be later than now; to close a store, suspend it"
+            raise Problem("invalid", detail, {"/expiresAt": "must be later than now"})
+        return self._do(call, lambda spec: {**spec, "expiresAt": end})
+
+    @_action("restart", "Replace the shop's pods, the database's excepted")
+    def restart_store(self, call: Call) -> Answer:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._do(call, lambda spec: {**spec, "restartedAt": now})
+
+    @_action(
+        "restore",
+        "Take a store's data from a backup; what it has is replaced",
+        body=schema_of(part("spec")["properties"]["restoreFrom"], "RestoreFrom")(),
+    )
+    def restore_store(self, call: Call) -> Answer:
+        return self._do(call, lambda spec: {**spec, "restoreFrom": dict(call.body)})
+
+    def _do(self, call: Call, changed: Callable[[Object], Object]) -> Answer:
+        written = self.access.change(call, lambda store: changed(store["spec"]))
+        headers = {"ETag": etag(written), "Resource-Version": written["metadata"]["resourceVersion"]}
+        return Answer(whole(written), 202, headers)

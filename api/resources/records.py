@@ -1,0 +1,139 @@
+"""The audit: who did what, through which door, and what came of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from flask import Response
+from marshmallow import Schema, fields, validate
+
+from ..audit import Filters, Record
+from ..callers import Access, Role
+from ..operations import Answer, Call, Media, Rate, operation
+from ..problems import Problem
+from ..services import Services
+
+COLUMNS = ("at", "actor", "door", "action", "store", "owner", "outcome", "reason", "requestId", "before", "after")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class RecordView(Schema):
+    """One thing that was done, or refused."""
+
+    id = fields.String(required=True)
+    at = fields.String(required=True)
+    actor = fields.String(required=True)
+    door = fields.String(required=True, metadata={"description": "api, dashboard or kubectl."})
+    action = fields.String(required=True)
+    store = fields.String(required=True)
+    owner = fields.String(required=True)
+    outcome = fields.String(required=True, metadata={"description": "admitted or refused."})
+    reason = fields.String(required=True, metadata={"description": "Why it was refused."})
+    requestId = fields.String(required=True)
+    before = fields.Dict(
+        required=True, allow_none=True, metadata={"description": "What it changed in the spec, as it was."}
+    )
+    after = fields.Dict(required=True, allow_none=True, metadata={"description": "The same, as it became."})
+
+
+class RecordPage(Schema):
+    """The newest first."""
+
+    items = fields.List(fields.Nested(RecordView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class RecordFilter(Schema):
+    """Which records."""
+
+    store = fields.String(load_default="")
+    owner = fields.String(load_default="")
+    actor = fields.String(load_default="")
+    action = fields.String(load_default="")
+    outcome = fields.String(load_default="", validate=validate.OneOf(["", "admitted", "refused"]))
+    since = fields.AwareDateTime(load_default=None, metadata={"description": "From then on."})
+    until = fields.AwareDateTime(load_default=None, metadata={"description": "Before then."})
+
+
+class RecordQuery(RecordFilter):
+    """Which records, and which page of them."""
+
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 500))
+    cursor = fields.String(load_default="")
+
+
+class Records:
+    """An owner's own stores; everything for admins and support."""
+
+    def __init__(self, services: Services) -> None:
+        self.audit = services.audit
+
+    @operation(
+        "GET",
+        "/audit",
+        Access.READ,
+        Rate.READ,
+        "What was done, and by whom",
+        query=RecordQuery(),
+        answers={200: RecordPage},
+        problems=frozenset({422}),
+    )
+    def list_records(self, call: Call) -> Answer:
+        limit = call.query["limit"]
+        try:
+            found = self.audit.query(_filters(call), limit + 1, call.query["cursor"] or None)
+        except ValueError as error:
+            raise Problem("invalid", str(error), {"?cursor": "must be the next of the page before"}) from None
+        following = found[limit - 1].cursor if len(found) > limit else None
+        return Answer({"items": [view(each) for each in found[:limit]], "next": following})
+
+    @operation(
+        "GET",
+        "/audit.csv",
+        Access.READ,
+        Rate.COSTLY,
+        "The audit as a table",
+        query=RecordFilter(),
+        answers={200: Media("text/csv", "A header, then a line a record.")},
+        problems=frozenset({422}),
+    )
+    def export_records(self, call: Call) -> Response:
+        response = Response(table(self.audit.export(_filters(call))), mimetype="text/csv")
+        response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
+        return response
+
+
+def _filters(call: Call) -> Filters:
+    chosen = {key: value for key, value in call.query.items() if key not in ("limit", "cursor") and value}
+    # An owner reads of their own stores, whoever acted on them.
+    own = {"owner": call.caller.name} if call.caller.role is Role.OWNER else {}
+    return Filters(**{**chosen, **own})
+
+
+def view(record: Record) -> dict[str, Any]:
+    """A record as ``RecordView`` has it."""
+    told = record.as_json()
+    return {name: told[{"requestId": "request_id"}.get(name, name)] for name in RecordView().fields}
+
+
+def table(records: Iterator[Record]) -> Iterator[str]:
+    """CSV lines. A cell that a spreadsheet would run as a formula is made plain text."""
+    yield _line(COLUMNS)
+    for record in records:
+        told: Mapping[str, Any] = view(record)
+        yield _line([_cell(told[column]) for column in COLUMNS])
+
+
+def _cell(value: Any) -> str:
+    text = value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _line(cells: Any) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue()

@@ -1,0 +1,300 @@
+"""Stores: list, create, read, change, delete."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields as fields_of
+from typing import Any
+
+import orjson
+from kubernetes.client.exceptions import ApiException
+from marshmallow import Schema, ValidationError, fields, validate
+
+from ..callers import Access, Role
+from ..cluster import GROUP, VERSION, Object
+from ..crd import part, schema_of
+from ..listing import PHASES, SORTS, Query, page, select
+from ..operations import Answer, Body, Call, Rate, operation
+from ..problems import Problem, pointers
+from ..refusals import MEND
+from ..services import Services
+from ..stores import StoreAccess, vouched
+from ..views import Summary, etag, summary, whole
+
+# A replay of a create is told by what it was first made with: a hash of the key and its caller, and one of the body.
+KEY_LABEL = f"{GROUP}/idempotency-key"
+BODY_ANNOTATION = f"{GROUP}/idempotency-body"
+
+SORT_CHOICES = [*SORTS, *(f"-{name}" for name in SORTS)]
+
+
+class ListQuery(Schema):
+    """Which stores, in what order."""
+
+    owner = fields.String(load_default="", metadata={"description": "Of this owner. An owner's own by default."})
+    engine = fields.String(load_default="", metadata={"description": "On this engine."})
+    plan = fields.String(load_default="", metadata={"description": "With this plan."})
+    phase = fields.String(load_default="", validate=validate.OneOf(["", *PHASES]))
+    text = fields.String(
+        load_default="",
+        validate=validate.Length(max=253),
+        metadata={"description": "In the name, owner, hostname or address."},
+    )
+    sort = fields.String(
+        load_default="name",
+        validate=validate.OneOf(SORT_CHOICES),
+        metadata={"description": 'By what; "-" before it turns the order. Phases: what needs somebody first.'},
+    )
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+    cursor = fields.String(load_default="", metadata={"description": "The next of the page before."})
+
+
+class StorePage(Schema):
+    """A page of stores."""
+
+    items = fields.List(fields.Nested(Summary), required=True)
+    total = fields.Integer(required=True, metadata={"description": "How many there are on all pages."})
+    next = fields.String(
+        required=True, allow_none=True, metadata={"description": "The cursor of the next page; null after the last."}
+    )
+
+
+class DryRun(Schema):
+    """Whether to only say what would come of it."""
+
+    dryRun = fields.Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata={"description": "Only check it, by everything that would check it, and change nothing."},
+    )
+
+
+class Confirmation(Schema):
+    """The store's name once more."""
+
+    confirm = fields.String(load_default="", metadata={"description": "The store's name, or nothing is deleted."})
+
+
+class Stores:
+    """Every check of what a spec may say is the CRD's, or the API server's own when it is written."""
+
+    def __init__(self, services: Services) -> None:
+        self.access, self.cache, self.cluster = StoreAccess(services), services.cache, services.cluster
+        self.trail = services.trail
+        self.engines, self.plans = services.engines, services.values["plans"]
+        # What must be there is said by the API server's own schema; the owner, if it is not, is the caller.
+        node = copy.deepcopy(part("spec"))
+        node["required"].remove("owner")
+        self.schema = schema_of(node, "spec")()
+
+    @operation(
+        "GET",
+        "/stores",
+        Access.READ,
+        Rate.READ,
+        "List stores",
+        query=ListQuery(),
+        answers={200: StorePage},
+        problems=frozenset({422}),
+    )
+    def list_stores(self, call: Call) -> Answer:
+        query = Query(**{field.name: call.query[field.name] for field in fields_of(Query)})
+        found = select(self.cache.stores(), call.caller, query)
+        shown, following = page(found, query)
+        return Answer({"items": [summary(each) for each in shown], "total": len(found), "next": following})
+
+    @operation(
+        "POST",
+        "/stores",
+        Access.CHANGE,
+        Rate.WRITE,
+        "Create a store",
+        action="create",
+        query=DryRun(),
+        body="NewStore",
+        headers={"Idempotency-Key": "Makes a repeat of the same request give the same store, not an error."},
+        answers={200: "Store", 202: "Store"},
+        problems=frozenset({403, 409, 422}),
+    )
+    def create_store(self, call: Call) -> Answer:
+        new = self._new(call)
+        if call.query["dryRun"]:
+            return Answer(whole(self.cluster.create(new, dry_run=True)))
+        digest = new["metadata"].get("annotations", {}).get(BODY_ANNOTATION, "")
+        if digest and (answer := self._replayed(new, digest)):
+            return answer
+        try:
+            made = self.cluster.create(new)
+        except ApiException as error:
+            # The same request twice at once: the other one was first.
+            answer = self._replayed(new, digest) if error.status == 409 and digest else None
+            if answer is None:
+                raise
+            return answer
+        self.cache.put(made)
+        self.trail.changed(call, new, made["spec"])
+        return _accepted(made, created=True)
+
+    @operation(
+        "GET",
+        "/stores/<name>",
+        Access.READ,
+        Rate.READ,
+        "Read a store",
+        answers={200: "Store", 304: None},
+        headers={"If-None-Match": "The ETag that is known already."},
+        problems=frozenset({404}),
+    )
+    def read_store(self, call: Call) -> Answer:
+        store = self.access.read(call)
+        tag = etag(store)
+        if tag in [each.strip() for each in call.headers.get("If-None-Match", "").split(",")]:
+            return Answer(None, 304, {"ETag": tag})
+        return Answer(whole(store), 200, {"ETag": tag})
+
+    @operation(
+        "PATCH",
+        "/stores/<name>",
+        Access.CHANGE,
+        Rate.WRITE,
+        "Change a store's spec",
+        action="update",
+        query=DryRun(),
+        body="StoreChange",
+        body_type="application/merge-patch+json",
+        headers={"If-Match": "The ETag of what was read. A change of the status alone does not matter. Required."},
+        answers={200: "Store", 202: "Store"},
+        problems=frozenset({403, 404, 409, 412, 422, 428}),
+    )
+    def change_store(self, call: Call) -> Answer:
+        if_match = call.headers.get("If-Match", "")
+        if not if_match:
+            raise Problem(
+                "condition-required", 'a change needs If-Match with the ETag of the store as it was read, or "*"'
+            )
+
+        def changed(store: Object) -> Object:
+            spec: Object = merged(store["spec"], _only_spec(call.body))
+            self._check(spec, call)
+            return spec
+
+        dry = call.query["dryRun"]
+        written = self.access.change(call, changed, dry, if_match)
+        return Answer(whole(written)) if dry else _accepted(written)
+
+    @operation(
+        "DELETE",
+        "/stores/<name>",
+        Access.CHANGE,
+        Rate.WRITE,
+        "Delete a store with all its data",
+        action="delete",
+        query=Confirmation(),
+        answers={202: "Store"},
+        problems=frozenset({400, 403, 404, 409, 422}),
+    )
+    def delete_store(self, call: Call) -> Answer:
+        store = self.access.live(call)
+        name = store["metadata"]["name"]
+        if call.query["confirm"] != name:
+            raise Problem(
+                "confirmation-required",
+                f"the store and all its data would be gone: say ?confirm={name} to mean it",
+                {"?confirm": f"must be {name}"},
+            )
+        left = self.cluster.delete(store)
+        self.trail.changed(call, store, None)
+        if left:
+            self.cache.put(left)
+        return _accepted(left or store)
+
+    def _new(self, call: Call) -> Object:
+        """The Store that a create asks for. :raise Problem: its form is wrong, or it would be another's."""
+        body = call.body
+        if unknown := body.keys() - {"name", "spec"}:
+            raise _invalid({f"/{key}": "is not known: name and spec are" for key in unknown})
+        name, spec = body.get("name"), body.get("spec")
+        if not isinstance(name, str) or not isinstance(spec, dict):
+            wrong = {"/name": "must be a text"} if not isinstance(name, str) else {"/spec": "must be an object"}
+            raise _invalid(wrong)
+        spec = {"owner": call.caller.name, **spec}
+        self._check(spec, call)
+        metadata: dict[str, Any] = vouched({"name": name}, call)
+        if key := call.headers.get("Idempotency-Key"):
+            metadata["labels"] = {KEY_LABEL: _digest([call.caller.name, key])}
+            metadata["annotations"][BODY_ANNOTATION] = _digest(body)
+        return {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Store", "metadata": metadata, "spec": spec}
+
+    def _check(self, spec: Mapping[str, Any], call: Call) -> None:
+        """:raise Problem: the spec is not one the CRD takes, or asks for what there is not."""
+        try:
+            self.schema.load(spec)
+        except ValidationError as error:
+            raise _invalid(pointers(error.messages, "/spec")) from None
+        if call.caller.role is Role.OWNER and spec["owner"] != call.caller.name:
+            raise Problem(
+                "forbidden",
+                f"a store of yours must have you as its owner: {call.caller.name}",
+                {"/spec/owner": "must be you"},
+            )
+        offered = {"/spec/engine": ("engine", self.engines), "/spec/plan": ("plan", self.plans)}
+        wrong = {
+            where: f"must be one of: {', '.join(sorted(choices))}"
+            for where, (key, choices) in offered.items()
+            if key in spec and spec[key] not in choices
+        }
+        if not wrong and "version" in spec and spec["version"] not in (known := self.engines[spec["engine"]].versions):
+            wrong["/spec/version"] = f"must be one of: {', '.join(known)}"
+        if wrong:
+            raise _invalid(wrong)
+
+    def _replayed(self, new: Object, digest: str) -> Answer | None:
+        """The answer to a create that was made with this key before; None where none was."""
+        key = new["metadata"]["labels"][KEY_LABEL]
+        found = self.cluster.list_objects(label_selector=f"{KEY_LABEL}={key}")["items"]
+        if not found:
+            return None
+        if found[0]["metadata"].get("annotations", {}).get(BODY_ANNOTATION) != digest:
+            raise Problem(
+                "idempotency-mismatch", "this Idempotency-Key was used for another request: a new one needs a new key"
+            )
+        answer = _accepted(found[0], created=True)
+        return Answer(answer.body, answer.status, {**answer.headers, "Idempotent-Replayed": "true"})
+
+
+def merged(value: Any, patch: Any) -> Any:
+    """A JSON merge patch (RFC 7396) applied."""
+    if not isinstance(patch, dict):
+        return patch
+    base = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            base.pop(key, None)
+        else:
+            base[key] = merged(base.get(key), change)
+    return base
+
+
+def _only_spec(body: Body) -> Any:
+    if body.keys() != {"spec"} or not isinstance(body["spec"], dict):
+        raise _invalid({"/": 'must be {"spec": {...}}: nothing else of a store can be changed'})
+    return body["spec"]
+
+
+def _accepted(store: Object, created: bool = False) -> Answer:
+    headers = {"ETag": etag(store), "Resource-Version": store["metadata"]["resourceVersion"]}
+    if created:
+        headers["Location"] = f"/api/v1/stores/{store['metadata']['name']}"
+    return Answer(whole(store), 202, headers)
+
+
+def _invalid(errors: Mapping[str, str]) -> Problem:
+    return Problem("invalid", MEND, errors)
+
+
+def _digest(value: Any) -> str:
+    """Of the length a label may have."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:63]

@@ -1,0 +1,82 @@
+"""Stores as a caller may reach them: to read, and to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kubernetes.client.exceptions import ApiException
+
+from .cluster import Object
+from .operations import Call
+from .problems import Problem
+from .services import Services
+from .views import matches
+
+# Only this API's account may set it: that it has seen who the caller is.
+REQUESTED_BY = "platform.urumi.dev/requested-by"
+TRIES = 5
+
+
+def namespace_of(name: str) -> str:
+    """The namespace of a store's objects."""
+    return f"store-{name}"
+
+
+class StoreAccess:
+    """Another's store is not there (404): its name says nothing to who may not see it."""
+
+    def __init__(self, services: Services) -> None:
+        self.cache, self.cluster, self.trail = services.cache, services.cluster, services.trail
+
+    def read(self, call: Call) -> Object:
+        """The store the path names, from the cache; asked of the API server where the cache has none.
+
+        :raise Problem: there is none that the caller sees.
+        """
+        name = call.path["name"]
+        return self._seen(call, self.cache.get(name) or self.cluster.find(name))
+
+    def live(self, call: Call) -> Object:
+        """As ``read``, as it is now."""
+        return self._seen(call, self.cluster.find(call.path["name"]))
+
+    def change(
+        self, call: Call, changed: Callable[[Object], Object], dry_run: bool = False, if_match: str = ""
+    ) -> Object:
+        """Replace a store's spec, and tell the audit.
+
+        :param changed: gives the new spec for a Store. :param if_match: the state the caller knows, "" for any.
+        :raise Problem: it is not there, or is another than the caller knows, or the new spec is refused.
+        """
+        for attempt in range(TRIES):
+            store = self.live(call)
+            if if_match and not matches(store, if_match):
+                raise Problem("stale", "the store changed since it was read: read it again, and change that")
+            new = {**store, "spec": changed(store)}
+            new["metadata"] = vouched(store["metadata"], call)
+            if dry_run:
+                return self.cluster.replace(new, dry_run=True)
+            try:
+                written = self.cluster.replace(new)
+            except ApiException as error:
+                # Its status changed between our two calls, as it does all the time.
+                if error.status != 409 or attempt == TRIES - 1:
+                    raise
+                continue
+            self.cache.put(written)
+            self.trail.changed(call, store, new["spec"])
+            return written
+        raise AssertionError("the last try returns or raises")
+
+    @staticmethod
+    def _seen(call: Call, store: Object | None) -> Object:
+        if store is None or not call.caller.sees(store["spec"]["owner"]):
+            raise Problem("not-found", f"there is no store {call.path['name']} of yours: list them to see their names")
+        return store
+
+
+def vouched(metadata: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Metadata that says for whom this API writes."""
+    annotations = {**metadata.get("annotations", {}), REQUESTED_BY: call.caller.name}
+    return {**metadata, "annotations": annotations}

@@ -1,0 +1,86 @@
+"""What the API says of a Store: the whole of it, and the few words of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from .cluster import Object
+
+READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not looked at it yet"}
+
+
+def _text(description: str, **kwargs: Any) -> fields.String:
+    return fields.String(metadata={"description": description}, **kwargs)
+
+
+class Readiness(Schema):
+    """The condition Ready in short."""
+
+    status = _text("True, False or Unknown.", required=True)
+    reason = _text("Why, as one word for programs.", required=True)
+    message = _text("The first thing that blocks, in its own words.", required=True)
+    since = _text("When the status last changed.", allow_none=True, required=True)
+
+
+class Summary(Schema):
+    """A store in a list."""
+
+    name = _text("Its name; also the first label of its address.", required=True)
+    owner = _text("Whose it is.", required=True)
+    engine = _text("What the shop runs on.", required=True)
+    version = _text("The engine's version that serves shoppers.", allow_none=True, required=True)
+    plan = _text("How much it may use.", required=True)
+    phase = _text("Its state in one word.", required=True)
+    url = _text("Where shoppers find it.", allow_none=True, required=True)
+    ready = fields.Nested(Readiness, required=True)
+    createdAt = _text("When it was asked for.", required=True)
+    deletingSince = _text("When its deletion was asked for.", allow_none=True, required=True)
+    expiresAt = _text("When it ends.", allow_none=True, required=True)
+
+
+def summary(store: Object) -> dict[str, Any]:
+    """A Store as ``Summary`` has it."""
+    metadata, spec, status = store["metadata"], store["spec"], store.get("status", {})
+    ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), READY_UNKNOWN)
+    return {
+        "name": metadata["name"],
+        "owner": spec["owner"],
+        "engine": spec["engine"],
+        "version": status.get("release", {}).get("running"),
+        "plan": spec["plan"],
+        "phase": status.get("phase", "Pending"),
+        "url": status.get("url"),
+        "ready": {
+            "status": ready["status"],
+            "reason": ready["reason"],
+            "message": ready["message"],
+            "since": ready.get("lastTransitionTime"),
+        },
+        "createdAt": metadata["creationTimestamp"],
+        "deletingSince": metadata.get("deletionTimestamp"),
+        "expiresAt": spec.get("expiresAt"),
+    }
+
+
+def whole(store: Object) -> dict[str, Any]:
+    """A Store as the schema ``Store`` of the API's document has it: its summary, spec and status."""
+    return {**summary(store), "spec": store["spec"], "status": store.get("status", {})}
+
+
+def etag(store: Object) -> str:
+    """What names this state of a Store: ``"<uid>.<generation>.<resourceVersion>"``.
+
+    A change of the status is another state, and no reason to refuse a change of the spec: see ``matches``.
+    """
+    metadata = store["metadata"]
+    return f'"{metadata["uid"]}.{metadata["generation"]}.{metadata["resourceVersion"]}"'
+
+
+def matches(store: Object, if_match: str) -> bool:
+    """Whether an If-Match names this Store with this spec. Its status may have changed since."""
+    if if_match.strip() == "*":
+        return True
+    wanted = etag(store).strip('"').rpartition(".")[0]
+    return any(tag.strip().strip('"').rpartition(".")[0] == wanted for tag in if_match.split(","))

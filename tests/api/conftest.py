@@ -1,0 +1,52 @@
+"""A control plane with the platform's CRDs, roles and policies, and the API on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.fixtures import binary
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import API, APPLIED, shipped
+
+from .server import USERS, Api, Caller
+
+__all__ = ["binary"]
+
+
+def install(plane: ControlPlane) -> None:
+    """What the API needs of a cluster."""
+    for name in APPLIED:
+        for obj in shipped(name):
+            plane.client.apply(obj)
+    wait_until(lambda: plane.client.list_all(API, "Store") is not None, "Stores are served")
+
+
+@pytest.fixture(scope="module")
+def plane(binary: object) -> Iterator[ControlPlane]:
+    with ControlPlane(users=USERS) as plane:
+        install(plane)
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def api(plane: ControlPlane) -> Iterator[Api]:
+    with Api(plane) as api:
+        yield api
+
+
+@pytest.fixture
+def ann(api: Api) -> Caller:
+    return api.caller("ann")
+
+
+@pytest.fixture
+def ben(api: Api) -> Caller:
+    return api.caller("ben")
+
+
+@pytest.fixture
+def ada(api: Api) -> Caller:
+    return api.caller("ada")

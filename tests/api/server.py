@@ -1,0 +1,145 @@
+"""The intent API as it ships, as processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+import yaml
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.credentials import User
+from tests.cluster.processes import Process, free_ports
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import SHIPPED
+
+EVERYBODY = ("system:authenticated",)
+OWNERS = ("shop-owners", *EVERYBODY)
+ACCOUNT = "system:serviceaccount:store-platform:api"
+
+# Who calls in the tests, by the short name their token goes by.
+USERS = {
+    "api": User(ACCOUNT, ("system:serviceaccounts", "system:serviceaccounts:store-platform", *EVERYBODY)),
+    "ann": User("ann@example.com", OWNERS),
+    "ben": User("ben@example.com", OWNERS),
+    "sue": User("sue@example.com", ("store-platform:support", *EVERYBODY)),
+    "stranger": User("stranger", EVERYBODY),
+    "ada": User("ada@example.com", ("store-platform:admins", *EVERYBODY)),
+}
+
+ROLES = {"admin": ["store-platform:admins"], "support": ["store-platform:support"], "owner": ["shop-owners"]}
+
+# Tests ask more often than people.
+RATES = {"url": "memory://", **dict.fromkeys(("read", "write", "costly", "refused"), "100000/minute")}
+
+
+def token_of(plane: ControlPlane, user: str) -> str:
+    """The bearer token that the API server knows a user by."""
+    config = yaml.safe_load(plane.kubeconfig(user).read_text())
+    return str(config["users"][0]["user"]["token"])
+
+
+class Api:
+    """Some processes of the API on one control plane; started on entering, ended on leaving.
+
+    :param settings: top-level values that take the place of the shipped settings of the API.
+    """
+
+    def __init__(self, plane: ControlPlane, *, processes: int = 1, settings: dict[str, Any] | None = None) -> None:
+        self.plane = plane
+        self.home = Path(tempfile.mkdtemp(prefix="api-"))
+        values = yaml.safe_load((SHIPPED / "api-settings.yaml").read_text())
+        values |= {"rates": RATES, "roles": ROLES, **(settings or {})}
+        values["audit"] |= {"url": f"sqlite:///{self.home}/audit.db", "spool": f"{self.home}/spool"}
+        values["audit"] |= (settings or {}).get("audit", {})
+        (self.home / "api.yaml").write_text(yaml.safe_dump(values))
+        ports = free_ports(2 * processes)
+        self.urls = [f"http://127.0.0.1:{port}" for port in ports[:processes]]
+        self.metrics_urls = [f"http://127.0.0.1:{port}/metrics" for port in ports[processes:]]
+        self.processes = [self._process(number) for number in range(processes)]
+
+    def __enter__(self) -> Self:
+        for number in range(len(self.processes)):
+            self.start(number)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            process.stop()
+        if not isinstance(error, Exception):  # a Ctrl-C is no failure
+            shutil.rmtree(self.home)
+        else:
+            print(f"logs of the API are kept in {self.home}", file=sys.stderr, flush=True)
+
+    @property
+    def url(self) -> str:
+        """Where the first process answers."""
+        return self.urls[0]
+
+    def start(self, number: int = 0) -> None:
+        """Start one process, and wait until it is ready."""
+        process = self.processes[number]
+        process.start()
+        wait_until(
+            lambda: requests.get(f"{self.urls[number]}/readyz", timeout=2).ok,
+            "the API is ready",
+            stop_if=process.failure,
+        )
+
+    def caller(self, user: str, number: int = 0) -> Caller:
+        """Somebody who calls one of the processes."""
+        return Caller(self.urls[number], token_of(self.plane, user))
+
+    def metric(self, name: str, number: int = 0) -> float:
+        """The value of a metric without labels."""
+        lines = requests.get(self.metrics_urls[number], timeout=5).text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+    def environment(self, number: int = 0) -> dict[str, str]:
+        """What a process is told."""
+        port = self.metrics_urls[number].rpartition(":")[2].partition("/")[0]
+        return {
+            "KUBECONFIG": str(self.plane.kubeconfig("api")),
+            "STORE_PLATFORM_SETTINGS": str(SHIPPED / "settings.yaml"),
+            "STORE_PLATFORM_API_SETTINGS": str(self.home / "api.yaml"),
+            "STORE_PLATFORM_BIND": self.urls[number].removeprefix("http://"),
+            "STORE_PLATFORM_METRICS_BIND": f"127.0.0.1:{port}",
+        }
+
+    def _process(self, number: int) -> Process:
+        command = [sys.executable, "-m", "storeplatform.api"]
+        environment = {**os.environ, **self.environment(number)}
+        return Process(f"the API ({number})", command, self.home / f"api-{number}.log", environment)
+
+
+class Caller:
+    """Calls the API with one token; an answer is whatever the API gave."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.base = f"{url}/api/v1"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        """One request; ``options``: requests' own."""
+        return self.session.request(method, self.base + path, json=body, timeout=30, **options)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What a GET that succeeds gives."""
+        answer = self("GET", path, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    def create(self, name: str, **spec: Any) -> requests.Response:
+        """Ask for a store: a medusa, unless ``spec`` says otherwise."""
+        return self("POST", "/stores", {"name": name, "spec": {"engine": "medusa", **spec}})
