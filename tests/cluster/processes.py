@@ -1,6 +1,7 @@
 """Child processes that log to a file and never outlive this process, and the ports they listen on."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,17 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def free_address(port: int) -> str:
+    """A loopback address on which nothing listens on that port: Linux has 16 million of them.
+
+    :raise OSError: something listens on that port of every address.
+    """
+    address = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
+    with socket.socket() as probe:
+        probe.bind((address, port))
+    return address
 
 
 def tail(path: Path, lines: int = 15) -> str:
@@ -78,6 +90,19 @@ class Process:
         if self._popen is not None and self._popen.poll() is None:
             os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own session
             self._popen.wait()
+
+    def freeze(self) -> None:
+        """Let it and all it started do nothing until `thaw`; what was under way goes on then."""
+        os.killpg(self._running(), signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.killpg(self._running(), signal.SIGCONT)
+
+    def _running(self) -> int:
+        if not self.pid:
+            raise RuntimeError(f"{self.name} does not run: start it first")
+        return self.pid
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask it to end (SIGTERM), and kill it if it has not within `timeout` seconds."""

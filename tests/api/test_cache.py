@@ -1,0 +1,93 @@
+"""What the API knows of the stores, while the API server comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import API
+
+from .conftest import install
+from .server import USERS, Api, Caller
+
+
+@pytest.fixture
+def own_plane(binary: object) -> Iterator[ControlPlane]:
+    with ControlPlane(users=USERS) as plane:
+        install(plane)
+        yield plane
+
+
+def make(plane: ControlPlane, name: str) -> None:
+    plane.client.create(
+        {"apiVersion": API, "kind": "Store", "metadata": {"name": name}, "spec": {"engine": "medusa", "owner": "ann"}}
+    )
+
+
+def known(caller: Caller) -> set[str]:
+    return {each["name"] for each in caller.get("/stores")["items"]}
+
+
+def readiness(api: Api) -> dict[str, object]:
+    told: dict[str, object] = requests.get(f"{api.url}/readyz", timeout=5).json()
+    return told
+
+
+def test_reads_go_on_while_the_api_server_is_away_and_say_how_stale_they_are(own_plane: ControlPlane) -> None:
+    with Api(own_plane, settings={"tokenReview": {"cacheSeconds": 60, "audiences": []}}) as api:
+        ada = api.caller("ada")
+        make(own_plane, "before")
+        wait_until(lambda: known(ada) == {"before"}, "the store is seen", 10)
+        assert api.metric("store_api_cache_stale_seconds") == 0
+        own_plane.kill("kube-apiserver")
+        wait_until(lambda: api.metric("store_api_cache_stale_seconds") > 0, "it knows that it is stale", 20)
+        assert readiness(api)["ready"] is True
+        assert known(ada) == {"before"}
+        refused = ada.create("meanwhile")
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:store-platform:unavailable")
+        assert "Retry-After" in refused.headers
+        own_plane.start_component("kube-apiserver")
+        make(own_plane, "after")
+        wait_until(lambda: known(ada) == {"before", "after"}, "the watch goes on", 60)
+        assert api.metric("store_api_cache_stale_seconds") == 0
+
+
+def test_a_watch_that_is_too_old_begins_with_a_new_list(own_plane: ControlPlane) -> None:
+    with Api(own_plane) as api:
+        ada = api.caller("ada")
+        make(own_plane, "goes")
+        make(own_plane, "stays")
+        wait_until(lambda: known(ada) == {"goes", "stays"}, "both are seen", 10)
+        # The process sleeps through a deletion whose event the API server then no longer has.
+        api.processes[0].freeze()
+        own_plane.client.delete({"apiVersion": API, "kind": "Store", "metadata": {"name": "goes"}})
+        make(own_plane, "comes")
+        own_plane.kill("kube-apiserver")
+        own_plane.start_component("kube-apiserver")
+        api.processes[0].thaw()
+        wait_until(lambda: known(ada) == {"stays", "comes"}, "it caught up", 60)
+
+
+def test_who_writes_reads_what_they_wrote(api: Api) -> None:
+    ann = api.caller("ann")
+    for number in range(20):
+        assert ann.create(f"mine-{number}").status_code == 202
+        assert f"mine-{number}" in known(ann)
+
+
+def test_who_writes_through_one_process_reads_it_through_another(plane: ControlPlane) -> None:
+    with Api(plane, processes=2) as api:
+        here, there = api.caller("ben", 0), api.caller("ben", 1)
+        for number in range(20):
+            version = here.create(f"theirs-{number}").headers["Resource-Version"]
+            page = there("GET", "/stores", params={"limit": 200}, headers={"Min-Resource-Version": version}).json()
+            assert f"theirs-{number}" in {each["name"] for each in page["items"]}
+
+
+def test_a_version_that_never_comes_is_not_waited_for_long(api: Api) -> None:
+    answer = api.caller("ann")("GET", "/stores", headers={"Min-Resource-Version": str(10**15)})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
