@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Response
 from marshmallow import Schema
+from werkzeug.datastructures import Headers
 
 from .callers import Access, Caller
 
@@ -37,7 +38,7 @@ class Call:
     door: str
     action: str
     path: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Headers
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Body = field(default_factory=dict)
 

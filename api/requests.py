@@ -37,7 +37,7 @@ def call_of(operation: Operation, request: Request, caller: Caller, request_id: 
         door=DOORS.get(request.headers.get("X-Store-Platform-Door", ""), "api"),
         action=operation.action,
         path=dict(request.view_args or {}),
-        headers=dict(request.headers),
+        headers=request.headers,
     )
 
 

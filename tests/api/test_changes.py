@@ -1,0 +1,145 @@
+"""The stream of changes: what happens is told at once, to who may see it, and nothing is missed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from storeplatform.api.cache import KEPT_CHANGES, Cache
+from storeplatform.api.callers import Caller as ApiCaller
+from storeplatform.api.callers import Role
+from storeplatform.api.resources import changes
+from storeplatform.api.resources.changes import events
+from tests.cluster.controlplane import ControlPlane
+
+from .server import Api, Caller
+
+
+class Event(NamedTuple):
+    """``kind`` is empty for a comment and for the stream's first words."""
+
+    kind: str
+    id: str
+    data: dict[str, object]
+
+
+SILENCE = Event("", "", {})
+
+
+def stream(caller: Caller, last_seen: str = "") -> requests.Response:
+    headers = {"Last-Event-ID": last_seen} if last_seen else {}
+    return caller("GET", "/changes", headers=headers, stream=True)
+
+
+def read(response: requests.Response) -> Iterator[Event]:
+    fields: dict[str, str] = {}
+    for line in response.iter_lines(chunk_size=1, decode_unicode=True):
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        else:
+            yield Event(fields.get("event", ""), fields.get("id", ""), json.loads(fields.get("data", "{}")))
+            fields = {}
+
+
+def until(told: Iterator[Event], kind: str, name: str) -> list[Event]:
+    """What is told up to that event of that store."""
+    seen = []
+    for event in told:
+        seen.append(event)
+        if (event.kind, event.data.get("name")) == (kind, name):
+            return seen
+        assert seen.count(SILENCE) < 2, f"nothing more is told, and {kind} {name} was not: {seen}"
+    raise AssertionError(f"the stream ended before {kind} {name}: {seen}")
+
+
+def test_a_change_is_told_as_it_happens_and_a_deletion_by_its_name(ann: Caller) -> None:
+    with closing(stream(ann)) as response:
+        told = read(response)
+        next(told)
+        ann.create("watched")
+        made = until(told, "store", "watched")[-1]
+        assert (made.data["phase"], made.data["owner"]) == ("Pending", "ann@example.com")
+        ann("DELETE", "/stores/watched?confirm=watched")
+        assert until(told, "gone", "watched")[-1].data == {"name": "watched"}
+
+
+def test_nobody_is_told_of_anothers_stores_but_support_and_admins(api: Api, ann: Caller, ben: Caller) -> None:
+    with closing(stream(ben)) as bens, closing(stream(api.caller("sue"))) as sues:
+        theirs, all_of_them = read(bens), read(sues)
+        next(theirs), next(all_of_them)
+        ann.create("not-bens")
+        ben.create("bens")
+        assert [each.data.get("name") for each in until(theirs, "store", "bens")] == ["bens"]
+        assert "not-bens" in [each.data.get("name") for each in until(all_of_them, "store", "bens")]
+
+
+def test_what_happened_while_a_reader_was_away_is_told_when_they_are_back_at_any_process(plane: ControlPlane) -> None:
+    with Api(plane, processes=2) as api:
+        ann = api.caller("ann", 0)
+        with closing(stream(ann)) as response:
+            told = read(response)
+            next(told)
+            ann.create("seen")
+            last = until(told, "store", "seen")[-1].id
+        ann.create("missed-1")
+        ann.create("missed-2")
+        with closing(stream(api.caller("ann", 1), last)) as response:
+            names = [each.data.get("name") for each in until(read(response), "store", "missed-2")]
+        assert names == [None, "missed-1", "missed-2"]
+
+
+def test_a_reader_who_was_away_too_long_is_told_to_read_again(ann: Caller) -> None:
+    with closing(stream(ann, "1")) as response:
+        told = read(response)
+        next(told)
+        assert next(told).kind == "reset"
+
+
+def test_a_caller_has_only_so_many_streams(plane: ControlPlane) -> None:
+    with Api(plane, settings={"streams": {"caller": 2, "process": 3}}) as api:
+        ann, ben = api.caller("ann"), api.caller("ben")
+        with closing(stream(ann)), closing(stream(ann)):
+            third = stream(ann)
+            assert (third.status_code, third.json()["type"]) == (429, "urn:store-platform:too-many-requests")
+            with closing(stream(ben)):
+                fourth = stream(ben)
+                assert (fourth.status_code, fourth.headers["Retry-After"]) == (503, "10")
+
+
+def cache_of(count: int) -> Cache:
+    """A cache that saw that many changes, of ann's."""
+    cache = Cache(None)  # type: ignore[arg-type]
+    for number in range(1, count + 1):
+        metadata = {"name": f"s{number}", "resourceVersion": str(number), "creationTimestamp": "2030-01-01T00:00:00Z"}
+        cache._apply({"metadata": metadata, "spec": {"owner": "ann", "engine": "e", "plan": "p"}}, gone=False)
+    return cache
+
+
+ANN = ApiCaller("ann", Role.OWNER)
+
+
+def test_a_silent_stream_is_kept_alive_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "HEARTBEAT_SECONDS", 0.01)
+    told = events(cache_of(1), ANN, "")
+    assert [next(told), next(told)] == [b"retry: 2000\nid: 1\n\n", b":\n\n"]
+
+
+def test_a_stream_ends_with_the_token_and_with_the_process() -> None:
+    assert list(events(cache_of(1), ApiCaller("ann", Role.OWNER, expires=0.0), "")) == [b"retry: 2000\nid: 1\n\n"]
+    stopped = cache_of(1)
+    stopped.stop()
+    assert len(list(events(stopped, ANN, ""))) == 1
+
+
+def test_changes_that_are_no_longer_kept_are_a_reset_and_those_that_are_come_in_order() -> None:
+    cache = cache_of(KEPT_CHANGES + 5)
+    assert cache.changes(4) is None
+    kept = cache.changes(5)
+    assert kept
+    assert [change.version for change in kept] == list(range(6, KEPT_CHANGES + 6))

@@ -1,0 +1,114 @@
+"""How often a caller may ask, and what happens when the counter is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.processes import Process, free_ports
+from tests.cluster.waiting import wait_until
+from tests.debian import need
+
+from .server import RATES, Api, Caller
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A Redis of Debian's; its URL is its name."""
+    need("redis-server")
+    (port,) = free_ports(1)
+    home = tmp_path_factory.mktemp("redis")
+    command = ["/usr/bin/redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
+    process = Process(f"redis://127.0.0.1:{port}/0", command, home / "redis.log")
+    process.start()
+    wait_until(lambda: "Ready to accept" in process.log.read_text(), "Redis is ready", 20, stop_if=process.failure)
+    yield process
+    process.stop()
+
+
+def limited(plane: ControlPlane, **rates: Any) -> Api:
+    processes = rates.pop("processes", 1)
+    return Api(plane, processes=processes, settings={"rates": {**RATES, **rates}})
+
+
+def test_who_asks_too_often_is_told_when_to_come_back_and_others_are_not_bothered(plane: ControlPlane) -> None:
+    with limited(plane, read="3/minute") as api:
+        ann, ben = api.caller("ann"), api.caller("ben")
+        answers = [ann("GET", "/me") for _ in range(4)]
+        assert [each.status_code for each in answers] == [200, 200, 200, 429]
+        assert [each.headers["RateLimit-Remaining"] for each in answers] == ["2", "1", "0", "0"]
+        assert answers[0].headers["RateLimit-Limit"] == "3"
+        assert 1 <= int(answers[3].headers["Retry-After"]) <= 61
+        assert answers[3].json()["type"] == "urn:store-platform:too-many-requests"
+        assert ben("GET", "/me").status_code == 200
+        # What changes something is counted apart.
+        assert ann.create("limited").status_code == 202
+
+
+def test_every_route_of_a_kind_counts_against_the_same_rate(plane: ControlPlane) -> None:
+    with limited(plane, read="2/minute") as api:
+        ann = api.caller("ann")
+        paths = ("/me", "/plans", "/engines")
+        assert [ann("GET", path).status_code for path in paths] == [200, 200, 429]
+
+
+def test_refused_tokens_are_counted_by_address_and_good_ones_are_not(plane: ControlPlane) -> None:
+    with limited(plane, refused="3/minute") as api:
+        ann, nobody = api.caller("ann"), Caller(api.url, "wrong")
+        assert [ann("GET", "/me").status_code for _ in range(5)] == [200] * 5
+        assert [nobody("GET", "/me").status_code for _ in range(5)] == [401, 401, 401, 429, 429]
+
+
+def test_two_processes_count_together_in_redis(plane: ControlPlane, redis: Process) -> None:
+    with limited(plane, read="4/minute", url=redis.name, processes=2) as api:
+        here, there = api.caller("ann", 0), api.caller("ann", 1)
+        statuses = [each("GET", "/me").status_code for each in (here, there, here, there, here, there)]
+        assert statuses == [200, 200, 200, 200, 429, 429]
+
+
+def test_without_redis_reading_goes_on_and_changing_does_not(plane: ControlPlane, redis: Process) -> None:
+    with limited(plane, url=redis.name) as api:
+        ben = api.caller("ben")
+        assert ben.create("counted").status_code == 202
+        redis.freeze()
+        assert ben("GET", "/stores/counted").status_code == 200
+        refused = ben("POST", "/stores/counted/actions/suspend")
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:store-platform:unavailable")
+        assert "Retry-After" in refused.headers
+        lines = [json.loads(line) for line in api.processes[0].log.read_text().splitlines()]
+        assert any("Failed to rate limit" in line["message"] for line in lines)
+        redis.thaw()
+        wait_until(lambda: ben("POST", "/stores/counted/actions/suspend").status_code == 202, "it counts again", 20)
+
+
+def test_every_answer_has_the_headers_that_keep_a_browser_safe(api: Api, ann: Caller) -> None:
+    answers = [ann("GET", "/me"), ann("GET", "/nowhere"), Caller(api.url, None)("GET", "/me"), ann("GET", "/docs")]
+    for answer in answers:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Request-Id"]
+
+
+def test_no_page_of_another_origin_may_call_unless_it_is_named(plane: ControlPlane, api: Api) -> None:
+    preflight = {"Origin": "https://a.example.com", "Access-Control-Request-Method": "POST"}
+    path = "/api/v1/stores"
+    closed = requests.options(api.url + path, headers=preflight, timeout=10)
+    assert "Access-Control-Allow-Origin" not in closed.headers
+    with Api(plane, settings={"cors": {"origins": ["https://a.example.com"]}}) as opened:
+        allowed = requests.options(opened.url + path, headers=preflight, timeout=10)
+        assert allowed.headers["Access-Control-Allow-Origin"] == "https://a.example.com"
+        other = requests.options(
+            opened.url + path, headers={**preflight, "Origin": "https://b.example.com"}, timeout=10
+        )
+        assert "Access-Control-Allow-Origin" not in other.headers
+
+
+def test_a_request_keeps_the_id_it_came_with_unless_that_is_no_plain_word(ann: Caller) -> None:
+    assert ann("GET", "/me", headers={"X-Request-Id": "mine-1"}).headers["X-Request-Id"] == "mine-1"
+    assert ann("GET", "/me", headers={"X-Request-Id": "a b\tc"}).headers["X-Request-Id"] != "a b\tc"
