@@ -28,6 +28,8 @@ from .tokens import Tokens
 
 # A stream holds its thread; beside all of them there is room for requests.
 REQUEST_THREADS = 24
+# The most that gunicorn takes: a search in another script has nine bytes a letter.
+LONGEST_ADDRESS = 8190
 
 
 def make_services() -> Services:
@@ -81,6 +83,7 @@ def main() -> None:
         application,
         os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8080"),
         threads=REQUEST_THREADS + services.settings["streams"]["process"],
+        limit_request_line=LONGEST_ADDRESS,
         post_worker_init=start,
         worker_exit=lambda _server, _worker: services.close(),
     )

@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 from kubernetes.client.exceptions import ApiException
 from limits.errors import StorageError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .cache import Cache
@@ -154,7 +154,7 @@ def _catch_up(cache: Cache) -> None:
     """Wait until the cache has what the caller wrote. :raise Problem: it has not, or has nothing yet."""
     least = request.headers.get("Min-Resource-Version", "")
     if least.isdecimal() and not cache.wait_for(int(least), CATCH_UP_SECONDS):
-        raise Problem("unavailable", "this server has not seen that version yet: try again", headers=SOON)
+        raise Problem("not-yet", "this server has not seen that version yet: try again", headers=SOON)
     if not cache.synced:
         raise Problem("unavailable", "this server is still reading the stores: try again", headers=SOON)
 
@@ -198,7 +198,8 @@ def _errors(app: Flask) -> None:
         if status == 429:
             return answer(Problem("too-many-requests", f"at most {error.description}: wait, then try again"))
         kind = HTTP_KINDS.get(status, "internal" if status >= 500 else "malformed-request")
-        return answer(Problem(kind, error.description or error.name))
+        allowed = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
+        return answer(Problem(kind, error.description or error.name, headers=allowed))
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:

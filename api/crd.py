@@ -6,6 +6,7 @@ What CEL rules say (``x-kubernetes-validations``) is left to the API server, the
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -63,8 +64,10 @@ class Moment(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if not self.FORM.match(text):
-            raise ValidationError('must be a time with its zone, such as "2030-01-31T12:00:00Z"')
+        try:
+            datetime.fromisoformat(text if self.FORM.match(text) else "")
+        except ValueError:
+            raise ValidationError('must be a time with its zone, such as "2030-01-31T12:00:00Z"') from None
         return text
 
 

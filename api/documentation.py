@@ -80,21 +80,15 @@ def _components(spec: APISpec) -> None:
     spec.components.schema("NewStoreSpec", {**theirs, "additionalProperties": False})
     spec.components.schema("Problem", schema=ProblemSchema)
     spec.components.schema("Summary", schema=Summary)
+    said: dict[str, Any] = spec.components.schemas["Summary"]
+    more = {"spec": {"$ref": "#/components/schemas/StoreSpec"}, "status": {"$ref": "#/components/schemas/StoreStatus"}}
     spec.components.schema(
         "Store",
         {
+            **said,
             "description": "A store: its summary, what is wanted of it, and what is.",
-            "allOf": [
-                {"$ref": "#/components/schemas/Summary"},
-                {
-                    "type": "object",
-                    "required": ["spec", "status"],
-                    "properties": {
-                        "spec": {"$ref": "#/components/schemas/StoreSpec"},
-                        "status": {"$ref": "#/components/schemas/StoreStatus"},
-                    },
-                },
-            ],
+            "required": [*said["required"], *more],
+            "properties": {**said["properties"], **more},
         },
     )
     spec.components.schema(
@@ -136,12 +130,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
     told["responses"] = {str(status): _answer(status, what) for status, what in operation.answers.items()}
     may = {
         *ALWAYS,
+        *((412,) if operation.method == "GET" else ()),
         *operation.problems,
         *(WITH_BODY if operation.body is not None else ()),
         *((422,) if operation.body else ()),
     }
     for status in sorted(may):
         told["responses"][str(status)] = _problem(status)
+    if operation.query is not None:
+        told["responses"]["414"] = {"description": "The address is longer than the server reads."}
     return told
 
 

@@ -22,6 +22,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The address knows other methods"),
     "conflict": (409, "It is there already, or changed meanwhile"),
     "stale": (412, "It changed since it was read"),
+    "not-yet": (412, "This server has not seen that version yet"),
     "too-large": (413, "The request is too large"),
     "unsupported-media-type": (415, "The body must be JSON"),
     "invalid": (422, "Something in the request does not hold"),

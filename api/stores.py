@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from .views import matches
 # Only this API's account may set it: that it has seen who the caller is.
 REQUESTED_BY = "platform.urumi.dev/requested-by"
 TRIES = 5
+# What else the path may hold is no store's name, and nothing to ask the API server for.
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?\Z")
 
 
 def namespace_of(name: str) -> str:
@@ -34,12 +37,11 @@ class StoreAccess:
 
         :raise Problem: there is none that the caller sees.
         """
-        name = call.path["name"]
-        return self._seen(call, self.cache.get(name) or self.cluster.find(name))
+        return self._seen(call, self.cache.get(call.path["name"]) or self._find(call.path["name"]))
 
     def live(self, call: Call) -> Object:
         """As ``read``, as it is now."""
-        return self._seen(call, self.cluster.find(call.path["name"]))
+        return self._seen(call, self._find(call.path["name"]))
 
     def change(
         self, call: Call, changed: Callable[[Object], Object], dry_run: bool = False, if_match: str = ""
@@ -68,6 +70,9 @@ class StoreAccess:
             self.trail.changed(call, store, new["spec"])
             return written
         raise AssertionError("the last try returns or raises")
+
+    def _find(self, name: str) -> Object | None:
+        return self.cluster.find(name) if NAME.match(name) else None
 
     @staticmethod
     def _seen(call: Call, store: Object | None) -> Object:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import requests
 import yaml
 
+from storeplatform.templates import ENGINES
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import User
 from tests.cluster.processes import Process, free_ports
@@ -49,10 +50,18 @@ class Api:
     """Some processes of the API on one control plane; started on entering, ended on leaving.
 
     :param settings: top-level values that take the place of the shipped settings of the API.
+    :param engines: a folder of engines instead of the installed one.
     """
 
-    def __init__(self, plane: ControlPlane, *, processes: int = 1, settings: dict[str, Any] | None = None) -> None:
-        self.plane = plane
+    def __init__(
+        self,
+        plane: ControlPlane,
+        *,
+        processes: int = 1,
+        settings: dict[str, Any] | None = None,
+        engines: Path = ENGINES,
+    ) -> None:
+        self.plane, self.engines = plane, engines
         self.home = Path(tempfile.mkdtemp(prefix="api-"))
         values = yaml.safe_load((SHIPPED / "api-settings.yaml").read_text())
         values |= {"rates": RATES, "roles": ROLES, **(settings or {})}
@@ -110,6 +119,7 @@ class Api:
             "KUBECONFIG": str(self.plane.kubeconfig("api")),
             "STORE_PLATFORM_SETTINGS": str(SHIPPED / "settings.yaml"),
             "STORE_PLATFORM_API_SETTINGS": str(self.home / "api.yaml"),
+            "STORE_PLATFORM_ENGINES": str(self.engines),
             "STORE_PLATFORM_BIND": self.urls[number].removeprefix("http://"),
             "STORE_PLATFORM_METRICS_BIND": f"127.0.0.1:{port}",
         }

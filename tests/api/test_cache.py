@@ -90,4 +90,4 @@ def test_who_writes_through_one_process_reads_it_through_another(plane: ControlP
 
 def test_a_version_that_never_comes_is_not_waited_for_long(api: Api) -> None:
     answer = api.caller("ann")("GET", "/stores", headers={"Min-Resource-Version": str(10**15)})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (412, "1")

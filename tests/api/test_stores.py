@@ -55,6 +55,7 @@ def test_a_create_is_accepted_and_says_where_the_store_is(ann: Caller, plane: Co
         ({"engine": "medusa", "backup": {"schedule": "0 3 * * *", "keep": 0}}, "/spec/backup/keep"),
         ({"engine": "medusa", "backup": {}}, "/spec/backup/schedule"),
         ({"engine": "medusa", "expiresAt": "tomorrow"}, "/spec/expiresAt"),
+        ({"engine": "medusa", "expiresAt": "2024-01-01T12:99:00Z"}, "/spec/expiresAt"),
         ({"engine": "medusa", "colour": "red"}, "/spec/colour"),
         ({"engine": "medusa", "storefront": {"replicas": 1.5}}, "/spec/storefront/replicas"),
         # Only the API server's own rules know these.
@@ -65,6 +66,12 @@ def test_a_create_is_accepted_and_says_where_the_store_is(ann: Caller, plane: Co
 def test_what_is_wrong_with_a_spec_is_told_by_its_json_pointer(ann: Caller, spec: dict[str, Any], pointer: str) -> None:
     status, kind, errors = problem(ann("POST", "/stores", {"name": "wrong", "spec": spec}))
     assert (status, kind, list(errors)) == (422, "invalid", [pointer])
+
+
+@pytest.mark.parametrize("name", ["Y%25", "..", "%00", "a" * 300, "UPPER"])
+def test_what_can_be_no_stores_name_is_not_there(ann: Caller, name: str) -> None:
+    assert ann("GET", f"/stores/{name}").status_code == 404
+    assert ann("POST", f"/stores/{name}/actions/suspend").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["Upper", "has.dot", "-begins", "x" * 41, "", "under_score"])

@@ -1,0 +1,83 @@
+"""A process that is told to end loses no request."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import closing
+
+import requests
+
+from tests.cluster.controlplane import ControlPlane
+
+from .server import Api, token_of
+from .test_changes import stream
+
+
+class Balancer:
+    """Where requests go: to processes that are ready, as a Service's endpoints are. One that is to end leaves first."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self.urls, self._turn, self._lock = list(urls), 0, threading.Lock()
+        self.open: Counter[str] = Counter()
+
+    def take(self) -> str:
+        with self._lock:
+            self._turn += 1
+            url = self.urls[self._turn % len(self.urls)]
+            self.open[url] += 1
+            return url
+
+    def give_back(self, url: str) -> None:
+        with self._lock:
+            self.open[url] -= 1
+
+
+def test_a_rolling_restart_of_two_processes_under_load_loses_no_request(plane: ControlPlane) -> None:
+    with Api(plane, processes=2) as api:
+        balancer, done, results = Balancer(api.urls), threading.Event(), Counter[object]()
+        token = token_of(plane, "ann")
+
+        def ask(worker: int) -> None:
+            count = 0
+            while not done.is_set():
+                url = balancer.take()
+                count += 1
+                try:
+                    results[_one(url, token, worker, count)] += 1
+                except requests.RequestException as error:
+                    results[type(error).__name__] += 1
+                finally:
+                    balancer.give_back(url)
+
+        workers = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+        for worker in workers:
+            worker.start()
+        for number, url in enumerate(api.urls):
+            balancer.urls = [each for each in api.urls if each != url]
+            # Requests are on their way to it when it is told to end.
+            api.processes[number].stop()
+            api.start(number)
+            balancer.urls = list(api.urls)
+        done.set()
+        for worker in workers:
+            worker.join()
+    assert set(results) <= {200, 202}
+    assert results[200] > 20
+    assert results[202] > 20
+
+
+def _one(url: str, token: str, worker: int, count: int) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    if count % 2:
+        return requests.get(f"{url}/api/v1/stores", headers=headers, timeout=30).status_code
+    body = {"name": f"load-{worker}-{count}", "spec": {"engine": "medusa"}}
+    return requests.post(f"{url}/api/v1/stores", json=body, headers=headers, timeout=30).status_code
+
+
+def test_open_streams_end_with_their_process_and_do_not_keep_it(plane: ControlPlane) -> None:
+    with Api(plane) as api, closing(stream(api.caller("ann"))) as response:
+        lines = response.iter_lines()
+        next(lines)
+        api.processes[0].stop(timeout=8)  # it is killed after that, and the stream would break
+        assert list(lines)[-1:] in ([], [b""])
