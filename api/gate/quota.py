@@ -42,17 +42,10 @@ def timestamp(now: datetime) -> str:
     return now.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def exceeded(owner: str, name: str, limit: int) -> str:
-    """What an owner whose quota is used up is told; ``name`` is the StoreQuota's."""
+def exceeded(owner: str | None, name: str, limit: int) -> str:
+    """What somebody is told who asks for one store too many; ``name`` is the StoreQuota's, no owner: all owners'."""
+    who = "the platform" if owner is None else owner
     return (
-        f"{owner} may have {limit} stores, and has them (StoreQuota {name}): "
-        "delete one, or ask a platform admin to raise spec.maxStores of it"
-    )
-
-
-def all_taken(limit: int) -> str:
-    """What whoever asks for a store is told when the platform is full."""
-    return (
-        f"the platform may have {limit} stores in all, and has them (StoreQuota {GLOBAL}): "
-        "delete one, or ask a platform admin to raise spec.maxStores of it"
+        f"{who} may have {limit} {'store' if limit == 1 else 'stores'}, and no more fits (StoreQuota {name}): delete "
+        "a store that is not needed, or ask a platform admin to raise spec.maxStores of that StoreQuota"
     )

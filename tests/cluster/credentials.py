@@ -91,4 +91,4 @@ class Credentials:
 
 
 def _row(token: str, uid: str, user: User) -> str:
-    return f'{token},{user.username},{uid},"{",".join(user.groups)}"\n'
+    return f'{token},"{user.username}",{uid},"{",".join(user.groups)}"\n'

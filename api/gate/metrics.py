@@ -1,0 +1,23 @@
+"""What the gate counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """Counters of one application, in ``registry``."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ["operation", "outcome"]
+        self.admissions = Counter("store_gate_admissions", "Requests that were judged", labels, registry=registry)
+        self.seconds = Histogram(
+            "store_gate_duration_seconds", "Time to a judgement", ["operation"], registry=registry, buckets=BUCKETS
+        )
+        # To alert on: creates are refused for want of an answer of the API server's, or time.
+        self.undecided = Counter("store_gate_undecided", "Creates whose quota could not be counted", registry=registry)
+        # To alert on: what was left undone, that refuses nobody anything.
+        labels = ["what"]
+        self.failures = Counter("store_gate_failures", "Receipts and slots that failed", labels, registry=registry)

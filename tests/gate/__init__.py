@@ -1,0 +1,1 @@
+"""Tests of the gate: its contract over HTTP, and its rules on the real API server."""

@@ -1,0 +1,194 @@
+"""Everything that is asked of a store, through the API server's own door, is told by the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from storeplatform.api.audit import Record
+from tests.cluster.client import ApiError, Client, Object
+from tests.cluster.waiting import wait_until
+from tests.stores.gate import Gate
+from tests.stores.platform import API
+
+from .callers import ANN, store
+
+pytestmark = pytest.mark.usefixtures("empty")
+
+
+VOUCHER = {"platform.urumi.dev/requested-by": "me"}
+
+
+def await_record(gate: Gate, timeout: float = 30, **wanted: str) -> Record:
+    """The newest record with those values, once there is one."""
+    return wait_until(lambda: gate.records(**wanted), f"the audit has {wanted}", timeout)[-1]
+
+
+def test_a_create_a_change_a_suspension_and_a_delete_are_told(gate: Gate, clients: dict[str, Client]) -> None:
+    clients["ann"].create(store("life"))
+    clients["ann"].patch(store("life"), {"spec": {"plan": "large", "version": "2.0"}})
+    clients["platform-admin"].patch(store("life"), {"spec": {"suspended": True}})
+    clients["ann"].delete(store("life"))
+    await_record(gate, store="life", action="delete")
+    told = [(each.actor, each.action, each.outcome, each.before, each.after) for each in gate.records(store="life")]
+    defaults = {"engine": "medusa", "owner": ANN, "deletionProtection": False, "plan": "small", "suspended": False}
+    last = {**defaults, "plan": "large", "version": "2.0", "suspended": True}
+    assert told == [
+        (ANN, "create", "admitted", None, defaults),
+        (ANN, "update", "admitted", {"plan": "small"}, {"plan": "large", "version": "2.0"}),
+        ("pat", "suspend", "admitted", {"suspended": False}, {"suspended": True}),
+        (ANN, "delete", "admitted", last, None),
+    ]
+    assert {(each.door, each.owner, bool(each.request_id)) for each in gate.records(store="life")} == {
+        ("kubectl", ANN, True)
+    }
+
+
+QUOTA: Object = {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": "global"}}
+
+
+@pytest.fixture(scope="module")
+def refusals(gate: Gate, clients: dict[str, Client]) -> None:
+    """Refusals of every kind, and the time after which an attempt that nothing followed is told as one."""
+    clients["ann"].create(store("kept", deletionProtection=True))
+    refused: list[tuple[str, Callable[[], Any]]] = [
+        ("must be you", lambda: clients["bob"].create(store("policy"))),
+        ("should match", lambda: clients["ann"].create(store("schema", plan="No such"))),
+        ("must be of type boolean", lambda: clients["ann"].create(store("shape", suspended="yes"))),
+        ("is protected", lambda: clients["ann"].delete(store("kept"))),
+        ("can't change", lambda: clients["ann"].patch(store("kept"), {"spec": {"owner": "bob"}})),
+        ("belongs to", lambda: clients["bob"].patch(store("kept"), {"spec": {"plan": "large"}})),
+    ]
+    for words, ask in refused:
+        with pytest.raises(ApiError, match=words):
+            ask()
+    # One object of one caller, as far as the audit looks.
+    with pytest.raises(ApiError, match="must stay as it is"):
+        clients["ann"].create(store("again", annotations=VOUCHER))
+    clients["ann"].create(store("again"))
+    gate.client.delete(store("again"))
+    with pytest.raises(ApiError, match="must stay as it is"):
+        clients["ann"].create(store("again", annotations=VOUCHER))
+    gate.client.apply({**QUOTA, "spec": {"maxStores": 0}})
+    with pytest.raises(ApiError, match="the platform may have 0 stores"):
+        clients["ann"].create(store("full"))
+    gate.client.delete(QUOTA)
+    with pytest.raises(ApiError):
+        clients["ann"].create(store("last", plan="No such"))
+    await_record(gate, store="last", outcome="refused")
+
+
+@pytest.mark.usefixtures("refusals")
+@pytest.mark.parametrize(("name", "actor"), [("policy", "bob"), ("schema", ANN), ("shape", ANN)])
+def test_a_create_that_never_reached_the_gate_is_told_as_refused(gate: Gate, name: str, actor: str) -> None:
+    (told,) = gate.records(store=name)
+    assert (told.actor, told.action, told.outcome) == (actor, "create", "refused")
+    assert told.reason == "by the schema or a policy of the API server; the caller was told which"
+
+
+@pytest.mark.usefixtures("refusals")
+def test_changes_and_a_deletion_that_never_reached_the_gate_are_told_as_refused(gate: Gate) -> None:
+    told = [each for each in gate.records(store="kept") if each.actor != "admin"]
+    assert [(each.actor, each.action, each.outcome) for each in told] == [
+        (ANN, "create", "admitted"),
+        (ANN, "delete", "refused"),
+        (ANN, "update", "refused"),
+        ("bob", "update", "refused"),
+    ]
+
+
+@pytest.mark.usefixtures("refusals")
+def test_a_quotas_refusal_is_told_in_its_words_and_once(gate: Gate) -> None:
+    (told,) = gate.records(store="full")
+    assert (told.outcome, told.reason.partition(",")[0]) == ("refused", "the platform may have 0 stores")
+
+
+@pytest.mark.usefixtures("refusals")
+def test_of_one_object_asked_for_again_each_refusal_and_the_admission_are_told(gate: Gate) -> None:
+    """The annotation is none of what a record or its key holds, so the three are the same to the audit."""
+    told = [each for each in gate.records(store="again") if each.action == "create"]
+    assert [each.outcome for each in told] == ["refused", "admitted", "refused"]
+
+
+def test_the_apis_own_requests_are_left_to_the_api(gate: Gate, clients: dict[str, Client]) -> None:
+    clients["api"].create(store("apis"))
+    clients["api"].delete(store("apis"))
+    clients["ann"].create(store("after"))
+    await_record(gate, store="after")
+    assert gate.records(store="apis") == []
+
+
+def test_what_changes_no_spec_is_not_told(gate: Gate, clients: dict[str, Client]) -> None:
+    clients["ann"].create(store("labelled"))
+    clients["ann"].patch(store("labelled"), {"metadata": {"labels": {"a": "b"}}})
+    clients["ann"].delete(store("labelled"))
+    await_record(gate, store="labelled", action="delete")
+    assert [each.action for each in gate.records(store="labelled")] == ["create", "delete"]
+
+
+def test_a_secret_in_a_field_that_should_not_be_reaches_neither_the_audit_nor_a_log(
+    gate: Gate, clients: dict[str, Client]
+) -> None:
+    clients["ann"].create(store("careless", annotations={"note": "hush-hush"}, password="hush-hush"))
+    await_record(gate, store="careless")
+    assert "hush" not in str(gate.records())
+    assert "hush" not in str(list(gate.log_lines()))
+
+
+class TestReceipt:
+    """A deletion ends with an Event that outlives the Store."""
+
+    def held(self, gate: Gate, name: str) -> Object:
+        obj = store(name)
+        obj["metadata"]["finalizers"] = ["example.com/held"]
+        return gate.client.create(obj)
+
+    def test_it_says_what_the_status_last_said(self, gate: Gate) -> None:
+        made = self.held(gate, "over")
+        condition = {
+            "type": "Terminating",
+            "status": "True",
+            "reason": "Deleted",
+            "message": "nothing remains",
+            "lastTransitionTime": "2030-01-01T00:00:00Z",
+        }
+        gate.client.patch(store("over"), {"status": {"conditions": [condition]}}, "status")
+        gate.client.delete(store("over"))
+        gate.client.patch(store("over"), {"metadata": {"finalizers": None}})
+        (event,) = wait_until(lambda: self.events(gate, "over"), "the receipt is there")
+        assert event["message"] == "store over is gone: nothing remains"
+        assert (event["reason"], event["type"]) == ("StoreGone", "Normal")
+        assert event["involvedObject"]["uid"] == made["metadata"]["uid"]
+        assert await_record(gate, store="over", action="gone").reason == event["message"]
+        assert "StoreGone" in gate.plane.kubectl("get", "events", "--field-selector=involvedObject.name=over")
+
+    def test_a_store_that_still_has_a_finalizer_has_none(self, gate: Gate) -> None:
+        obj = self.held(gate, "held")
+        gate.client.patch(store("held"), {"metadata": {"finalizers": ["example.com/a", "example.com/b"]}})
+        gate.client.delete(obj | {"apiVersion": API, "kind": "Store"})
+        gate.client.patch(store("held"), {"metadata": {"finalizers": ["example.com/a"]}})
+        assert self.events(gate, "held") == []
+        gate.client.patch(store("held"), {"metadata": {"finalizers": None}})
+        assert len(wait_until(lambda: self.events(gate, "held"), "the receipt is there")) == 1
+
+    def test_one_that_can_not_be_written_holds_nothing_up_and_is_counted(self, gate: Gate) -> None:
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
+        role["metadata"] = {"name": "store-api-events", "namespace": "default"}  # type: ignore[assignment]
+        gate.client.patch(role, {"rules": []})
+        try:
+
+            def counted() -> bool:
+                self.held(gate, "mute")
+                gate.client.delete(store("mute"))
+                gate.client.patch(store("mute"), {"metadata": {"finalizers": None}})
+                return gate.metric("store_gate_failures_total", what="receipt") > 0
+
+            wait_until(counted, "the failure is counted")
+            assert gate.client.find(API, "Store", "mute") is None
+        finally:
+            gate.client.patch(role, {"rules": [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]})
+
+    def events(self, gate: Gate, name: str) -> list[Object]:
+        return gate.client.list_all("v1", "Event", "default", fieldSelector=f"involvedObject.name={name}")
