@@ -37,8 +37,8 @@ class Trail:
         if problem.status in NOT_RECORDED:
             return
         store = call.path.get("name") or str(call.body.get("name") or "")
-        known = self.cache.get(store)
-        owner = known["spec"]["owner"] if known else call.caller.name
+        spec = known["spec"] if (known := self.cache.get(store)) else call.body.get("spec")
+        owner = str(spec.get("owner") or call.caller.name) if isinstance(spec, dict) else call.caller.name
         told = [problem.detail, *(f"{where} {what}" for where, what in problem.errors.items())]
         asked = plain(call.body) or None
         self._record(call, store, owner, outcome="refused", reason="; ".join(told), after=asked)

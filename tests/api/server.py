@@ -64,9 +64,8 @@ class Api:
         self.plane, self.engines = plane, engines
         self.home = Path(tempfile.mkdtemp(prefix="api-"))
         values = yaml.safe_load((SHIPPED / "api-settings.yaml").read_text())
-        values |= {"rates": RATES, "roles": ROLES, **(settings or {})}
-        values["audit"] |= {"url": f"sqlite:///{self.home}/audit.db", "spool": f"{self.home}/spool"}
-        values["audit"] |= (settings or {}).get("audit", {})
+        own = {**values["audit"], "url": f"sqlite:///{self.home}/audit.db", "spool": f"{self.home}/spool"}
+        values |= {"rates": RATES, "roles": ROLES, "audit": own, **(settings or {})}
         (self.home / "api.yaml").write_text(yaml.safe_dump(values))
         ports = free_ports(2 * processes)
         self.urls = [f"http://127.0.0.1:{port}" for port in ports[:processes]]

@@ -121,6 +121,7 @@ def test_what_is_installed_is_this_and_no_more(installed: list[dict[str, Any]]) 
         "Role store-api-events",
         "RoleBinding metacontroller-leader",
         "RoleBinding store-api-events",
+        "Service api",
         "Service gate",
         "Service hooks",
         "ServiceAccount api",

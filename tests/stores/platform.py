@@ -29,7 +29,7 @@ METACONTROLLER_CRDS = Path(__file__).parents[1] / "cluster" / "metacontroller_cr
 SHIPPED = MANIFESTS / "platform"
 
 # What kubectl apply -k would bring, less what only runs in containers.
-APPLIED = ("namespaces.yaml", "crd.yaml", "policy.yaml", "rbac.yaml", "api-role.yaml")
+APPLIED = ("namespaces.yaml", "crd.yaml", "policy.yaml", "rbac.yaml")
 
 
 def shipped(name: str) -> list[Object]:
