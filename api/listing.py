@@ -10,27 +10,19 @@ from typing import Any
 
 import orjson
 
+from .cache import Entry
 from .callers import Caller, Role
-from .cluster import Object
 from .problems import Problem
-
-PHASES = ("Failed", "Degraded", "Terminating", "Upgrading", "Provisioning", "Pending", "Suspended", "Ready")
-
-SortKey = Callable[[Object], Any]
+from .views import PHASES
 
 # By what a list may be sorted, each with what it looks at. Phases: what needs somebody comes first.
-SORTS: Mapping[str, SortKey] = {
-    "name": lambda store: store["metadata"]["name"],
-    "createdAt": lambda store: store["metadata"]["creationTimestamp"],
-    "owner": lambda store: store["spec"]["owner"],
-    "plan": lambda store: store["spec"]["plan"],
-    "phase": lambda store: PHASES.index(phase_of(store)),
+SORTS: Mapping[str, Callable[[Entry], Any]] = {
+    "name": lambda entry: entry.name,
+    "createdAt": lambda entry: entry.created,
+    "owner": lambda entry: entry.owner,
+    "plan": lambda entry: entry.plan,
+    "phase": lambda entry: PHASES.index(entry.phase),
 }
-
-
-def phase_of(store: Object) -> str:
-    """A Store's phase; Pending before the first answer for it."""
-    return str(store.get("status", {}).get("phase", "Pending"))
 
 
 @dataclass(frozen=True)
@@ -47,24 +39,24 @@ class Query:
     cursor: str = ""
 
 
-def select(stores: Iterable[Object], caller: Caller, query: Query) -> list[Object]:
+def select(entries: Iterable[Entry], caller: Caller, query: Query) -> list[Entry]:
     """Those the caller sees and asks for."""
     owner = query.owner or (caller.name if caller.role is Role.OWNER else "")
     if not caller.sees(owner):
         return []
     text = query.text.lower()
     return [
-        store
-        for store in stores
-        if (not owner or store["spec"]["owner"] == owner)
-        and (not query.engine or store["spec"]["engine"] == query.engine)
-        and (not query.plan or store["spec"]["plan"] == query.plan)
-        and (not query.phase or phase_of(store) == query.phase)
-        and (not text or text in _searched(store))
+        entry
+        for entry in entries
+        if (not owner or entry.owner == owner)
+        and (not query.engine or entry.engine == query.engine)
+        and (not query.plan or entry.plan == query.plan)
+        and (not query.phase or entry.phase == query.phase)
+        and (not text or text in entry.searched)
     ]
 
 
-def page(stores: list[Object], query: Query) -> tuple[list[Object], str | None]:
+def page(entries: list[Entry], query: Query) -> tuple[list[Entry], str | None]:
     """One page of them, and the next one's cursor; None after the last.
 
     The cursor is the last store's place in the order, so a store that comes or goes shifts no page.
@@ -72,28 +64,22 @@ def page(stores: list[Object], query: Query) -> tuple[list[Object], str | None]:
     :raise Problem: the cursor is none of this order.
     """
     key, turned = SORTS[query.sort.lstrip("-")], query.sort.startswith("-")
-    # By name where the key is the same, so that every store has its one place.
-    ordered = sorted(((key(store), store["metadata"]["name"], store) for store in stores), key=_place, reverse=turned)
+
+    def place(entry: Entry) -> tuple[Any, str]:
+        # By name where the key is the same, so that every store has its one place.
+        return key(entry), entry.name
+
     if query.cursor:
         last = _read(query.cursor, query.sort)
-        ordered = [each for each in ordered if (_place(each) < last if turned else _place(each) > last)]
+        entries = [each for each in entries if (place(each) < last if turned else place(each) > last)]
+    ordered = sorted(entries, key=place, reverse=turned)
     shown = ordered[: query.limit]
     more = len(ordered) > query.limit
-    return [store for _, _, store in shown], _write(shown[-1], query.sort) if more else None
+    return shown, _write(place(shown[-1]), query.sort) if more else None
 
 
-def _place(entry: tuple[Any, str, Object]) -> tuple[Any, str]:
-    return entry[0], entry[1]
-
-
-def _searched(store: Object) -> str:
-    spec, status = store["spec"], store.get("status", {})
-    named = (store["metadata"]["name"], spec["owner"], spec.get("hostname", ""), status.get("url", ""))
-    return " ".join(named).lower()
-
-
-def _write(entry: tuple[Any, str, Object], sort: str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([sort, *_place(entry)])).decode().rstrip("=")
+def _write(place: tuple[Any, str], sort: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([sort, *place])).decode().rstrip("=")
 
 
 def _read(cursor: str, sort: str) -> tuple[Any, str]:

@@ -37,7 +37,9 @@ class StoreAccess:
 
         :raise Problem: there is none that the caller sees.
         """
-        return self._seen(call, self.cache.get(call.path["name"]) or self._find(call.path["name"]))
+        name = call.path["name"]
+        known = self.cache.get(name)
+        return self._seen(call, known.store() if known else self._find(name))
 
     def live(self, call: Call) -> Object:
         """As ``read``, as it is now."""

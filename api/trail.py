@@ -37,8 +37,9 @@ class Trail:
         if problem.status in NOT_RECORDED:
             return
         store = call.path.get("name") or str(call.body.get("name") or "")
-        spec = known["spec"] if (known := self.cache.get(store)) else call.body.get("spec")
-        owner = str(spec.get("owner") or call.caller.name) if isinstance(spec, dict) else call.caller.name
+        known, spec = self.cache.get(store), call.body.get("spec")
+        wanted = str(spec.get("owner") or "") if isinstance(spec, dict) else ""
+        owner = known.owner if known else wanted or call.caller.name
         told = [problem.detail, *(f"{where} {what}" for where, what in problem.errors.items())]
         asked = plain(call.body) or None
         self._record(call, store, owner, outcome="refused", reason="; ".join(told), after=asked)

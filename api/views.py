@@ -8,6 +8,8 @@ from marshmallow import Schema, fields
 
 from .cluster import Object
 
+# In the order in which they need somebody.
+PHASES = ("Failed", "Degraded", "Terminating", "Upgrading", "Provisioning", "Pending", "Suspended", "Ready")
 READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not looked at it yet"}
 
 

@@ -13,7 +13,6 @@ from ..cache import Cache, Change
 from ..callers import Access, Caller
 from ..operations import Call, Media, Rate, operation
 from ..services import Services
-from ..views import summary
 
 HEARTBEAT_SECONDS = 15
 # A stream ends by itself, so that a caller's token and groups are looked at again. Clients come back at once.
@@ -65,7 +64,7 @@ def events(cache: Cache, caller: Caller, last_seen: str) -> Iterator[bytes]:
             continue
         for change in changes:
             version = change.version
-            if caller.sees(change.store["spec"]["owner"]):
+            if caller.sees(change.entry.owner):
                 yield _event(change)
         if not changes:
             cache.wait_for_change(version, HEARTBEAT_SECONDS)
@@ -77,6 +76,6 @@ def events(cache: Cache, caller: Caller, last_seen: str) -> Iterator[bytes]:
 
 def _event(change: Change) -> bytes:
     name, data = (
-        ("gone", {"name": change.store["metadata"]["name"]}) if change.gone else ("store", summary(change.store))
+        (b"gone", orjson.dumps({"name": change.entry.name})) if change.gone else (b"store", change.entry.summary)
     )
-    return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode(), change.version, orjson.dumps(data))
+    return b"event: %s\nid: %d\ndata: %s\n\n" % (name, change.version, data)

@@ -82,7 +82,7 @@ class Quotas:
     @operation("GET", "/quotas", Access.ADMIN, Rate.READ, "The quotas of all owners", answers={200: QuotaList})
     def list_quotas(self, call: Call) -> Answer:
         objects = {each["metadata"]["name"]: each for each in self.cluster.list_objects(QUOTAS)["items"]}
-        owners = {each["spec"]["owner"] for each in self.cache.stores()}
+        owners = {each.owner for each in self.cache.stores()}
         owners |= {
             each["spec"]["owner"] for name, each in objects.items() if name != GLOBAL and "owner" in each["spec"]
         }
@@ -130,5 +130,5 @@ class Quotas:
     def _quota(self, owner: str | None, found: Object | None) -> dict[str, Any]:
         said = (found or {}).get("spec", {}).get("maxStores")
         default = self.defaults["everybody" if owner is None else "owner"]
-        used = len(self.cache) if owner is None else sum(s["spec"]["owner"] == owner for s in self.cache.stores())
+        used = len(self.cache) if owner is None else sum(each.owner == owner for each in self.cache.stores())
         return {"owner": owner, "maxStores": default if said is None else said, "isDefault": said is None, "used": used}

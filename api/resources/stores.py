@@ -15,13 +15,13 @@ from marshmallow import Schema, ValidationError, fields, validate
 from ..callers import Access, Role
 from ..cluster import GROUP, VERSION, Object
 from ..crd import part, schema_of
-from ..listing import PHASES, SORTS, Query, page, select
+from ..listing import SORTS, Query, page, select
 from ..operations import Answer, Body, Call, Rate, operation
 from ..problems import Problem, pointers
 from ..refusals import MEND
 from ..services import Services
 from ..stores import StoreAccess, vouched
-from ..views import Summary, etag, summary, whole
+from ..views import PHASES, Summary, etag, whole
 
 # A replay of a create is told by what it was first made with: a hash of the key and its caller, and one of the body.
 KEY_LABEL = f"{GROUP}/idempotency-key"
@@ -104,7 +104,9 @@ class Stores:
         query = Query(**{field.name: call.query[field.name] for field in fields_of(Query)})
         found = select(self.cache.stores(), call.caller, query)
         shown, following = page(found, query)
-        return Answer({"items": [summary(each) for each in shown], "total": len(found), "next": following})
+        return Answer(
+            {"items": [orjson.Fragment(each.summary) for each in shown], "total": len(found), "next": following}
+        )
 
     @operation(
         "POST",

@@ -136,6 +136,8 @@ class Caller:
         self.base = f"{url}/api/v1"
         self.session = requests.Session()
         self.session.trust_env = False
+        # No connection is left for a garbage collection to find open.
+        self.session.headers["Connection"] = "close"
         if token:
             self.session.headers["Authorization"] = f"Bearer {token}"
 

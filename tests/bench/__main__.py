@@ -2,6 +2,7 @@
 machine's absolute speed says nothing about the next one's.
 """
 
-from . import hooks
+from . import hooks, lists
 
 hooks.main()
+lists.main()

@@ -1,0 +1,86 @@
+"""How long the API takes for a page of 50 stores among many, beside an answer that looks at no store.
+
+Each is asked for in turn, by one caller on one connection. ``python -m tests.bench.lists [stores]``, 10,000 by default.
+"""
+
+from __future__ import annotations
+
+import http.client
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from tests.api.conftest import install
+from tests.api.server import USERS, Api, token_of
+from tests.cluster.client import Client
+from tests.cluster.controlplane import ControlPlane
+from tests.stores.platform import API
+
+ROUNDS = 100
+PAGES = {
+    "who am I (no store)": "/me",
+    "the first page": "/stores?limit=50",
+    "by phase": "/stores?limit=50&sort=-phase",
+    "a search": "/stores?limit=50&text=shop-77",
+    "one owner's": "/stores?limit=50&owner=owner-7",
+}
+PHASES = ("Ready", "Ready", "Ready", "Suspended", "Provisioning", "Failed")
+
+
+def main() -> None:
+    """Measure and print."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    console = Console()
+    with ControlPlane(users=USERS) as plane:
+        install(plane)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: _make(plane.client, number), range(count)))
+        with Api(plane) as api:
+            waits = _ask(api.url, token_of(plane, "ada"))
+            memory = sum(each.memory_info().rss for each in _processes(api.processes[0].pid or 0))
+    table = Table("page", "p50 ms", "p95 ms", "times the first", title=f"{count} stores, {memory >> 20} MiB")
+    least = statistics.median(waits["who am I (no store)"])
+    for name, taken in waits.items():
+        cuts = statistics.quantiles(taken, n=20)
+        table.add_row(name, f"{cuts[9] * 1e3:.1f}", f"{cuts[18] * 1e3:.1f}", f"{cuts[9] / least:.1f}")
+    console.print(table)
+
+
+def _make(client: Client, number: int) -> None:
+    spec = {"engine": "medusa", "owner": f"owner-{number % 2000}", "plan": ("small", "medium", "large")[number % 3]}
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": f"shop-{number}"}}
+    client.create({**store, "spec": spec})
+    phase = PHASES[number % len(PHASES)]
+    ready = {"type": "Ready", "status": str(phase == "Ready"), "reason": "Because", "message": "the shop is open " * 4}
+    conditions = [{**ready, "lastTransitionTime": "2030-01-01T00:00:00Z"}]
+    status = {"phase": phase, "url": f"http://shop-{number}.stores.localhost", "conditions": conditions}
+    client.patch(store, {"status": status}, "status")
+
+
+def _ask(url: str, token: str) -> dict[str, list[float]]:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"))
+    waits: dict[str, list[float]] = {name: [] for name in PAGES}
+    for _ in range(ROUNDS):
+        for name, path in PAGES.items():
+            began = time.perf_counter()
+            connection.request("GET", f"/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            answer.read()
+            waits[name].append(time.perf_counter() - began)
+            assert answer.status == 200
+    connection.close()
+    return waits
+
+
+def _processes(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+if __name__ == "__main__":
+    main()
