@@ -35,6 +35,14 @@ TRY = """
   kubectl delete deployment storefront -n store-corner-shop # it comes back
   kubectl delete store book-shop                            # and with it all it was made of
 
+The same by the intent API, as the owner ann@example.com or as an admin:
+
+  export API={api}/api/v1 OWNER={owner} ADMIN={admin}
+  curl -H "Authorization: Bearer $OWNER" $API/stores
+  curl -H "Authorization: Bearer $OWNER" $API/stores -d '{{"name":"my-shop","spec":{{"engine":"medusa"}}}}' \\
+    -H "Content-Type: application/json"
+  curl -H "Authorization: Bearer $ADMIN" $API/audit
+
 What changes is shown here. Ctrl-C ends the demo and removes everything.
 """
 
@@ -71,7 +79,8 @@ def show(cluster: Cluster, console: Console, leave: bool) -> int:
     if leave:
         return 1 if blocked else 0
     if not blocked:
-        console.print(TRY.format(kubeconfig=cluster.kubeconfig, bin_dir=cluster.bin_dir))
+        more = {"kubeconfig": cluster.kubeconfig, "bin_dir": cluster.bin_dir, "api": cluster.api}
+        console.print(TRY.format(**more, **cluster.tokens))
     watching.forever()
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Cluster:
-    """``bin_dir`` is the folder that ``kubectl`` is in."""
+    """``bin_dir`` is the folder that ``kubectl`` is in; ``api`` is where the intent API answers, ``tokens`` are of an
+    owner and an admin."""
 
     kubeconfig: Path
     bin_dir: Path
+    api: str
+    tokens: Mapping[str, str]
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """What kubectl prints. :raise DemoError: it failed, with what it said."""

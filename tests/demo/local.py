@@ -6,20 +6,27 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import yaml
 from rich.console import Console
 
+from tests.api.server import USERS, Api, token_of
 from tests.cluster.controlplane import ControlPlane
-from tests.stores.platform import Platform
+from tests.stores.gate import Gate
+from tests.stores.platform import SHIPPED, Platform
 
 from .cluster import Cluster
 
 
 @contextmanager
 def cluster(console: Console) -> Iterator[Cluster]:
-    """A control plane of this machine's own processes, the loop and the hooks; nothing is left afterwards."""
+    """A control plane of this machine's own processes, and the platform on it; nothing is left afterwards."""
     console.print("No kind cluster is possible here: the control plane runs as processes, KWOK plays the containers.")
-    with ControlPlane() as plane:
+    with ControlPlane(users=USERS) as plane:
         console.print(f"The API server answers at {plane.server}.")
-        with Platform(plane, root_key=secrets.token_hex(32)) as platform:
+        with Platform(plane, root_key=secrets.token_hex(32)) as platform, Gate(plane) as gate:
             console.print(f"The hooks answer at {platform.url}; the loop is {platform.loop.which}.")
-            yield Cluster(plane.kubeconfig("admin"), plane.bin_dir)
+            as_shipped = yaml.safe_load((SHIPPED / "api-settings.yaml").read_text())
+            with Api(plane, settings={**as_shipped, "audit": gate.settings["audit"]}) as api:
+                console.print(f"The intent API answers at {api.url}/api/v1 (described at {api.url}/api/v1/docs).")
+                tokens = {"owner": token_of(plane, "ann"), "admin": token_of(plane, "ada")}
+                yield Cluster(plane.kubeconfig("admin"), plane.bin_dir, api.url, tokens)
