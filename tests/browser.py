@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -45,10 +46,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def context_options() -> dict[str, Any]:
+    """What the visitor of ``page`` has beside the defaults, as Playwright names it; a folder's tests may say other."""
+    return {}
+
+
+@pytest.fixture
+def page(browser: Browser, context_options: dict[str, Any]) -> Iterator[Page]:
     """An empty page of a new visitor, 1280 by 800. The test fails if the browser had an error to tell of it, such as
     a script that broke or what the page's own Content-Security-Policy refused."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, **context_options)
+    context.set_default_timeout(10_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -59,7 +67,11 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def accessibility_faults(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is shown now: each the rule, and the elements it speaks of."""
+    """What axe-core finds wrong with the page as it is shown now: each the rule, and the elements it speaks of.
+
+    It is a script itself: a page of a visitor without JavaScript can't be judged.
+    """
+    page.wait_for_load_state()
     found = Axe().run(page, options=AXE_OPTIONS).response["violations"]
     return [f"{rule['id']} ({rule['help']}): {[node['html'] for node in rule['nodes']]}" for rule in found]
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 # How to see that a package is there, where its program is not on PATH under the package's name.
-PLACES = {"postgresql": "usr/lib/postgresql/*/bin/initdb"}
+PLACES = {"bubblewrap": "usr/bin/bwrap", "postgresql": "usr/lib/postgresql/*/bin/initdb"}
 
 
 class PackagesMissing(RuntimeError):
