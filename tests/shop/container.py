@@ -49,11 +49,21 @@ class Cluster:
 
     def start(self, kind: str, name: str) -> Container:
         """Start a workload's one pod and wait until its probes say that it is ready."""
+        container = self.launch(kind, name)
+        container.await_ready()
+        return container
+
+    def launch(self, kind: str, name: str) -> Container:
+        """Start a workload's one pod and wait for nothing."""
         (container,) = self.containers(kind, name)
         container.start()
         self.started.append(container.process)
-        container.await_ready()
         return container
+
+    def exec(self, kind: str, name: str, *command: str) -> str:
+        """What a command says inside a workload's one container. :raise CalledProcessError: it fails."""
+        (container,) = self.containers(kind, name)
+        return container.exec(list(command))
 
     def stop(self) -> None:
         """End all that was started, the last one first."""
@@ -99,9 +109,18 @@ class Container:
     def await_ready(self, timeout: float = 120) -> None:
         """Wait until the startup and the readiness probe succeed."""
         for name in ("startupProbe", "readinessProbe"):
-            if probe := self.spec.get(name):
-                what = f"{self.pod_name}'s {name} succeeds"
-                wait_until(lambda p=probe: self.probe(p), what, timeout, stop_if=self.process.failure)
+            if name in self.spec:
+                self.await_probe(name, timeout)
+
+    def await_probe(self, name: str, timeout: float = 120) -> None:
+        """Wait until the probe of that name succeeds."""
+        what = f"{self.pod_name}'s {name} succeeds"
+        wait_until(lambda: self.probe(self.spec[name]), what, timeout, stop_if=self.process.failure)
+
+    def exec(self, command: list[str]) -> str:
+        """What a command says inside it. :raise CalledProcessError: it fails."""
+        done = subprocess.run(self._inside(command), env=self.env, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
 
     def probe(self, probe: Object) -> bool:
         """Whether the probe, as the manifest says it, succeeds now."""

@@ -30,5 +30,5 @@ def built(dockerfile: Path, files: Mapping[str, Path], programs: list[Path]) -> 
     last = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
     said = dict(line.split(maxsplit=1) for line in last.splitlines()[1:] if re.match("[A-Z]+ ", line))
     env = dict(pair.split("=", 1) for pair in shlex.split(said.get("ENV", "")))
-    env["PATH"] = ":".join([*map(str, programs), "/usr/local/bin", "/usr/bin", "/bin"])
+    env["PATH"] = ":".join([*map(str, programs), "/usr/local/bin", "/usr/sbin", "/usr/bin"])
     return Image(files, json.loads(said["ENTRYPOINT"]), json.loads(said.get("CMD", "[]")), env, said["WORKDIR"])

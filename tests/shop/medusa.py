@@ -12,18 +12,16 @@ from typing import Any
 import requests
 import yaml
 
-from storeplatform.hooks.settings import load_settings
-from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
 
 from ..cache import cached
 from ..cluster.processes import free_ports
 from ..debian import need
-from ..hooks.world import World, store
 from .container import Cluster
 from .image import Image, built
 from .ingress import Ingress
 from .node import node_folder
+from .rendering import render
 
 IMAGES = ENGINES / "medusa" / "images"
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
@@ -64,7 +62,7 @@ class MedusaStore:
     def __init__(self, area: Path, **spec: Any) -> None:
         need("bubblewrap", "postgresql")
         self.ports = dict(zip(("backend", "database", "storefront"), free_ports(3), strict=True))
-        self.objects = _render(area, self.ports, **spec)
+        self.objects = render(area, self.ports, engine="medusa", **spec)
         self.cluster = Cluster(self.objects, _images(area, self.ports["database"]), area)
         self.ingress = Ingress(self.cluster.find("Ingress", "store"), self.ports)
         self.url = f"http://{self.ingress.host}"
@@ -123,17 +121,6 @@ def _postgres(port: int) -> Image:
     script = Path(__file__).with_name("postgres.sh")
     env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "PGPORT": str(port), "LC_ALL": "C.UTF-8"}
     return Image({"/entrypoint.sh": script}, ["/entrypoint.sh"], env=env)
-
-
-def _render(area: Path, ports: dict[str, int], **spec: Any) -> list[dict[str, Any]]:
-    engines = Path(shutil.copytree(ENGINES, area / "engines", ignore=shutil.ignore_patterns("images")))
-    file = engines / "medusa" / "engine.yaml"
-    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "ports": ports}, sort_keys=False))
-    (area / "root.key").write_text("a root key for tests, the same in every run\n")
-    settings = load_settings(MANIFESTS / "platform" / "settings.yaml", engines, area / "root.key")
-    world = World(settings, store("corner-shop", **spec))
-    world.settle()
-    return list(world.observed.values())
 
 
 def _files(folder: Path) -> list[Path]:
