@@ -5,6 +5,7 @@ A browser uses it as its proxy, so it meets the shop under its real address, wha
 
 from __future__ import annotations
 
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +17,15 @@ Object = dict[str, Any]
 HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length", "content-encoding"}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A browser that leaves a page closes the connections of what it no longer wants.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Ingress:
     """Serves once it is started; ``url`` is what a client takes as its HTTP proxy."""
 
@@ -24,8 +34,7 @@ class Ingress:
         self.host = rule["host"]
         paths = [(path["path"], services[path["backend"]["service"]["name"]]) for path in rule["http"]["paths"]]
         self.paths = sorted(paths, key=lambda path: len(path[0]), reverse=True)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="ingress", daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
