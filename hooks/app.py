@@ -139,6 +139,7 @@ def _stage(status: dict[str, Any]) -> str:
 
 # What a store may ask for beside the choices that every store makes, so that every template is rendered.
 EVERYTHING: dict[str, Any] = {
+    "shop_items": (("country", "DE"), ("currency", "EUR"), ("title", "s")),
     "snapshot": "x",
     "restore": "y",
     "restore_uploads": True,

@@ -6,7 +6,16 @@ import subprocess
 from pathlib import Path
 
 # How to see that a package is there, where its program is not on PATH under the package's name.
-PLACES = {"postgresql": "usr/lib/postgresql/*/bin/initdb"}
+PLACES = {
+    "bubblewrap": "usr/bin/bwrap",
+    "libapache2-mod-php": "usr/lib/apache2/modules/libphp*.so",
+    "mariadb-server": "usr/sbin/mariadbd",
+    "php-cli": "usr/bin/php",
+    "php-mysql": "usr/lib/php/*/mysqli.so",
+    "postgresql": "usr/lib/postgresql/*/bin/initdb",
+    "wordpress": "usr/share/wordpress/wp-load.php",
+    "wordpress-theme-twentytwentythree": "usr/share/wordpress/wp-content/themes/twentytwentythree",
+}
 
 
 class PackagesMissing(RuntimeError):

@@ -103,11 +103,12 @@ def _lasting(about: Subject) -> Object:
 
 
 def _backups(about: Subject) -> Object:
-    """When the newest backups were finished, newest first. The CronJob tells of the last; the rest was told before."""
+    """When the newest backups were finished, newest first. The CronJob "backup" tells of the last; the rest was told
+    before."""
     said = about.request.status.get("backups")
     times = [time for time in said if isinstance(time, str)] if isinstance(said, list) else []
     for key, seen in about.request.observed.items():
-        last = dig(seen, "status", "lastSuccessfulTime") if key.kind == "CronJob" else None
+        last = dig(seen, "status", "lastSuccessfulTime") if (key.kind, key.name) == ("CronJob", "backup") else None
         if isinstance(last, str) and last not in times:
             times = sorted([last, *times], reverse=True)
     return {"backups": times[: about.store.backup_keep]} if times else {}

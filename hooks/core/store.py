@@ -23,10 +23,10 @@ class NotAccepted(Exception):
 
 @dataclass(frozen=True)
 class Store:
-    """What templates see as ``store``. ``storage`` (the database's) is in Gi; ``snapshot``: the one to take before
-    the migration; ``restore``: the archive to put back before anything else, of ``restore_store`` where that is
-    another one; ``data_of``: the backup that the data came from, if it came from one; ``restarted_at``: pods that
-    shoppers reach are newer than that, if it is not empty."""
+    """What templates see as ``store``. ``storage`` (the database's) is in Gi; ``shop_items``: the items of ``shop``,
+    spec.shop as it is; ``snapshot``: the one to take before the migration; ``restore``: the archive to put back before
+    anything else, of ``restore_store`` where that is another one; ``data_of``: the backup that the data came from, if
+    it came from one; ``restarted_at``: pods that shoppers reach are newer than that, if it is not empty."""
 
     name: str
     uid: str
@@ -39,6 +39,7 @@ class Store:
     storage: int
     replicas: int
     tls: bool
+    shop_items: tuple[tuple[str, str], ...]
     snapshot: str = ""
     restore: str = ""
     restore_store: str = ""
@@ -55,6 +56,10 @@ class Store:
     @property
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.hostname}"
+
+    @property
+    def shop(self) -> dict[str, str]:
+        return dict(self.shop_items)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -103,6 +108,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),
         restarted_at=_text(spec, "restartedAt") or "",
+        shop_items=_shop(spec, name),
         snapshot=release.snapshot if release.upgrading else closing_backup(end, request),
         **_restore(request, settings, release),
         **_backup(spec),
@@ -144,6 +150,16 @@ def _backup(spec: Object) -> dict[str, Any]:
     if not schedule or type(keep) is not int or not 1 <= keep <= 100:
         _invalid("backup", "a mapping with a schedule, and keep from 1 to 100")
     return {"backup_schedule": schedule, "backup_keep": keep}
+
+
+def _shop(spec: Object, name: str) -> tuple[tuple[str, str], ...]:
+    """All that spec.shop says, for the templates; the CRD's schema knows what that is and fills in what is left out."""
+    shop = spec.get("shop")
+    if not isinstance(shop, dict) or not all(isinstance(text, str) for text in shop.values()):
+        _invalid("shop", "a mapping of texts")
+    if not shop.keys() >= {"country", "currency"}:
+        _invalid("shop", "a mapping with country and currency")
+    return tuple(sorted({"title": name, **shop}.items()))
 
 
 def _invalid(field: str, form: str) -> NoReturn:

@@ -1,23 +1,14 @@
-"""Build the control plane's one Go program, once, into the user's cache.
-
-The cache directory is `controlplane-<hash of the Go sources, their pinned modules and the machine type>`.
-It appears under that name only when it is complete, so there is no half-built state.
-"""
+"""Build the control plane's one Go program, once, into the user's cache."""
 
 import contextlib
-import hashlib
-import os
-import platform
 import re
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
+from ..cache import cache_home, cached
 from .processes import tail
 from .toolchain import BuildError, environment, find_go
 
@@ -36,41 +27,20 @@ class Binary:
     stages: Path
 
 
-def cache_home() -> Path:
-    """Where builds are kept: `store-platform` below XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "store-platform"
-
-
 def build() -> Binary:
     """The program, from the cache if it was built before. Safe to call from several processes at once.
 
     :raise BuildError: it could not be built; the message says why and what to do.
     """
-    home = cache_home() / f"controlplane-{_sources_hash()}"
-    if not home.exists():
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_suffix(".lock")):
-            if not home.exists():
-                _build_into(home)
+    home = cached("controlplane", (SOURCES / name for name in ("main.go", "go.mod", "go.sum")), _build_into)
     return Binary(home / "controlplane", home / "stages")
 
 
-def _sources_hash() -> str:
-    digest = hashlib.sha256(platform.machine().encode())
-    for name in ("main.go", "go.mod", "go.sum"):
-        digest.update((SOURCES / name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _build_into(home: Path) -> None:
+def _build_into(folder: Path) -> None:
     mod = (SOURCES / "go.mod").read_text()
-    go = find_go(_go_version(mod), home.parent)
-    partial = home.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    _compile(go, mod, partial)
-    _copy_stages(go, partial / "stages")
-    partial.rename(home)
+    go = find_go(_go_version(mod), cache_home())
+    _compile(go, mod, folder)
+    _copy_stages(go, folder / "stages")
 
 
 def _go_version(mod: str) -> tuple[int, int, int]:

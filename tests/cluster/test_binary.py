@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ..cache import cache_home
 from . import toolchain
-from .binary import STAGES, Binary, build, cache_home
+from .binary import STAGES, Binary, build
 from .toolchain import BuildError
 
 FAKE_GO = """\

@@ -19,6 +19,7 @@ from .cluster import Cluster, run
 NAME = "store-platform-demo"
 IMAGE = "store-platform:0.1.0"
 ROOT = Path(__file__).parents[2]
+BUILD_IMAGES = str(ROOT / "templates" / "build-images")
 
 
 def docker_runs() -> bool:
@@ -38,11 +39,20 @@ def cluster(console: Console) -> Iterator[Cluster]:
             console.print("Building the platform's image ...")
             run("docker", "build", "--tag", IMAGE, str(ROOT))
             run("kind", "load", "docker-image", IMAGE, "--name", NAME)
+            _load_shops(console)
             made = Cluster(kubeconfig, Path(str(shutil.which("kubectl"))).parent)
             _install(made, console)
             yield made
         finally:
             run("kind", "delete", "cluster", *kind[1:])
+
+
+def _load_shops(console: Console) -> None:
+    """What the demo's stores run, built here: no registry has it."""
+    console.print("Building the shops' images (some minutes the first time) ...")
+    medusa = [image for image in run(BUILD_IMAGES, "--list").split() if image.startswith("store-medusa-")]
+    run(BUILD_IMAGES, *[image.partition(":")[0] for image in medusa], BUILDER="docker")
+    run("kind", "load", "docker-image", *medusa, "--name", NAME)
 
 
 def _install(cluster: Cluster, console: Console) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from storeplatform.hooks.core.request import Object
-from storeplatform.hooks.settings import ConfigurationError, load_settings
+from storeplatform.hooks.settings import ConfigurationError, Settings, load_settings
 from storeplatform.templates import ENGINES
 
 from .conftest import SHIPPED
@@ -157,3 +157,10 @@ def test_what_backs_up_may_reach_the_object_store_and_only_then_anything_outside
 
     assert open_policies(world.settle()) == []
     assert open_policies(World(in_object_store(), store()).settle()) == ["backup"]
+
+
+def test_a_cron_job_of_another_kind_of_work_is_no_backup(settings: Settings) -> None:
+    world = World(settings, store(engine="woocommerce"))
+    world.settle()
+    world.find("CronJob", "cron")["status"] = {"lastSuccessfulTime": "2026-01-02T03:00:00Z"}
+    assert "backups" not in world.ask()["status"]

@@ -67,7 +67,7 @@ def test_the_choices_of_an_unknown_engine_are_the_folders_there_are(engines: Pat
         for c in World(settings_with(engines), store(engine="none")).ask()["status"]["conditions"]
         if c["type"] == "Accepted"
     ]
-    assert refused == "spec.engine must be one of medusa, tiny: edit the Store to choose one"
+    assert refused == "spec.engine must be one of medusa, tiny, woocommerce: edit the Store to choose one"
 
 
 def test_an_empty_yaml_document_makes_no_child(engines: Path, settings_with: Any) -> None:

@@ -9,12 +9,14 @@ import pytest
 
 from storeplatform.hooks.core import GuardError, SyncRequest, parse
 from storeplatform.hooks.core.guards import check
+from storeplatform.hooks.settings import Settings
 
-from .world import World
+from .world import World, store
 
 
-@pytest.fixture
-def settled(world: World) -> tuple[SyncRequest, list[Any]]:
+@pytest.fixture(params=["medusa", "woocommerce"])
+def settled(settings: Settings, request: pytest.FixtureRequest) -> tuple[SyncRequest, list[Any]]:
+    world = World(settings, store(engine=request.param))
     children = world.settle()["children"]
     return parse(world.body(), world.now), copy.deepcopy(children)
 

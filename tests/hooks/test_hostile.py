@@ -56,10 +56,12 @@ FIELDS = [
     "hostname",
     "adminEmail",
     "storage",
+    "shop",
     "storefront",
     "suspended",
     "metadata",
 ]
+SHOP = (("country", "DE"), ("currency", "EUR"), ("title", "s"))
 specs = st.dictionaries(st.sampled_from(FIELDS), junk)
 
 
@@ -117,13 +119,17 @@ def test_no_spec_is_a_server_error_or_makes_an_object_no_template_names(
 
 @many
 @given(
-    value=st.sampled_from(HOSTILE) | st.text(), field=st.sampled_from(["owner", "hostname", "admin_email", "restore"])
+    value=st.sampled_from(HOSTILE) | st.text(),
+    field=st.sampled_from(["owner", "hostname", "admin_email", "restore", "title"]),
+    engine=st.sampled_from(["medusa", "woocommerce"]),
 )
-def test_a_hostile_string_stays_one_string(settings: Settings, value: str, field: str) -> None:
-    plain = Store("s", "0", "o", "medusa", "2.21.2", "small", "s.test", "a@s.test", 1, 1, True, "x", "y")
+def test_a_hostile_string_stays_one_string(settings: Settings, value: str, field: str, engine: str) -> None:
+    version = settings.engines[engine].versions[0]
+    plain = Store("s", "0", "o", engine, version, "small", "s.test", "a@s.test", 1, 1, True, SHOP, "x", "y")
+    changed = {"shop_items": (*SHOP, ("title", value))} if field == "title" else {field: value or "-"}
     bodies = [
         [manifest.body for stage in render(settings, one) for manifest in stage.manifests]
-        for one in (plain, replace(plain, **{field: value or "-"}))
+        for one in (plain, replace(plain, **changed))
     ]
     assert shape(bodies[1]) == shape(bodies[0])
 

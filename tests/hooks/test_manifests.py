@@ -16,6 +16,7 @@ from storeplatform.hooks.settings import Settings
 
 from .world import World, store
 
+ENGINE_NAMES = ["medusa", "woocommerce"]
 EXPECTED = Path(__file__).parent / "expected"
 
 
@@ -32,6 +33,10 @@ def compare(name: str, children: list[Any]) -> None:
 
 def test_a_small_store_over_plain_http(settings: Settings) -> None:
     compare("medusa-small.yaml", manifests(settings))
+
+
+def test_a_small_woocommerce_store(settings: Settings) -> None:
+    compare("woocommerce-small.yaml", manifests(settings, engine="woocommerce"))
 
 
 def test_a_large_store_with_every_choice_made(settings_with: Any) -> None:
@@ -51,8 +56,14 @@ def test_a_large_store_with_every_choice_made(settings_with: Any) -> None:
     compare("medusa-large.yaml", manifests(settings, **spec))
 
 
-def test_every_pod_says_what_the_restricted_level_and_the_quota_want(settings: Settings) -> None:
-    pods = [c["spec"]["template"]["spec"] for c in manifests(settings) if "template" in c.get("spec", {})]
+def pods_of(children: list[Any]) -> list[Any]:
+    specs = [child["spec"].get("jobTemplate", child)["spec"] for child in children if "spec" in child]
+    return [spec["template"]["spec"] for spec in specs if "template" in spec]
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_every_pod_says_what_the_restricted_level_and_the_quota_want(settings: Settings, engine: str) -> None:
+    pods = pods_of(manifests(settings, engine=engine))
     assert len(pods) == 4
     for pod in pods:
         assert pod["automountServiceAccountToken"] is False
@@ -68,8 +79,9 @@ def test_every_pod_says_what_the_restricted_level_and_the_quota_want(settings: S
             assert set(container["resources"]) == {"requests", "limits"}
 
 
-def test_no_secret_stands_outside_the_secret(settings: Settings) -> None:
-    children = manifests(settings)
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_no_secret_stands_outside_the_secret(settings: Settings, engine: str) -> None:
+    children = manifests(settings, engine=engine)
     (secret,) = [c for c in children if c["kind"] == "Secret"]
     rest = yaml.safe_dump([c for c in children if c["kind"] != "Secret"])
     import base64
@@ -90,9 +102,10 @@ def test_passwords_differ_between_stores_and_between_uses(settings: Settings) ->
     assert len(values) == len(set(values)) == 10
 
 
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
 @pytest.mark.parametrize("plan", ["small", "medium", "large"])
-def test_the_quota_of_a_plan_admits_all_its_pods_and_a_rollout(settings: Settings, plan: str) -> None:
-    children = manifests(settings, plan=plan)
+def test_the_quota_of_a_plan_admits_all_its_pods_and_a_rollout(settings: Settings, plan: str, engine: str) -> None:
+    children = manifests(settings, plan=plan, engine=engine)
     (quota,) = [c["spec"]["hard"] for c in children if c["kind"] == "ResourceQuota"]
     used: dict[str, float] = {"pods": 0}
     for child in children:

@@ -151,7 +151,12 @@ def test_a_child_that_is_being_deleted_is_not_ready(world: World) -> None:
 
 
 UNKNOWN = [
-    ("engine", "magento", "UnknownEngine", "spec.engine must be one of medusa: edit the Store to choose one"),
+    (
+        "engine",
+        "magento",
+        "UnknownEngine",
+        "spec.engine must be one of medusa, woocommerce: edit the Store to choose one",
+    ),
     ("plan", "huge", "UnknownPlan", "spec.plan must be one of small, medium, large: edit the Store to choose one"),
     ("version", "1.0", "UnknownVersion", "spec.version must be one of 2.21.2: edit the Store to choose one"),
 ]

@@ -14,6 +14,7 @@ from storeplatform.hooks.core import SyncRequest, parse, sync
 from storeplatform.hooks.core.request import LAST_APPLIED, Key, Object
 from storeplatform.hooks.settings import Settings
 
+SHOP = {"country": "DE", "currency": "EUR"}
 START = "2026-01-01T00:00:00Z"
 
 
@@ -23,7 +24,7 @@ def store(name: str = "demo", **spec: Any) -> Object:
         "apiVersion": "platform.urumi.dev/v1alpha1",
         "kind": "Store",
         "metadata": {"name": name, "uid": f"uid-of-{name}", "generation": 1},
-        "spec": {"engine": "medusa", "owner": "ann", "plan": "small", **spec},
+        "spec": {"engine": "medusa", "owner": "ann", "plan": "small", "shop": SHOP, **spec},
     }
 
 

@@ -51,6 +51,10 @@ REFUSED = [
     ({"hostname": "-a.example.com"}, "a hostname must be a full domain name in small letters"),
     ({"storage": "20"}, "spec.storage in body should match"),
     ({"storage": "0Gi"}, "spec.storage in body should match"),
+    ({"shop": {"title": " "}}, "spec.shop.title in body should match"),
+    ({"shop": {"title": "Ann's\nshop"}}, "spec.shop.title in body should match"),
+    ({"shop": {"currency": "eur"}}, "spec.shop.currency in body should match"),
+    ({"shop": {"country": "Germany"}}, "spec.shop.country in body should match"),
     ({"storefront": {"replicas": 0}}, "spec.storefront.replicas"),
     ({"storefront": {"replicas": 21}}, "spec.storefront.replicas"),
 ]
@@ -78,6 +82,12 @@ def test_a_wrong_name_is_refused_with_what_must_hold(stores: Client, name: str, 
 
 def test_a_name_of_40_characters_is_taken(stores: Client) -> None:
     assert stores.create(store("a" * 40), dryRun="All")["spec"]["plan"] == "small"
+
+
+def test_a_shop_sells_in_euros_to_germany_unless_it_is_said(stores: Client) -> None:
+    assert stores.create(store("plain"), dryRun="All")["spec"]["shop"] == {"country": "DE", "currency": "EUR"}
+    shop = {"title": "Käse & Brot", "currency": "CHF", "country": "CH"}
+    assert stores.create(store("swiss", shop=shop), dryRun="All")["spec"]["shop"] == shop
 
 
 def test_the_owner_can_not_change(stores: Client) -> None:

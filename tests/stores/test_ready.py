@@ -51,6 +51,15 @@ def test_a_store_of_each_plan_is_made_of_the_documented_children(platform: Platf
     assert names == [name.format(name=ready) for name in CHILDREN]
 
 
+def test_a_woocommerce_store_is_ready_and_at_rest(platform: Platform) -> None:
+    platform.apply("woo", engine="woocommerce")
+    store = platform.await_phase("woo", "Ready")
+    assert store["status"]["adminURL"] == "http://woo.stores.localhost/wp-admin"
+    names = {f"{c['kind']} {c['metadata']['name'].partition('-')[0]}" for c in platform.children("woo")}
+    assert {"CronJob cron", "Deployment backend", "Job provision", "StatefulSet database"} <= names
+    assert "backups" not in store["status"]
+
+
 def test_the_restricted_level_and_the_quota_admit_every_pod(platform: Platform, ready: str) -> None:
     namespace = platform.client.get("v1", "Namespace", f"store-{ready}")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"

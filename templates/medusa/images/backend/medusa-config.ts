@@ -1,0 +1,40 @@
+import { defineConfig } from "@medusajs/framework/utils"
+
+const environment = process.env
+
+// Without Redis the modules that come with Medusa keep events, locks and sessions in the process: run one.
+module.exports = defineConfig({
+  projectConfig: {
+    databaseUrl: environment.DATABASE_URL,
+    workerMode: (environment.MEDUSA_WORKER_MODE ?? "shared") as "shared" | "worker" | "server",
+    http: {
+      storeCors: environment.STORE_CORS ?? "",
+      adminCors: environment.ADMIN_CORS ?? "",
+      authCors: environment.AUTH_CORS ?? "",
+      jwtSecret: environment.JWT_SECRET,
+      cookieSecret: environment.COOKIE_SECRET,
+    },
+    // Medusa's production cookies are Secure: over plain HTTP nobody could sign in to the admin.
+    cookieOptions: environment.COOKIE_SECURE === "false" ? { secure: false } : {},
+  },
+  admin: {
+    disable: environment.DISABLE_MEDUSA_ADMIN === "true",
+    // Built into the admin's pages: the same host serves them and the API.
+    backendUrl: "/",
+  },
+  modules: [
+    {
+      resolve: "@medusajs/medusa/file",
+      options: {
+        providers: [
+          {
+            resolve: "@medusajs/medusa/file-local",
+            id: "local",
+            // Written below ./static, and told to browsers by this address.
+            options: { backend_url: environment.FILE_BASE_URL },
+          },
+        ],
+      },
+    },
+  ],
+})

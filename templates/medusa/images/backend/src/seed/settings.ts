@@ -1,0 +1,28 @@
+/** What the Store says of its shop, as the seed's environment gives it. */
+export type Settings = {
+  title: string
+  /** ISO 4217, in small letters as Medusa writes it. */
+  currency: string
+  /** ISO 3166-1 alpha-2, in small letters. */
+  country: string
+  publishableKey: string
+  adminEmail: string
+  adminPassword: string
+}
+
+/** @throws Error that names a variable which is missing. */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const text = (name: string): string => {
+    const value = environment[name]
+    if (!value) throw new Error(`${name} must be set for the seed`)
+    return value
+  }
+  return {
+    title: text("SHOP_TITLE"),
+    currency: text("SHOP_CURRENCY").toLowerCase(),
+    country: text("SHOP_COUNTRY").toLowerCase(),
+    publishableKey: text("MEDUSA_PUBLISHABLE_KEY"),
+    adminEmail: text("MEDUSA_ADMIN_EMAIL"),
+    adminPassword: text("MEDUSA_ADMIN_PASSWORD"),
+  }
+}

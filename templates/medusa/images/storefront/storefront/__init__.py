@@ -1,0 +1,1 @@
+"""A shop's pages, rendered on the server from Medusa's Store API. No JavaScript, no database."""

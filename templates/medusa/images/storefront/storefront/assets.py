@@ -1,0 +1,27 @@
+"""Files that never change under one address, so browsers keep them: the style sheet, and pictures for goods without."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from flask import Flask, Response, render_template, url_for
+
+YEAR = 365 * 24 * 3600
+
+
+def add_to(app: Flask) -> None:
+    """Give templates ``asset(name)``, the address of a static file with its content's hash in it."""
+    folder = Path(str(app.static_folder))
+    hashes = {f.name: hashlib.sha256(f.read_bytes()).hexdigest()[:12] for f in folder.iterdir()}
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR
+    app.jinja_env.globals["asset"] = lambda name: url_for("static", filename=name, v=hashes[name])
+
+    @app.get("/pictures/<handle>.svg")
+    def picture(handle: str) -> Response:
+        """A quiet picture for goods that have none, always the same for the same handle."""
+        seed = hashlib.sha256(handle.encode()).digest()
+        answer = Response(render_template("picture.svg", seed=list(seed)), mimetype="image/svg+xml")
+        answer.cache_control.max_age = YEAR
+        answer.cache_control.public = True
+        return answer

@@ -1,0 +1,126 @@
+"""The way from a cart to an order: where it goes, how it gets there, how it is paid."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from .. import payment
+from ..errors import AWAY
+from ..forms import AddressForm
+from ..medusa import BackendAway, Object, Refused
+from ..shop import Shop
+
+NOT_ORDERED = "The order could not be made. Something in your cart may be sold by now: look there and try again."
+
+Page = str | Response | tuple[str, int]
+
+
+def blueprint(shop: Shop) -> Blueprint:
+    """One page for each step; each shows what the ones before have said."""
+    pages = Blueprint("checkout", __name__, url_prefix="/checkout")
+
+    @pages.get("")
+    def address() -> Page:
+        cart = _cart(shop)
+        known = {**(cart.get("shipping_address") or {}), "email": cart.get("email")}
+        form = _address_form(shop, data={name: value for name, value in known.items() if value})
+        return render_template("checkout/address.html", cart=cart, form=form)
+
+    @pages.post("")
+    def take_address() -> Page:
+        try:
+            return _take_address(shop)
+        except BackendAway:
+            # The page needs nothing of the backend, so what was written is not lost.
+            form = AddressForm(request.form)
+            form.country_code.choices = [(form.country_code.data, str(form.country_code.data).upper())]
+            return render_template("checkout/address.html", cart=None, form=form, error=AWAY[1]), 503
+
+    @pages.get("/delivery")
+    def delivery() -> Page:
+        cart = _cart(shop)
+        if not (cart.get("email") and cart.get("shipping_address")):
+            return redirect(url_for("checkout.address"), 303)
+        return _delivery_page(shop, cart)
+
+    @pages.post("/delivery")
+    def take_delivery() -> Page:
+        cart = _cart(shop)
+        try:
+            shop.carts.choose_shipping(request.form.get("option", ""))
+        except Refused:
+            return _delivery_page(shop, cart, error="Choose how it gets to you."), 422
+        return redirect(url_for("checkout.pay"), 303)
+
+    @pages.get("/payment")
+    def pay() -> Page:
+        cart = _cart(shop)
+        if not cart.get("shipping_methods"):
+            return redirect(url_for("checkout.delivery"), 303)
+        return _payment_page(shop, cart)
+
+    @pages.post("/payment")
+    def order() -> Page:
+        cart = _cart(shop)
+        chosen = [each for each in _providers(shop) if each.id == request.form.get("provider")]
+        if not chosen:
+            return _payment_page(shop, cart, error="Choose how you pay."), 422
+        try:
+            payment.begin(shop.medusa, cart, chosen[0])
+            made = shop.carts.complete()
+        except Refused as error:
+            current_app.logger.warning("cart %s was not ordered: %s", cart["id"], error)
+            return _payment_page(shop, cart, error=NOT_ORDERED), 409
+        return _to_order(shop, made)
+
+    return pages
+
+
+def _take_address(shop: Shop) -> Page:
+    cart = _cart(shop)
+    form = _address_form(shop, formdata=request.form)
+    if not form.validate():
+        return render_template("checkout/address.html", cart=cart, form=form), 422
+    try:
+        shop.carts.update(email=form.email.data, shipping_address=form.address, billing_address=form.address)
+    except Refused as error:
+        return render_template("checkout/address.html", cart=cart, form=form, error=str(error)), 409
+    return redirect(url_for("checkout.delivery"), 303)
+
+
+def _cart(shop: Shop) -> Object:
+    """The cart to check out. Where there is none, the answer is another page: the cart's own, or that of the order
+    whose making was not seen to its end, because the answer got lost."""
+    cart = shop.carts.current()
+    if cart is None:
+        abort(_to_order(shop, shop.carts.complete()))
+    if not cart["items"]:
+        abort(redirect(url_for("cart.show"), 303))
+    return cart
+
+
+def _to_order(shop: Shop, order: Object | None) -> Response:
+    if order is None:
+        return redirect(url_for("cart.show"), 303)
+    return redirect(url_for("orders.show", reference=shop.orders.dumps(order["id"]), new=1), 303)
+
+
+def _address_form(shop: Shop, **filled: object) -> AddressForm:
+    form = AddressForm(**filled)
+    form.country_code.choices = list(shop.regions.current().countries.items())
+    return form
+
+
+def _delivery_page(shop: Shop, cart: Object, error: str = "") -> str:
+    chosen = [method["shipping_option_id"] for method in cart.get("shipping_methods") or []]
+    options = shop.carts.shipping_options()
+    return render_template("checkout/delivery.html", cart=cart, options=options, chosen=chosen, error=error)
+
+
+def _payment_page(shop: Shop, cart: Object, error: str = "") -> str:
+    return render_template("checkout/payment.html", cart=cart, providers=_providers(shop), error=error)
+
+
+def _providers(shop: Shop) -> list[payment.Provider]:
+    return payment.providers(shop.medusa, shop.regions.current())

@@ -1,0 +1,40 @@
+"""All that the pages work with, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from .carts import Carts
+from .config import Config
+from .medusa import Medusa
+from .money import Writing
+from .regions import Regions
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One shop. ``orders`` signs an order's id, so that its page has an address that can't be guessed."""
+
+    config: Config
+    medusa: Medusa
+    regions: Regions
+    carts: Carts
+    writing: Writing
+    orders: URLSafeSerializer
+
+    def order_of(self, reference: str) -> str | None:
+        """The id of the order whose page has that address; None where it is no such address."""
+        try:
+            return str(self.orders.loads(reference))
+        except BadSignature:
+            return None
+
+
+def open_shop(config: Config) -> Shop:
+    """The shop that ``config`` speaks of. Nothing is asked of the backend yet."""
+    medusa = Medusa(config.backend, config.publishable_key)
+    regions = Regions(medusa, config.country)
+    orders = URLSafeSerializer(config.secret_key, salt="order")
+    return Shop(config, medusa, regions, Carts(medusa), Writing(config.country), orders)

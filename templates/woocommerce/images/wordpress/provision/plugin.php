@@ -1,0 +1,30 @@
+<?php
+// WooCommerce switched on, and its tables brought to its version.
+
+require __DIR__ . '/common.php';
+require dirname( __DIR__ ) . '/html/wp-load.php';
+require ABSPATH . 'wp-admin/includes/plugin.php';
+
+const STORE_PLUGIN = 'woocommerce/woocommerce.php';
+
+store_alone();
+if ( ! file_exists( WP_PLUGIN_DIR . '/' . STORE_PLUGIN ) ) {
+	store_fail( 'WooCommerce must be in ' . WP_PLUGIN_DIR . ': build the image with it' );
+}
+if ( ! is_plugin_active( STORE_PLUGIN ) ) {
+	$failed = activate_plugin( STORE_PLUGIN );
+	if ( is_wp_error( $failed ) ) {
+		store_fail( 'WooCommerce can not be switched on: ' . $failed->get_error_message() );
+	}
+}
+require_once WC_ABSPATH . 'includes/class-wc-install.php';
+require_once WC_ABSPATH . 'includes/wc-update-functions.php';
+$before = get_option( 'woocommerce_db_version' );
+if ( $before ) {
+	foreach ( WC_Install::get_db_update_callbacks() as $version => $updates ) {
+		if ( version_compare( $before, $version, '<' ) ) {
+			array_map( 'call_user_func', $updates );
+		}
+	}
+}
+WC_Install::update_db_version();

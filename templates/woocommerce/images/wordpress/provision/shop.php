@@ -1,0 +1,22 @@
+<?php
+// What a new shop needs to sell. Each step is remembered once it is through: what the owner changed or removed since
+// is left as it is, however often this runs.
+
+require __DIR__ . '/common.php';
+require dirname( __DIR__ ) . '/html/wp-load.php';
+require __DIR__ . '/steps.php';
+
+store_alone();
+$country  = store_setting( 'SHOP_COUNTRY' );
+$currency = store_setting( 'SHOP_CURRENCY' );
+if ( ! isset( WC()->countries->get_countries()[ $country ] ) ) {
+	store_fail( "spec.shop.country must be a country that WooCommerce knows; \"$country\" is none" );
+}
+if ( ! isset( get_woocommerce_currencies()[ $currency ] ) ) {
+	store_fail( "spec.shop.currency must be a currency that WooCommerce knows; \"$currency\" is none" );
+}
+store_once( 'market', fn() => store_make_market( $country, $currency ) );
+store_once( "delivery_$country", fn() => store_make_delivery( $country ) );
+store_once( 'payment', 'store_make_payment' );
+store_once( 'catalogue', 'store_make_catalogue' );
+flush_rewrite_rules();

@@ -1,0 +1,88 @@
+<?php
+// The steps of a new shop. Each bears to be begun again after a crash.
+
+/** Do a step unless this shop has been through it. */
+function store_once( string $step, callable $work ): void {
+	$done = get_option( 'store_platform_seeded', array() );
+	if ( in_array( $step, $done, true ) ) {
+		return;
+	}
+	$work();
+	update_option( 'store_platform_seeded', array( ...$done, $step ), false );
+}
+
+/** The country that the shop sells to, its currency, and how prices are written there. */
+function store_make_market( string $country, string $currency ): void {
+	$locales = include WC()->plugin_path() . '/i18n/locale-info.php';
+	$options = array(
+		'woocommerce_default_country'               => $country,
+		'woocommerce_allowed_countries'             => 'specific',
+		'woocommerce_specific_allowed_countries'    => array( $country ),
+		'woocommerce_currency'                      => $currency,
+		'woocommerce_coming_soon'                   => 'no',
+		'woocommerce_allow_tracking'                => 'no',
+		'woocommerce_show_marketplace_suggestions'  => 'no',
+		'woocommerce_task_list_hidden'              => 'yes',
+		'woocommerce_onboarding_profile'            => array( 'skipped' => true ),
+	);
+	if ( isset( $locales[ $country ] ) ) {
+		$options += array(
+			'woocommerce_currency_pos'       => $locales[ $country ]['currency_pos'],
+			'woocommerce_price_thousand_sep' => $locales[ $country ]['thousand_sep'],
+			'woocommerce_price_decimal_sep'  => $locales[ $country ]['decimal_sep'],
+		);
+	}
+	foreach ( $options as $name => $value ) {
+		update_option( $name, $value );
+	}
+	WC_Install::create_pages();
+}
+
+/** One way to send goods within the country. */
+function store_make_delivery( string $country ): void {
+	foreach ( WC_Shipping_Zones::get_zones() as $known ) {
+		if ( $known['zone_name'] === $country ) {
+			return;
+		}
+	}
+	$zone = new WC_Shipping_Zone();
+	$zone->set_zone_name( $country );
+	$zone->add_location( $country, 'country' );
+	$zone->save();
+	$method = $zone->add_shipping_method( 'flat_rate' );
+	update_option( "woocommerce_flat_rate_{$method}_settings", array( 'title' => 'Standard', 'tax_status' => 'taxable', 'cost' => '5' ) );
+}
+
+/** Payment by transfer after the order: it needs no account with anybody. */
+function store_make_payment(): void {
+	update_option( 'woocommerce_bacs_settings', array( 'enabled' => 'yes', 'title' => 'Invoice', 'description' => 'You pay when the goods are with you.' ) );
+}
+
+/** Goods to try the shop with, until the owner has their own. */
+function store_make_catalogue(): void {
+	$samples = array(
+		'Linen shirt'       => array( '49', 40 ),
+		'Stoneware mug'     => array( '18.50', 60 ),
+		'Canvas tote bag'   => array( '22', 80 ),
+		'Notebook'          => array( '12.90', 120 ),
+		'Wool scarf'        => array( '39', 30 ),
+		'Beeswax candle'    => array( '24', 50 ),
+		'Oak serving board' => array( '35', 25 ),
+		'Tea towels'        => array( '16', 0 ),
+	);
+	foreach ( $samples as $name => list( $price, $stock ) ) {
+		$slug = sanitize_title( $name );
+		if ( wc_get_product_id_by_sku( $slug ) ) {
+			continue;
+		}
+		$product = new WC_Product_Simple();
+		$product->set_name( $name );
+		$product->set_slug( $slug );
+		$product->set_sku( $slug );
+		$product->set_regular_price( $price );
+		$product->set_manage_stock( true );
+		$product->set_stock_quantity( $stock );
+		$product->set_status( 'publish' );
+		$product->save();
+	}
+}

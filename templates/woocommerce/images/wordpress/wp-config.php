@@ -1,0 +1,45 @@
+<?php
+// WordPress as the store's environment says. Its files are the image's: nothing is installed or updated in a pod.
+
+function store_setting( string $name ): string {
+	$value = getenv( $name );
+	if ( $value === false || $value === '' ) {
+		throw new RuntimeException( "the environment variable $name must be set" );
+	}
+	return $value;
+}
+
+define( 'DB_HOST', store_setting( 'DATABASE_HOST' ) );
+define( 'DB_NAME', store_setting( 'DATABASE_NAME' ) );
+define( 'DB_USER', store_setting( 'DATABASE_USER' ) );
+define( 'DB_PASSWORD', store_setting( 'DATABASE_PASSWORD' ) );
+define( 'DB_CHARSET', 'utf8mb4' );
+define( 'DB_COLLATE', '' );
+$table_prefix = 'wp_';
+
+foreach ( array( 'AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE' ) as $store_use ) {
+	foreach ( array( 'KEY', 'SALT' ) as $store_kind ) {
+		define( "{$store_use}_{$store_kind}", hash_hmac( 'sha256', "$store_use $store_kind", store_setting( 'SALT' ) ) );
+	}
+}
+
+define( 'WP_HOME', store_setting( 'STORE_URL' ) );
+define( 'WP_SITEURL', WP_HOME );
+// Only the Ingress reaches us, and it says by what scheme a shopper came.
+if ( ( $_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '' ) === 'https' ) {
+	$_SERVER['HTTPS'] = 'on';
+}
+
+define( 'DISABLE_WP_CRON', true );
+define( 'DISALLOW_FILE_MODS', true );
+define( 'AUTOMATIC_UPDATER_DISABLED', true );
+// The store's network policy lets nothing out: a page need not wait to find that out.
+define( 'WP_HTTP_BLOCK_EXTERNAL', true );
+define( 'WP_TEMP_DIR', '/tmp' );
+define( 'WP_MEMORY_LIMIT', '256M' );
+define( 'WP_DEBUG', false );
+
+if ( ! defined( 'ABSPATH' ) ) {
+	define( 'ABSPATH', __DIR__ . '/' );
+}
+require_once ABSPATH . 'wp-settings.php';

@@ -1,0 +1,195 @@
+"""A container of a rendered manifest as a process of this machine, by bubblewrap instead of a container runtime.
+
+Its command, arguments, environment, user, volumes and probes are the manifest's; its root is read-only, it has no
+capabilities, and it finds the store's Services by their names. So what is wrong in a template fails here. It has no
+network, memory or processes of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from ..cluster.processes import Process
+from ..cluster.waiting import wait_until
+from .image import Image
+
+Object = dict[str, Any]
+
+
+class Cluster:
+    """A store's rendered objects, and a folder of this machine for its volumes and logs."""
+
+    def __init__(self, objects: list[Object], images: Mapping[str, Image], area: Path) -> None:
+        self.objects, self.images, self.area = objects, images, area
+        names = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "Service"]
+        (area / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
+        self.started: list[Process] = []
+
+    def find(self, kind: str, name: str) -> Object:
+        """The one object of that kind whose name begins so."""
+        (found,) = [o for o in self.objects if o["kind"] == kind and o["metadata"]["name"].startswith(name)]
+        return found
+
+    def run(self, kind: str, name: str) -> None:
+        """Run a Job's or CronJob's containers one after the other.
+
+        :raise AssertionError: one ends with another code than 0; the message ends with its log.
+        """
+        for container in self.containers(kind, name):
+            container.run()
+
+    def start(self, kind: str, name: str) -> Container:
+        """Start a workload's one pod and wait until its probes say that it is ready."""
+        container = self.launch(kind, name)
+        container.await_ready()
+        return container
+
+    def launch(self, kind: str, name: str) -> Container:
+        """Start a workload's one pod and wait for nothing."""
+        (container,) = self.containers(kind, name)
+        container.start()
+        self.started.append(container.process)
+        return container
+
+    def exec(self, kind: str, name: str, *command: str) -> str:
+        """What a command says inside a workload's one container. :raise CalledProcessError: it fails."""
+        (container,) = self.containers(kind, name)
+        return container.exec(list(command))
+
+    def stop(self) -> None:
+        """End all that was started, the last one first."""
+        while self.started:
+            self.started.pop().stop()
+
+    def containers(self, kind: str, name: str) -> list[Container]:
+        """A workload's containers in the order they start."""
+        spec = self.find(kind, name)["spec"]
+        pod = spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"]
+        return [Container(self, name, pod, each) for each in [*pod.get("initContainers", []), *pod["containers"]]]
+
+
+class Container:
+    """One container of a pod. What it writes is kept in a log of its pod's name and its own."""
+
+    def __init__(self, cluster: Cluster, pod_name: str, pod: Object, spec: Object) -> None:
+        self.cluster, self.pod_name, self.pod, self.spec = cluster, pod_name, pod, spec
+        self.image = cluster.images[spec["image"]]
+        self.env = {**self.image.env, **self._env()}
+        self.log = cluster.area / f"{pod_name}-{spec['name']}.log"
+        command = [*spec.get("command", self.image.entrypoint), *spec.get("args", self.image.command)]
+        self.process = Process(f"{pod_name}/{spec['name']}", self._inside(command), self.log, self.env)
+
+    def start(self) -> None:
+        """Start it, and wait for nothing."""
+        self.process.start()
+
+    def run(self) -> None:
+        """Run it to its end. :raise AssertionError: it ends with another code than 0."""
+        code, text = self.run_for_code()
+        assert code == 0, f"{self.pod_name}/{self.spec['name']} ended with {code}:\n{text[-3000:]}"
+
+    def run_for_code(self) -> tuple[int, str]:
+        """Run it to its end; its exit code and all it said."""
+        done = subprocess.run(
+            self.process.command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        with self.log.open("a") as log:
+            log.write(done.stdout)
+        return done.returncode, done.stdout
+
+    def await_ready(self, timeout: float = 120) -> None:
+        """Wait until the startup and the readiness probe succeed."""
+        for name in ("startupProbe", "readinessProbe"):
+            if name in self.spec:
+                self.await_probe(name, timeout)
+
+    def await_probe(self, name: str, timeout: float = 120) -> None:
+        """Wait until the probe of that name succeeds."""
+        what = f"{self.pod_name}'s {name} succeeds"
+        wait_until(lambda: self.probe(self.spec[name]), what, timeout, stop_if=self.process.failure)
+
+    def exec(self, command: list[str]) -> str:
+        """What a command says inside it. :raise CalledProcessError: it fails."""
+        done = subprocess.run(self._inside(command), env=self.env, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def probe(self, probe: Object) -> bool:
+        """Whether the probe, as the manifest says it, succeeds now."""
+        if "exec" in probe:
+            return (
+                subprocess.run(self._inside(probe["exec"]["command"]), env=self.env, capture_output=True).returncode
+                == 0
+            )
+        get = probe["httpGet"]
+        headers = {header["name"]: header["value"] for header in get.get("httpHeaders", [])}
+        address = f"http://127.0.0.1:{self._port(get['port'])}{get['path']}"
+        return requests.get(address, headers=headers, timeout=probe["timeoutSeconds"]).status_code < 400
+
+    def _port(self, name: str) -> int:
+        (port,) = [port["containerPort"] for port in self.spec["ports"] if port["name"] == name]
+        return int(port)
+
+    def _env(self) -> dict[str, str]:
+        """The variables as the kubelet makes them: "$(NAME)" stands for one that was said before, "$$" for "$"."""
+        env: dict[str, str] = {}
+        for each in self.spec.get("env", []):
+            if "valueFrom" in each:
+                ref = each["valueFrom"]["secretKeyRef"]
+                env[each["name"]] = base64.b64decode(
+                    self.cluster.find("Secret", ref["name"])["data"][ref["key"]]
+                ).decode()
+            else:
+                known = dict(env)
+                env[each["name"]] = re.sub(
+                    r"\$(\$|\((\w+)\))", lambda m, k=known: "$" if m[1] == "$" else k.get(m[2], m[0]), each["value"]
+                )
+        return env
+
+    def _inside(self, command: list[str]) -> list[str]:
+        user, group = self.pod["securityContext"]["runAsUser"], self.pod["securityContext"]["runAsGroup"]
+        assert self.spec["securityContext"]["readOnlyRootFilesystem"] is True
+        users = self.cluster.area / f"passwd-{user}"
+        if not users.exists():  # another container may read it now
+            users.write_text(f"shop:x:{user}:{group}::/nonexistent:/bin/sh\n")
+        arguments = [
+            "--unshare-user",
+            "--uid",
+            str(user),
+            "--gid",
+            str(group),
+            "--cap-drop",
+            "ALL",
+            "--die-with-parent",
+        ]
+        for link in ("bin", "lib", "lib64", "sbin"):
+            arguments += ["--symlink", f"usr/{link}", f"/{link}"]
+        for folder in dict.fromkeys(["/usr", "/etc", "/proc", sys.base_prefix]):
+            arguments += ["--ro-bind", folder, folder]
+        arguments += ["--ro-bind", str(self.cluster.area / "hosts"), "/etc/hosts"]
+        arguments += ["--ro-bind", str(users), "/etc/passwd", "--dev", "/dev"]
+        for place, here in self.image.files.items():
+            arguments += ["--ro-bind", str(here), place]
+        for mount in self.spec.get("volumeMounts", []):
+            kind = "--ro-bind" if mount.get("readOnly") else "--bind"
+            arguments += [kind, str(self._volume(mount)), mount["mountPath"]]
+        arguments += ["--remount-ro", "/", "--chdir", self.image.workdir, "--"]
+        return [str(shutil.which("bwrap")), *arguments, *command]
+
+    def _volume(self, mount: Object) -> Path:
+        (volume,) = [volume for volume in self.pod["volumes"] if volume["name"] == mount["name"]]
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+        if claim:
+            self.cluster.find("PersistentVolumeClaim", claim)
+        name = f"claim-{claim}" if claim else f"empty-{self.pod_name}-{volume['name']}"
+        folder = self.cluster.area / "volumes" / name / mount.get("subPath", "")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
