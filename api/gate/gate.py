@@ -58,13 +58,15 @@ class Gate:
     def _create(self, review: Review) -> bytes:
         owner, deadline = review.new["spec"]["owner"], Deadline.within(JUDGE_SECONDS)
         try:
+            if shard_patch(review, self._shards):
+                raise TimeIsUp  # its beginning went past us, and a Store without a shard is no controller's
             self._slots.take(review.name, owner, deadline, dry_run=review.dry_run)
         except QuotaExceeded as error:
             code, reason, message = 403, "Forbidden", str(error)
         except TimeIsUp:
             self._metrics.undecided.inc()
             code, reason = 429, "TooManyRequests"
-            message = f"too many stores are asked for at once to count those of {owner} in time: try again"
+            message = f"too much is asked for at once to count the stores of {owner} in time: try again"
         except (ApiException, HTTPError) as error:
             self._metrics.undecided.inc()
             log.error("a quota can't be counted", store=review.name, owner=owner, error=_words(error))
