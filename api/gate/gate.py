@@ -14,6 +14,7 @@ from storeplatform.api.audit import Audit, Record
 from . import receipt, record
 from .cluster import Cluster, Deadline, TimeIsUp
 from .metrics import Metrics
+from .quota import quota_name
 from .review import Review, admitted, refused
 from .shards import shard_patch
 from .slots import UNANSWERED, QuotaExceeded, Slots
@@ -54,6 +55,16 @@ class Gate:
             if receipt.is_last(review):
                 self._receipt(review)
         return self._conclude(review, "admitted", "", admitted(review))
+
+    def judge_quota(self, review: Review) -> bytes:
+        """The answer to whoever sets a limit: an owner's is looked for by one name alone."""
+        owner = (review.object.get("spec") or {}).get("owner")
+        if review.operation == "CREATE" and owner is not None and review.name != quota_name(owner):
+            message = f"the StoreQuota of {owner} must be named {quota_name(owner)}: by another name it counts nothing"
+            self._record(review, record.quota(review, "refused", message))
+            return refused(review, 422, "Invalid", message)
+        self._record(review, record.quota(review, "admitted", ""))
+        return admitted(review)
 
     def _create(self, review: Review) -> bytes:
         owner, deadline = review.new["spec"]["owner"], Deadline.within(JUDGE_SECONDS)

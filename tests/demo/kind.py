@@ -66,7 +66,7 @@ def _install(cluster: Cluster, console: Console) -> None:
         "wait", "--for=condition=Established", "--timeout=60s", "crd/compositecontrollers.metacontroller.k8s.io"
     )
     cluster.kubectl("apply", "--server-side", "-k", str(platform))
-    for kind, webhooks in (("validating", 2), ("mutating", 1)):
+    for kind, webhooks in (("validating", 3), ("mutating", 1)):
         _trust_gate(cluster, authority, f"{kind}webhookconfiguration", webhooks)
     cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/hooks")
     cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/api")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from flask.testing import FlaskClient
 from kubernetes.client.exceptions import ApiException
 from prometheus_client import CollectorRegistry
@@ -22,6 +26,7 @@ from storeplatform.api.gate.quota import GLOBAL, max_stores, quota_name, reserve
 from storeplatform.api.gate.record import attempt, decision
 from storeplatform.api.gate.review import parse
 from storeplatform.api.gate.slots import QuotaExceeded
+from tests.stores.platform import shipped
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 API_USER = "the-api"
@@ -239,3 +244,33 @@ class TestQuota:
         ages = {"new": 0, "young": 59.9, "old": 60, "older": 600}
         held = {name: timestamp(NOW - timedelta(seconds=age)) for name, age in ages.items()}
         assert set(reserved({"status": {"reserved": held}}, NOW)) == {"new", "young"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("STORE_PLATFORM_API_SETTINGS", "the environment variable STORE_PLATFORM_API_SETTINGS must name a file"),
+        ("KUBECONFIG", "the gate must run in a cluster, or KUBECONFIG must name one"),
+        ("STORE_PLATFORM_GATE_CERT_FILE", "can't read {home}/none, which STORE_PLATFORM_GATE_CERT_FILE names: No such"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_one_line(tmp_path: Path, missing: str, words: str) -> None:
+    (settings,) = shipped("api-settings.yaml")
+    settings["audit"] |= {"url": f"sqlite:///{tmp_path}/a.db", "spool": f"{tmp_path}/spool"}
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
+    cluster = {"clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}], "users": []}
+    context = {"contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}], "current-context": "c"}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **cluster, **context}))
+    environment = {
+        **os.environ,
+        "STORE_PLATFORM_API_SETTINGS": str(tmp_path / "settings.yaml"),
+        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "STORE_PLATFORM_GATE_CERT_FILE": str(tmp_path / "settings.yaml"),
+        "STORE_PLATFORM_GATE_KEY_FILE": str(tmp_path / "settings.yaml"),
+        missing: "" if missing.endswith("SETTINGS") else str(tmp_path / "none"),
+    }
+    command = [sys.executable, "-m", "storeplatform.api.gate"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("store-platform gate: " + words.format(home=tmp_path))
+    assert len(done.stderr.splitlines()) == 1

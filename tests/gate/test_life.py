@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.cluster.client import ApiError, Client
@@ -11,6 +13,14 @@ from tests.stores.gate import Gate
 from tests.stores.platform import API, Platform
 
 from .callers import ANN, store
+from .conftest import new_plane
+
+
+@pytest.fixture(scope="module")
+def plane(binary: object) -> Iterator[ControlPlane]:
+    """One of its own: the loop acts on every store it finds."""
+    with new_plane() as plane:
+        yield plane
 
 
 def test_a_store_lives_through_the_gates_absence_and_ends_with_a_receipt(
