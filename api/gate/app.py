@@ -74,6 +74,10 @@ def make_app(gate: Gate, metrics: Metrics) -> Flask:
     def attempt() -> Response:
         return Response(gate.attempt(parse(request.get_data(cache=False))), mimetype="application/json")
 
+    @app.post("/admission/quotas")
+    def judge_quota() -> Response:
+        return Response(gate.judge_quota(parse(request.get_data(cache=False))), mimetype="application/json")
+
     @app.get("/healthz")
     @app.get("/readyz")
     def healthy() -> Response:

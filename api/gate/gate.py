@@ -14,6 +14,7 @@ from storeplatform.api.audit import Audit, Record
 from . import receipt, record
 from .cluster import Cluster, Deadline, TimeIsUp
 from .metrics import Metrics
+from .quota import quota_name
 from .review import Review, admitted, refused
 from .shards import shard_patch
 from .slots import UNANSWERED, QuotaExceeded, Slots
@@ -55,16 +56,28 @@ class Gate:
                 self._receipt(review)
         return self._conclude(review, "admitted", "", admitted(review))
 
+    def judge_quota(self, review: Review) -> bytes:
+        """The answer to whoever sets a limit: an owner's is looked for by one name alone."""
+        owner = (review.object.get("spec") or {}).get("owner")
+        if review.operation == "CREATE" and owner is not None and review.name != quota_name(owner):
+            message = f"the StoreQuota of {owner} must be named {quota_name(owner)}: by another name it counts nothing"
+            self._record(review, record.quota(review, "refused", message))
+            return refused(review, 422, "Invalid", message)
+        self._record(review, record.quota(review, "admitted", ""))
+        return admitted(review)
+
     def _create(self, review: Review) -> bytes:
         owner, deadline = review.new["spec"]["owner"], Deadline.within(JUDGE_SECONDS)
         try:
+            if shard_patch(review, self._shards):
+                raise TimeIsUp  # its beginning went past us, and a Store without a shard is no controller's
             self._slots.take(review.name, owner, deadline, dry_run=review.dry_run)
         except QuotaExceeded as error:
             code, reason, message = 403, "Forbidden", str(error)
         except TimeIsUp:
             self._metrics.undecided.inc()
             code, reason = 429, "TooManyRequests"
-            message = f"too many stores are asked for at once to count those of {owner} in time: try again"
+            message = f"too much is asked for at once to count the stores of {owner} in time: try again"
         except (ApiException, HTTPError) as error:
             self._metrics.undecided.inc()
             log.error("a quota can't be counted", store=review.name, owner=owner, error=_words(error))

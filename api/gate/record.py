@@ -33,6 +33,13 @@ def gone(review: Review, reason: str) -> Record:
     )
 
 
+def quota(review: Review, outcome: str, reason: str) -> Record:
+    """A limit that is set, changed or taken away: of an owner, or of all where there is none."""
+    owner = _owner(_spec(review.object))
+    before, after = _whole(review.old), _whole(review.new)
+    return Record(review.user, DOOR, "quota", "", owner, outcome, reason, review.uid, before, after)
+
+
 def _record(review: Review, outcome: str, reason: str) -> Record | None:
     old, new = _spec(review.old), _spec(review.new)
     if review.operation == "UPDATE" and old == new:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import secrets
 import shutil
 import subprocess
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import trustme
 from rich.console import Console
 
 from storeplatform.metacontroller import MANIFESTS
@@ -65,11 +68,33 @@ def _install(cluster: Cluster, console: Console) -> None:
     ):
         secret = ("create", "secret", "generic", name, "--namespace=store-platform", f"--from-file={key}=/dev/stdin")
         cluster.kubectl(*secret, stdin=value)
+    authority = trustme.CA()
+    _make_gate_secret(cluster, authority)
     # First alone: until its CRDs are served, a CompositeController is nothing the API server knows.
     cluster.kubectl("apply", "--server-side", "-k", str(MANIFESTS / "upstream"))
     cluster.kubectl(
         "wait", "--for=condition=Established", "--timeout=60s", "crd/compositecontrollers.metacontroller.k8s.io"
     )
     cluster.kubectl("apply", "--server-side", "-k", str(platform))
+    for kind, webhooks in (("validating", 3), ("mutating", 1)):
+        _trust_gate(cluster, authority, f"{kind}webhookconfiguration", webhooks)
     cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/hooks")
+    cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/api")
     cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=metacontroller", "statefulset/metacontroller")
+
+
+def _make_gate_secret(cluster: Cluster, authority: trustme.CA) -> None:
+    certificate = authority.issue_cert("gate.store-platform.svc")
+    with tempfile.TemporaryDirectory(prefix="store-platform-demo-") as folder:
+        files = {"cert": certificate.cert_chain_pems[0], "key": certificate.private_key_pem}
+        for name, content in files.items():
+            content.write_to_path(Path(folder) / name)
+        secret = ("create", "secret", "tls", "gate-tls", "--namespace=store-platform")
+        cluster.kubectl(*secret, *(f"--{name}={folder}/{name}" for name in files))
+
+
+def _trust_gate(cluster: Cluster, authority: trustme.CA, kind: str, webhooks: int) -> None:
+    bundle = base64.b64encode(authority.cert_pem.bytes()).decode()
+    paths = [f"/webhooks/{index}/clientConfig/caBundle" for index in range(webhooks)]
+    patch = json.dumps([{"op": "add", "path": path, "value": bundle} for path in paths])
+    cluster.kubectl("patch", kind, "store-gate", "--type=json", f"--patch={patch}")

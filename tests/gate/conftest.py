@@ -18,12 +18,16 @@ from .callers import CALLERS, bind_owners
 __all__ = ["binary"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def plane(binary: object) -> Iterator[ControlPlane]:
     """A control plane that knows every caller."""
-    users = {name: User(username, groups) for name, (username, groups) in CALLERS.items()}
-    with ControlPlane(users={**API_USER, **users}) as plane:
+    with new_plane() as plane:
         yield plane
+
+
+def new_plane() -> ControlPlane:
+    """One more of these."""
+    return ControlPlane(users={**API_USER, **{name: User(*caller) for name, caller in CALLERS.items()}})
 
 
 @pytest.fixture(scope="module")

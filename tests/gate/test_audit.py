@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from storeplatform.api.audit import Record
+from storeplatform.api.gate.quota import quota_name
 from tests.cluster.client import ApiError, Client, Object
 from tests.cluster.waiting import wait_until
 from tests.stores.gate import Gate
@@ -126,6 +127,17 @@ def test_what_changes_no_spec_is_not_told(gate: Gate, clients: dict[str, Client]
     clients["ann"].delete(store("labelled"))
     await_record(gate, store="labelled", action="delete")
     assert [each.action for each in gate.records(store="labelled")] == ["create", "delete"]
+
+
+def test_a_limit_that_is_set_and_changed_is_told(gate: Gate, clients: dict[str, Client]) -> None:
+    quota = {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": quota_name("bob")}}
+    clients["platform-admin"].create({**quota, "spec": {"owner": "bob", "maxStores": 1}})
+    clients["platform-admin"].patch(quota, {"spec": {"maxStores": 2}})
+    clients["bob"].create(store("bobs", owner="bob"))
+    told = wait_until(lambda: gate.records(action="quota", owner="bob")[1:], "both are told")
+    assert [(each.actor, each.before, each.after) for each in told] == [
+        ("pat", {"owner": "bob", "maxStores": 1}, {"owner": "bob", "maxStores": 2})
+    ]
 
 
 def test_a_secret_in_a_field_that_should_not_be_reaches_neither_the_audit_nor_a_log(

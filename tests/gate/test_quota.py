@@ -229,6 +229,7 @@ def test_a_reservation_that_is_not_over_is_given_back_when_its_store_is_deleted(
         ({"metadata": {"name": "global"}, "spec": {"owner": "ann"}}, "must name an owner, unless it is the one named"),
         ({"metadata": {"name": "ann"}, "spec": {}}, "must name an owner, unless it is the one named"),
         ({"metadata": {"name": "ann"}, "spec": {"owner": "ann"}}, "the first ten digits of the SHA-256"),
+        ({"metadata": {"name": quota_name("bob")}, "spec": {"owner": "ann"}}, f"must be named {quota_name('ann')}: by"),
         (
             {"metadata": {"name": quota_name("ann")}, "spec": {"owner": "ann", "maxStores": -1}},
             "greater than or equal to 0",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 
 from storeplatform.metacontroller import MANIFESTS
 from tests.cluster.controlplane import ControlPlane
@@ -148,6 +152,39 @@ def test_the_api_server_takes_each_object_and_warns_of_none(
             with_admin.apply(obj, dryRun="All", fieldValidation="Strict")
     assert with_admin.warnings == []
     with_admin.close()
+
+
+def test_the_readmes_lines_make_the_api_server_trust_the_gate_and_the_next_apply_leaves_that(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    make, trust = readme[readme.index("openssl req") :], readme[readme.index("for hook in ") :]
+    make, trust = make[: make.index("\nkubectl")], trust[: trust.index("\ndone") + 5]
+    environment = {"PATH": f"{plane.bin_dir}:{os.environ['PATH']}", "KUBECONFIG": str(plane.kubeconfig())}
+
+    def shell(lines: str) -> None:
+        command = ["bash", "-euo", "pipefail", "-c", lines]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+
+    webhooks = shipped("webhooks.yaml")
+    for _ in range(2):
+        shell(f"kubectl apply --server-side -f {MANIFESTS / 'platform' / 'webhooks.yaml'}")
+        if not (tmp_path / "gate.crt").exists():
+            shell(f"{make}\n{trust}")
+        bundles = {
+            base64.b64decode(webhook["clientConfig"]["caBundle"])
+            for obj in webhooks
+            for webhook in plane.client.get(obj["apiVersion"], obj["kind"], "store-gate")["webhooks"]
+        }
+        assert bundles == {(tmp_path / "gate.crt").read_bytes()}
+    certificate = x509.load_pem_x509_certificate((tmp_path / "gate.crt").read_bytes())
+    (names,) = [each.value for each in certificate.extensions if isinstance(each.value, x509.SubjectAlternativeName)]
+    (service,) = {(s["name"], s["namespace"]) for s in (
+        webhook["clientConfig"]["service"] for obj in webhooks for webhook in obj["webhooks"]
+    )}  # fmt: skip
+    assert names.get_values_for_type(x509.DNSName) == [f"{'.'.join(service)}.svc"]
+    for obj in webhooks:
+        plane.client.delete(obj)
 
 
 def test_metacontrollers_role_is_ours_and_has_no_wildcard(installed: list[dict[str, Any]]) -> None:
