@@ -16,18 +16,23 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """``bin_dir`` is the folder that ``kubectl`` is in; ``api`` is where the intent API answers, ``tokens`` are of an
-    owner and an admin."""
+class Kubectl:
+    """A kubectl and what it goes by; ``bin_dir`` is the folder that it is in."""
 
     kubeconfig: Path
     bin_dir: Path
-    api: str
-    tokens: Mapping[str, str]
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """What kubectl prints. :raise DemoError: it failed, with what it said."""
         return run(str(self.bin_dir / "kubectl"), *arguments, stdin=stdin, KUBECONFIG=str(self.kubeconfig))
+
+
+@dataclass(frozen=True)
+class Cluster(Kubectl):
+    """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s."""
+
+    api: str
+    tokens: Mapping[str, str]
 
     def stores(self) -> list[dict[str, Any]]:
         """All Stores, by name."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -17,10 +19,12 @@ from rich.console import Console
 
 from storeplatform.metacontroller import MANIFESTS
 
-from .cluster import Cluster, run
+from .cluster import Cluster, DemoError, Kubectl, run
 
 NAME = "store-platform-demo"
 IMAGE = "store-platform:0.1.0"
+# The callers of the demo are service accounts; the groups of those are their namespaces.
+NAMESPACES = {"owner": "demo-owners", "admin": "demo-admins"}
 ROOT = Path(__file__).parents[2]
 BUILD_IMAGES = str(ROOT / "templates" / "build-images")
 
@@ -43,9 +47,11 @@ def cluster(console: Console) -> Iterator[Cluster]:
             run("docker", "build", "--tag", IMAGE, str(ROOT))
             run("kind", "load", "docker-image", IMAGE, "--name", NAME)
             _load_shops(console)
-            made = Cluster(kubeconfig, Path(str(shutil.which("kubectl"))).parent)
-            _install(made, console)
-            yield made
+            kubectl = Kubectl(kubeconfig, Path(str(shutil.which("kubectl"))).parent)
+            _install(kubectl, console)
+            tokens = {name: _token(kubectl, namespace) for name, namespace in NAMESPACES.items()}
+            with _forwarded(kubectl) as api:
+                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens)
         finally:
             run("kind", "delete", "cluster", *kind[1:])
 
@@ -58,7 +64,7 @@ def _load_shops(console: Console) -> None:
     run("kind", "load", "docker-image", *medusa, "--name", NAME)
 
 
-def _install(cluster: Cluster, console: Console) -> None:
+def _install(cluster: Kubectl, console: Console) -> None:
     console.print("Installing Metacontroller and the platform ...")
     platform = MANIFESTS / "platform"
     cluster.kubectl("apply", "-f", str(platform / "namespaces.yaml"))
@@ -75,7 +81,8 @@ def _install(cluster: Cluster, console: Console) -> None:
     cluster.kubectl(
         "wait", "--for=condition=Established", "--timeout=60s", "crd/compositecontrollers.metacontroller.k8s.io"
     )
-    cluster.kubectl("apply", "--server-side", "-k", str(platform))
+    with _with_demo_admins(platform) as folder:
+        cluster.kubectl("apply", "--server-side", "-k", str(folder))
     for kind, webhooks in (("validating", 3), ("mutating", 1)):
         _trust_gate(cluster, authority, f"{kind}webhookconfiguration", webhooks)
     cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/hooks")
@@ -83,7 +90,7 @@ def _install(cluster: Cluster, console: Console) -> None:
     cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=metacontroller", "statefulset/metacontroller")
 
 
-def _make_gate_secret(cluster: Cluster, authority: trustme.CA) -> None:
+def _make_gate_secret(cluster: Kubectl, authority: trustme.CA) -> None:
     certificate = authority.issue_cert("gate.store-platform.svc")
     with tempfile.TemporaryDirectory(prefix="store-platform-demo-") as folder:
         files = {"cert": certificate.cert_chain_pems[0], "key": certificate.private_key_pem}
@@ -93,8 +100,40 @@ def _make_gate_secret(cluster: Cluster, authority: trustme.CA) -> None:
         cluster.kubectl(*secret, *(f"--{name}={folder}/{name}" for name in files))
 
 
-def _trust_gate(cluster: Cluster, authority: trustme.CA, kind: str, webhooks: int) -> None:
+def _trust_gate(cluster: Kubectl, authority: trustme.CA, kind: str, webhooks: int) -> None:
     bundle = base64.b64encode(authority.cert_pem.bytes()).decode()
     paths = [f"/webhooks/{index}/clientConfig/caBundle" for index in range(webhooks)]
     patch = json.dumps([{"op": "add", "path": path, "value": bundle} for path in paths])
     cluster.kubectl("patch", kind, "store-gate", "--type=json", f"--patch={patch}")
+
+
+@contextmanager
+def _with_demo_admins(platform: Path) -> Iterator[Path]:
+    """The platform's manifests, where the demo's own admins are admins of the API."""
+    with tempfile.TemporaryDirectory(prefix="store-platform-demo-") as home:
+        folder = Path(shutil.copytree(platform, Path(home) / "platform"))
+        file = folder / "api-settings.yaml"
+        named = f"admin: [store-platform:admins, system:serviceaccounts:{NAMESPACES['admin']}]"
+        file.write_text(file.read_text().replace("admin: [store-platform:admins]", named))
+        yield folder
+
+
+def _token(cluster: Kubectl, namespace: str) -> str:
+    cluster.kubectl("create", "namespace", namespace)
+    cluster.kubectl("create", "serviceaccount", "caller", f"--namespace={namespace}")
+    return cluster.kubectl("create", "token", "caller", f"--namespace={namespace}", "--duration=24h").strip()
+
+
+@contextmanager
+def _forwarded(cluster: Kubectl) -> Iterator[str]:
+    """Where the API answers on this machine meanwhile."""
+    command = [str(cluster.bin_dir / "kubectl"), "port-forward", "--namespace=store-platform", "service/api", ":80"]
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as forwarding:
+        try:
+            line = forwarding.stdout.readline() if forwarding.stdout else ""
+            if not (found := re.search(r"127\.0\.0\.1:(\d+)", line)):
+                raise DemoError(f"kubectl can't forward a port to the API: {line.strip() or 'it ended'}")
+            yield f"http://127.0.0.1:{found[1]}"
+        finally:
+            forwarding.terminate()
