@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -62,14 +64,30 @@ def test_a_watch_that_is_too_old_begins_with_a_new_list(own_plane: ControlPlane)
         make(own_plane, "goes")
         make(own_plane, "stays")
         wait_until(lambda: known(ada) == {"goes", "stays"}, "both are seen", 10)
-        # The process sleeps through a deletion whose event the API server then no longer has.
+        # The process sleeps while its watch ends, and through a deletion whose event is forgotten when it awakes.
         api.processes[0].freeze()
+        own_plane.kill("kube-apiserver")
+        own_plane.start_component("kube-apiserver")
         own_plane.client.delete({"apiVersion": API, "kind": "Store", "metadata": {"name": "goes"}})
         make(own_plane, "comes")
         own_plane.kill("kube-apiserver")
         own_plane.start_component("kube-apiserver")
         api.processes[0].thaw()
         wait_until(lambda: known(ada) == {"stays", "comes"}, "it caught up", 60)
+        assert '"error": "410' in api.processes[0].log.read_text()
+
+
+def test_an_api_server_that_does_not_answer_is_given_up_and_reads_of_the_cache_go_on(own_plane: ControlPlane) -> None:
+    with Api(own_plane, settings={"tokenReview": {"cacheSeconds": 60, "audiences": []}}) as api:
+        ada = api.caller("ada")
+        assert known(ada) == set()
+        pid = own_plane.pids()["kube-apiserver"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert ada.create("unanswered").status_code == 503
+            assert known(ada) == set()
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_who_writes_reads_what_they_wrote(api: Api) -> None:
