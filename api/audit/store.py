@@ -25,6 +25,8 @@ INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 UNDECIDED = timedelta(seconds=10)
 # What follows an attempt comes within the API server's time for a request.
 FOLLOWS = timedelta(seconds=60)
+# An attempt and what follows it may be recorded by two replicas, whose clocks are not quite the same.
+SKEW = timedelta(seconds=2)
 # What was recorded in another replica's spool may arrive later. After this it is not waited for.
 SETTLED = timedelta(days=1)
 
@@ -97,15 +99,16 @@ class Store:
         """Pair what was decided with its attempt: one each, the latest before it."""
         undecided = c.outcome == ATTEMPTED
         with self._begin() as connection:
-            old = sa.update(table).where(~undecided, ~c.matched, c.at < micros(now - SETTLED))
-            connection.execute(old.values(matched=True))
-            for decision in connection.execute(sa.select(table).where(~undecided, ~c.matched).order_by(c.at)):
-                earliest = decision.at - FOLLOWS // timedelta(microseconds=1)
-                attempts = sa.select(c.id).where(undecided, ~c.matched, c.key == decision.key)
-                attempts = attempts.where(c.at.between(earliest, decision.at)).order_by(c.at.desc()).limit(1)
-                if attempt := connection.execute(attempts).scalar():
+            decisions = sa.select(table).where(~undecided, ~c.matched).order_by(c.at)
+            for decision in connection.execute(decisions).all():
+                within = c.at.between(decision.at - _micros(FOLLOWS), decision.at + _micros(SKEW))
+                attempts = sa.select(c.id).where(undecided, ~c.matched, c.key == decision.key, within)
+                latest_before = attempts.order_by(c.at > decision.at, c.at.desc()).limit(1)
+                if attempt := connection.execute(latest_before).scalar():
                     pair = sa.update(table).where(c.id.in_([attempt, decision.id]))
                     connection.execute(pair.values(matched=True))
+            alone = sa.update(table).where(~undecided, ~c.matched, c.at < micros(now - SETTLED))
+            connection.execute(alone.values(matched=True))
 
     def remove(self, before: datetime, now: datetime) -> None:
         """Take away what is older, and attempts of which all is told by what followed."""
@@ -134,6 +137,10 @@ class Store:
                     metadata.create_all(self.engine)
                 self._made = True
         return self.engine.begin()
+
+
+def _micros(time: timedelta) -> int:
+    return time // timedelta(microseconds=1)
 
 
 def _engine(url: URL) -> Engine:

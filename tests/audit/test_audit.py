@@ -124,7 +124,6 @@ class TestAttempts:
             ("aadd", 0),
             ("ada", 1),
             ("adaad", 1),
-            ("da", 1),
         ],
     )
     def test_one_to_one_by_time(self, audit: Audit, sequence: str, refused: int) -> None:
@@ -151,6 +150,14 @@ class TestAttempts:
             at = NOW - timedelta(seconds=20) + timedelta(milliseconds=milliseconds)
             audit.record(record(name, outcome=outcome, key="k", at=at))
         await_told(audit, "refused", outcome="refused")
+
+    def test_a_replicas_clock_that_is_ahead_makes_no_refusal(self, audit: Audit) -> None:
+        at = NOW - timedelta(seconds=20)
+        audit.record(record(outcome="admitted", key="k", at=at))
+        audit.record(record(outcome="attempted", key="k", at=at + timedelta(seconds=1)))
+        audit.record(record("long-after", outcome="attempted", key="k", at=at + timedelta(seconds=5)))
+        await_told(audit, "shop", "long-after")
+        assert told(audit, outcome="refused") == ["long-after"]
 
     def test_a_decision_that_arrives_late_takes_the_refusal_back(self, audit: Audit) -> None:
         at = NOW - timedelta(seconds=20)
@@ -202,14 +209,29 @@ def refuse(*_: Any) -> None:
 
 
 def test_what_is_older_than_the_retention_is_removed(make: MakeAudit) -> None:
-    first = make(retention_days=30)
+    first = make(retention_days=365)
     first.record(record("new", at=NOW - timedelta(days=29)))
-    await_told(first, "new")
     first.record(record("old", at=NOW - timedelta(days=31)))
     await_told(first, "new", "old")
+    first.close()
     second = make(retention_days=30)
     second.start()
     await_told(second, "new")
+
+
+def test_an_attempt_that_was_followed_is_removed_after_a_day(make: MakeAudit) -> None:
+    first = make()
+    for seconds, outcome in ((0, "attempted"), (1, "admitted")):
+        at = NOW - timedelta(days=2) + timedelta(seconds=seconds)
+        first.record(record(outcome, outcome=outcome, key="k", at=at))
+    first.record(record("other", outcome="attempted", key="l", at=NOW - timedelta(days=2)))
+    await_told(first, "admitted", "other")
+    first.close()
+    second = make()
+    second.start()
+    with second._store.engine.connect() as connection:
+        rows = sa.text("SELECT store FROM audit ORDER BY store")
+        wait_until(lambda: connection.execute(rows).scalars().all() == ["admitted", "other"], "two rows are left")
 
 
 WRITER = """

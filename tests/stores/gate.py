@@ -94,11 +94,6 @@ class Gate:
                 process.start()
             wait_until(lambda p=port: self.answers(p), f"{process.name} is ready", stop_if=process.failure)
 
-    def stop(self) -> None:
-        """End every process in good order."""
-        for process in self.processes:
-            process.stop()
-
     def kill(self) -> None:
         """End every process as a crash would."""
         for process in self.processes:
