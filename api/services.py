@@ -41,6 +41,7 @@ class Services:
     def start(self) -> None:
         """Begin what runs beside the requests. Not before the process that answers them is forked."""
         self.cache.start()
+        self.audit.start()
 
     def stop(self) -> None:
         """End every stream, so that none keeps the process from ending."""

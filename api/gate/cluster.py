@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-GROUP, VERSION = "platform.urumi.dev", "v1alpha1"
+from storeplatform.api.cluster import GROUP, VERSION, connect
+
 ROOT = f"/apis/{GROUP}/{VERSION}"
 
 # Rows of a table with no objects in them: 10,000 names are 2 MB, the Stores themselves would be 100.
@@ -54,14 +54,7 @@ class Cluster:
 
     def __init__(self) -> None:
         """:raise kubernetes.config.ConfigException: this runs in no cluster, and there is no kubeconfig."""
-        configuration = client.Configuration()
-        try:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except config.ConfigException:
-            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        configuration.retries = 1
-        configuration.connection_pool_maxsize = 64
-        self._api = client.ApiClient(configuration)
+        self._api = connect()
 
     def quota(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         """The StoreQuota, or None."""
@@ -135,7 +128,7 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         response = self._api.call_api(*request, _request_timeout=deadline.remaining())
-        text: bytes = response.read()  # type: ignore[no-untyped-call]
+        text: bytes = response.read()
         if not 200 <= response.status <= 299:
             raise ApiException.from_response(http_resp=response, body=text.decode(errors="replace"), data=None)
         answer: dict[str, Any] = json.loads(text)

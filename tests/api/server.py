@@ -18,15 +18,14 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import User
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import wait_until
+from tests.stores.gate import API_USER
 from tests.stores.platform import SHIPPED
 
 EVERYBODY = ("system:authenticated",)
 OWNERS = ("shop-owners", *EVERYBODY)
-ACCOUNT = "system:serviceaccount:store-platform:api"
-
 # Who calls in the tests, by the short name their token goes by.
 USERS = {
-    "api": User(ACCOUNT, ("system:serviceaccounts", "system:serviceaccounts:store-platform", *EVERYBODY)),
+    **API_USER,
     "ann": User("ann@example.com", OWNERS),
     "ben": User("ben@example.com", OWNERS),
     "sue": User("sue@example.com", ("store-platform:support", *EVERYBODY)),

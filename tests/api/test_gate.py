@@ -106,7 +106,7 @@ def test_what_was_done_through_either_door_is_in_one_audit_once(gate: Gate, api:
 def test_without_the_gate_the_api_says_what_is_away_and_all_else_goes_on(gate: Gate, api: Api) -> None:
     ada = api.caller("ada")
     ada("POST", "/stores", {"name": "there", "spec": {"engine": "medusa", "owner": "yan"}})
-    gate.stop()
+    gate.kill()
     refused = ada("POST", "/stores", {"name": "not-there", "spec": {"engine": "medusa", "owner": "yan"}})
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:store-platform:unavailable")
     assert "the gate that checks quotas is away" in refused.json()["detail"]

@@ -38,6 +38,7 @@ def test_a_create_is_accepted_and_says_where_the_store_is(ann: Caller, plane: Co
         "plan": "medium",
         "suspended": False,
         "deletionProtection": False,
+        "shop": {"country": "DE", "currency": "EUR"},
     }
     assert made["metadata"]["annotations"] == {"platform.urumi.dev/requested-by": "ann@example.com"}
     assert answer.json()["spec"] == made["spec"]

@@ -34,7 +34,14 @@ def test_a_create_a_change_a_suspension_and_a_delete_are_told(gate: Gate, client
     clients["ann"].delete(store("life"))
     await_record(gate, store="life", action="delete")
     told = [(each.actor, each.action, each.outcome, each.before, each.after) for each in gate.records(store="life")]
-    defaults = {"engine": "medusa", "owner": ANN, "deletionProtection": False, "plan": "small", "suspended": False}
+    defaults = {
+        "engine": "medusa",
+        "owner": ANN,
+        "deletionProtection": False,
+        "plan": "small",
+        "shop": {"country": "DE", "currency": "EUR"},
+        "suspended": False,
+    }
     last = {**defaults, "plan": "large", "version": "2.0", "suspended": True}
     assert told == [
         (ANN, "create", "admitted", None, defaults),

@@ -46,7 +46,7 @@ def test_the_demo_ends_with_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> 
 
 def left_in(folder: Path) -> list[str]:
     """Files and processes that are still there."""
-    processes = [" ".join(process.cmdline()) for process in psutil.process_iter()]
+    processes = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     return [str(file) for file in folder.iterdir()] + [line for line in processes if str(folder) in line]
 
 
