@@ -1,6 +1,7 @@
 """Child processes that log to a file and never outlive this process, and the ports they listen on."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,17 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def free_address(port: int) -> str:
+    """A loopback address on which nothing listens on that port: Linux has 16 million of them.
+
+    :raise OSError: something listens on that port of every address.
+    """
+    address = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
+    with socket.socket() as probe:
+        probe.bind((address, port))
+    return address
 
 
 def tail(path: Path, lines: int = 15) -> str:
