@@ -91,6 +91,19 @@ class Process:
             os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own session
             self._popen.wait()
 
+    def freeze(self) -> None:
+        """Let it and all it started do nothing until `thaw`; what was under way goes on then."""
+        os.killpg(self._running(), signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.killpg(self._running(), signal.SIGCONT)
+
+    def _running(self) -> int:
+        if not self.pid:
+            raise RuntimeError(f"{self.name} does not run: start it first")
+        return self.pid
+
     def stop(self, timeout: float = 10.0) -> None:
         """Ask it to end (SIGTERM), and kill it if it has not within `timeout` seconds."""
         if self._popen is None:
