@@ -1,8 +1,8 @@
 """The pure core: ``sync(request, settings) -> response``.
 
 No clock, no random, no network, no file but the templates: the same request gives the same answer.
-Read it in this order: request, release, expiry, store, render, pods, progress, keeping, staging, patience, conditions,
-status, guards, sync.
+Read it in this order: request, release, expiry, store, render, pods, progress, keeping, serving, staging, asleep,
+patience, conditions, status, guards, sync.
 """
 
 from .guards import GuardError

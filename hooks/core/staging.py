@@ -13,11 +13,8 @@ from .keeping import as_applied, protected, update
 from .pods import selected, started
 from .progress import Blocker, blocker, number
 from .render import REVISION, Manifest, Stage
-from .request import Key, Object, SyncRequest, dig
-
-SERVING = "Deployment"
-WORKLOADS = {SERVING, "StatefulSet"}
-WRITING = {SERVING, "CronJob", "Job"}
+from .request import Object, SyncRequest, dig
+from .serving import SERVING, serving, without_pods
 
 
 @dataclass
@@ -51,7 +48,7 @@ def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> P
         waits_for = result.first_blocked
         if stage.offline and waits_for is None and _unfinished(stage, request):
             offline = True
-            if still := _serving(stages[place + 1 :], request):
+            if still := serving(stages[place + 1 :], request):
                 result.judge(stage.condition, still)
                 waits_for = result.first_blocked
         found: Blocker | None = None
@@ -76,53 +73,8 @@ def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> P
             result.migrated |= stage.condition == "Migrated" and _began(seen, request)
         if stage.manifests:
             result.judge(stage.condition, unbound if found and unbound else found)
-    result.children += _leftovers(stages, request, everything=result.first_blocked is not None)
+    result.children += leftovers(stages, request, everything=result.first_blocked is not None)
     return result
-
-
-def suspend(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> Plan:
-    """What stays while a store sleeps: all that is there, workloads without pods. Nothing new is made.
-
-    The database goes last, so that what uses it ends in good order.
-    """
-    result = Plan()
-    serving = _serving(stages, request)
-    for stage in stages:
-        found: Blocker | None = None
-        for manifest in stage.manifests:
-            seen = request.observed.get(manifest.key)
-            if seen is None:
-                found = found or Blocker("Suspended", "is not made while the store is suspended")
-                continue
-            if manifest.key.kind == "StatefulSet" and serving:
-                result.children.append(as_applied(seen))
-            else:
-                wanted = update(manifest, seen, expandable, result.notes)
-                result.children.append(_asleep(wanted))
-            if manifest.key.kind in WORKLOADS:
-                found = found or _stopping(manifest.key, seen) or Blocker("Suspended", f"{manifest.key} has no pods")
-        if stage.manifests:
-            result.judge(stage.condition, found)
-    result.children += _leftovers(stages, request, everything=True)
-    return result
-
-
-def _asleep(wanted: Object) -> Object:
-    if wanted["kind"] == "CronJob":
-        return {**wanted, "spec": {**wanted["spec"], "suspend": True}}
-    return without_pods(wanted) if wanted["kind"] in WORKLOADS else wanted
-
-
-def still_needed(request: SyncRequest) -> list[Object]:
-    """What a deleted store is asked to keep for now: its data, until all that may write to it is gone."""
-    if not any(key.kind in WRITING for key in request.observed):
-        return []
-    return [as_applied(seen) for key, seen in request.observed.items() if protected(key, seen)]
-
-
-def without_pods(workload: Object) -> Object:
-    """The workload with no replicas."""
-    return {**workload, "spec": {**workload["spec"], "replicas": 0}}
 
 
 def _held(seen: Object, at_zero: bool) -> Object:
@@ -135,21 +87,6 @@ def _unfinished(stage: Stage, request: SyncRequest) -> bool:
     return any(obj is None or blocker(key, obj) is not None for key, obj in seen)
 
 
-def _serving(stages: Iterable[Stage], request: SyncRequest) -> Blocker | None:
-    """The first Deployment of these stages that has pods, and so uses the database."""
-    keys = [m.key for stage in stages for m in stage.manifests if m.key.kind == SERVING]
-    seen = ((key, request.observed[key]) for key in keys if key in request.observed)
-    return next((found for key, obj in seen if (found := _stopping(key, obj))), None)
-
-
-def _stopping(key: Key, seen: Object) -> Blocker | None:
-    behind = number(seen, "status", "observedGeneration") < number(seen, "metadata", "generation")
-    pods = number(seen, "status", "replicas")
-    if not pods and not behind and not number(seen, "spec", "replicas"):
-        return None
-    return Blocker("Stopping", f"{key} still has {pods} pods", subject=str(key))
-
-
 def _began(job: Object, request: SyncRequest) -> bool:
     """Whether a Job has touched anything. One whose image never came has not."""
     if job["kind"] != "Job":
@@ -160,7 +97,7 @@ def _began(job: Object, request: SyncRequest) -> bool:
     return number(job, "status", "active") > 0 and (not request.pods or any(map(started, pods)))
 
 
-def _leftovers(stages: Iterable[Stage], request: SyncRequest, everything: bool) -> list[Object]:
+def leftovers(stages: Iterable[Stage], request: SyncRequest, everything: bool) -> list[Object]:
     """What no template names any more: it goes once all that is named is there, the protected never."""
     named = {manifest.key for stage in stages for manifest in stage.manifests}
     left = [(key, seen) for key, seen in request.observed.items() if key not in named]

@@ -7,12 +7,13 @@ from typing import Any
 
 from ..settings import Settings
 from . import guards, status
+from .asleep import still_needed, suspend
 from .clock import moment
 from .expiry import Expiry, expiry, has_closed
 from .keeping import as_applied
 from .render import render
 from .request import Object, SyncRequest, dig
-from .staging import plan, still_needed, suspend
+from .staging import plan
 from .store import NotAccepted, accept, namespace_of
 
 

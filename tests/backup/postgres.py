@@ -22,19 +22,27 @@ class Server:
     """One server; its only role is a superuser, as the image's is.
 
     :param area: a folder for its data and its log.
+    :param host: the loopback address it listens on. :param port: a free one when None.
     """
 
-    def __init__(self, area: Path) -> None:
+    def __init__(
+        self,
+        area: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        user: str = "medusa",
+        password: str = SECRET,
+    ) -> None:
         self.bin = programs()
         self.data = area / "data"
-        self.port = free_ports(1)[0]
         self.env = {
             "PATH": f"{self.bin}:/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
-            "PGHOST": "127.0.0.1",
-            "PGPORT": str(self.port),
-            "PGUSER": "medusa",
-            "PGPASSWORD": SECRET,
+            "PGHOST": host,
+            "PGPORT": str(port or free_ports(1)[0]),
+            "PGUSER": user,
+            "PGPASSWORD": password,
             "PGDATABASE": "postgres",
             "PGTZ": "UTC",
         }
@@ -49,7 +57,7 @@ class Server:
 
     def _init(self, area: Path) -> None:
         password = area / "password"
-        password.write_text(SECRET + "\n")
+        password.write_text(self.env["PGPASSWORD"] + "\n")
         users.give(area, users.DATABASE)
         subprocess.run(
             [
@@ -57,7 +65,7 @@ class Server:
                 "--pgdata",
                 self.data,
                 "--username",
-                "medusa",
+                self.env["PGUSER"],
                 "--pwfile",
                 password,
                 "--auth",
@@ -76,7 +84,8 @@ class Server:
             capture_output=True,
         )
         with (self.data / "postgresql.conf").open("a") as conf:
-            conf.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = ''\n")
+            conf.write(f"listen_addresses = '{self.env['PGHOST']}'\nport = {self.env['PGPORT']}\n")
+            conf.write("unix_socket_directories = ''\n")
             conf.write("fsync = off\nfull_page_writes = off\nautovacuum = off\n")
 
     def start(self) -> None:

@@ -30,6 +30,28 @@ def test_a_backup_killed_at_any_step_is_never_listed_half_and_the_next_one_clean
     assert len(store.target.paths()) == 6, store.target.paths()
 
 
+def test_a_snapshot_killed_at_any_step_takes_none_that_is_still_needed(store: Store) -> None:
+    """Through dump, publication and pruning; the retry makes what is missing and leaves nothing behind."""
+    store.shrink()
+    store.env |= {"UPLOADS_DIR": "", "SNAPSHOT_KEEP": "1"}
+    store.clock()
+    store.ok("snapshot", "needed", NOW=MORNING)
+    for step in range(1, 200):
+        number = step
+        store.ok("snapshot", f"old-{number}", "snapshot/needed", NOW=f"2026-11-25 13:{number:02d}:00Z")
+        settings = {"STEPS": store.count_steps(), "KILL_AT": str(step), "NOW": f"2026-11-25 13:{number:02d}:30Z"}
+        code = store.run("snapshot", f"new-{number}", "snapshot/needed", **settings).returncode
+        assert "snapshot/needed" in whole(store.target)
+        assert len(whole(store.target)) >= 2
+        store.ok("snapshot", f"new-{number}", "snapshot/needed", NOW=settings["NOW"])
+        assert set(whole(store.target)) == {f"snapshot/new-{number}", "snapshot/needed"}
+        assert len(store.target.paths()) == 4, store.target.paths()
+        if code == 0:
+            break
+        assert code == KILLED
+    assert step > 4, "the steps were not counted"
+
+
 @pytest.mark.parametrize("torn", ["tee /dev/fd/3", "put", "pg_restore"])
 def test_a_backup_killed_in_the_midst_of_its_data_leaves_nothing_that_is_listed(store: Store, torn: str) -> None:
     torn = {"put": "rclone rcat" if "BACKUP_S3_BUCKET" in store.env else "cat "}.get(torn, torn)

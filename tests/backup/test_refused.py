@@ -121,6 +121,22 @@ def test_pruning_keeps_exactly_the_newest_and_every_snapshot(store: Store) -> No
     assert {name.split("/")[1] for name in store.target.paths()} == {old, names[-1], "x"}
 
 
+def test_the_newest_snapshots_stay_and_the_one_that_a_restore_to_come_needs(store: Store) -> None:
+    store.shrink()
+    store.env["UPLOADS_DIR"] = ""
+    store.clock()
+    backup = store.backup(MORNING)
+    for hour in range(6):
+        store.ok("snapshot", f"before-{9 - hour}", "snapshot/before-9", NOW=f"2026-11-25 1{hour}:00:00Z")
+    newest = ["snapshot/before-4", "snapshot/before-5", "snapshot/before-6"]
+    assert whole(store.target) == [backup, *newest, "snapshot/before-9"]
+    store.ok("restore", "snapshot/before-9")
+    # No longer needed. The clock went back: the one just made is the oldest and stays all the same.
+    store.ok("snapshot", "before-3", NOW="2020-01-01 00:00:00Z")
+    assert whole(store.target) == [backup, "snapshot/before-3", *newest]
+    assert {path.split("/")[1] for path in store.target.paths()} == {backup, *(f"before-{n}" for n in (3, 4, 5, 6))}
+
+
 def test_two_archives_of_one_second_are_refused_not_mixed(store: Store) -> None:
     name = store.backup(NOON)
     assert "second" in store.fails(1, "backup", NOW=NOON)
@@ -183,7 +199,8 @@ def test_a_database_that_can_not_be_reached_is_named_and_nothing_is_made(store: 
 
 @database_alone
 @pytest.mark.parametrize(
-    "setting", [{"PGHOST": ""}, {"BACKUP_KEEP": "0"}, {"BACKUP_KEEP": "x"}, {"UPLOADS_DIR": "/absent"}]
+    "setting",
+    [{"PGHOST": ""}, {"BACKUP_KEEP": "0"}, {"BACKUP_KEEP": "x"}, {"SNAPSHOT_KEEP": "0"}, {"UPLOADS_DIR": "/absent"}],
 )
 def test_a_wrong_setting_is_named(store: Store, setting: dict[str, str]) -> None:
     assert next(iter(setting)) in store.fails(2, "backup", **setting)
@@ -191,7 +208,15 @@ def test_a_wrong_setting_is_named(store: Store, setting: dict[str, str]) -> None
 
 @database_alone
 def test_wrong_arguments_are_answered_with_the_right_ones(store: Store) -> None:
-    for arguments in ([], ["backup", "x"], ["snapshot"], ["restore"], ["prune"], ["list", "x"]):
+    for arguments in (
+        [],
+        ["backup", "x"],
+        ["snapshot"],
+        ["snapshot", "x", "y", "z"],
+        ["restore"],
+        ["prune"],
+        ["list", "x"],
+    ):
         assert "snapshot NAME" in store.fails(2, *arguments)
     for name in ("", "../x", "A", "a b", ".partial-x", "x" * 64, "-x"):
         assert "name" in store.fails(2, "snapshot", name)

@@ -63,6 +63,14 @@ class Loop:
         """End it as a crash would."""
         self._process.kill()
 
+    def freeze(self) -> None:
+        """Let it do nothing until `thaw`."""
+        self._process.freeze()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.thaw()
+
     def stop(self) -> None:
         """End it in good order."""
         self._process.stop()

@@ -107,16 +107,16 @@ def test_a_failed_snapshot_takes_back_at_once_and_touches_nothing(world: World) 
     assert "restore" not in asked(world.ask(), "Job")
 
 
-def migrating(world: World) -> Object:
+def migrating(world: World, version: str = NEW) -> Object:
     """Step until the new version's migration runs; its Job."""
-    world.parent["spec"]["version"] = NEW
-    for _ in range(5):
+    world.parent["spec"]["version"] = version
+    for _ in range(8):
         world.step()
         jobs = [obj for key, obj in world.observed.items() if key.name.startswith("migrate")]
-        if len(jobs) == 2:
-            (job,) = [j for j in jobs if f"backend:{NEW}" in str(j)]
-            job["status"] = {"active": 1, "ready": 1}
-            return job
+        for job in jobs:
+            if f"backend:{version}" in str(job):
+                job["status"] = {"active": 1, "ready": 1}
+                return job
     raise AssertionError("no migration was asked for")
 
 
@@ -136,6 +136,18 @@ def test_a_migration_that_failed_is_restored_from_with_nothing_serving(world: Wo
     settled = world.settle()
     assert (settled["status"]["phase"], image(settled, "backend").endswith(f":{OLD}")) == ("Ready", True)
     assert "restore" not in asked(settled, "Job")
+
+
+def test_the_snapshot_of_an_upgrade_on_the_way_back_names_the_one_that_may_still_be_restored(world: World) -> None:
+    tries = {"failed": 4, "conditions": [{"type": "Failed", "status": "True", "message": "too many tries"}]}
+    migrating(world)["status"] = tries
+    needed = f"snapshot/{world.step(ready=False)['status']['release']['restore']}"
+    newer_job = migrating(world, NEWER)
+    (snapshot,) = [obj for obj in world.observed.values() if f"before-{NEWER}" in str(obj)]
+    arguments = snapshot["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments == ["snapshot", "before-2.22.1-20260101t000000z", needed]
+    newer_job["status"] = tries
+    assert f"snapshot/{world.step(ready=False)['status']['release']['restore']}" == needed
 
 
 def test_a_migration_whose_image_never_came_is_no_reason_to_restore(world: World) -> None:

@@ -201,6 +201,14 @@ def test_metacontroller_runs_with_the_flags_that_many_stores_need(installed: lis
     assert stateful_set["spec"]["replicas"] == 2
 
 
+def test_the_switch_of_pod_diagnosis_takes_that_hook_away_and_nothing_else(plane: ControlPlane, tmp_path: Path) -> None:
+    copied = shutil.copytree(MANIFESTS, tmp_path / "metacontroller")
+    texts = [plane.kubectl("kustomize", str(copied / name)) for name in ("platform", "without-pod-diagnosis")]
+    on, off = ({(o["kind"], o["metadata"]["name"]): o for o in yaml.safe_load_all(text)} for text in texts)
+    del on["CompositeController", "stores"]["spec"]["hooks"]["customize"]
+    assert off == on
+
+
 def test_every_kind_of_child_has_an_update_strategy_and_a_role_for_it() -> None:
     (controller,) = shipped("controller.yaml")
     rules = {

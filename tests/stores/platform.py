@@ -9,6 +9,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from typing import Any, Self
 import requests
 import yaml
 
+from storeplatform.hooks.core.store import STORE_LABEL
 from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
 from tests.cluster.client import Client, Object
@@ -44,6 +46,7 @@ class Platform:
     :param engines: a folder of engines instead of the installed one.
     :param object_store_keys: accessKeyId and secretAccessKey, where the settings name an object store.
     :param loop: "metacontroller", "stand-in", or None for Metacontroller where there is one.
+    :param loop_kubeconfig: how the loop reaches the API server, where that is not the straight way.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Platform:
         loop: str | None = None,
         root_key: str = "a root key for tests, the same in every run",
         object_store_keys: dict[str, str] | None = None,
+        loop_kubeconfig: Path | None = None,
     ) -> None:
         self.plane, self.engines = plane, engines
         self.client: Client = plane.client
@@ -65,7 +69,7 @@ class Platform:
         self.hooks = Process(
             "the hooks", [sys.executable, "-m", "storeplatform.hooks"], self.home / "hooks.log", self._environment()
         )
-        self.loop = Loop(plane.kubeconfig("metacontroller"), self.home / "loop.log", loop)
+        self.loop = Loop(loop_kubeconfig or plane.kubeconfig("metacontroller"), self.home / "loop.log", loop)
 
     def __enter__(self) -> Self:
         self.install()
@@ -149,12 +153,17 @@ class Platform:
 
     def children(self, name: str) -> list[Object]:
         """Every object the platform made for a Store, of every kind the controller lists."""
-        found = []
+        return self.children_of([name])[name]
+
+    def children_of(self, names: Iterable[str]) -> dict[str, list[Object]]:
+        """The same for many Stores at once."""
+        found: dict[str, list[Object]] = {name: [] for name in names}
+        selector = f"{STORE_LABEL} in ({','.join(found)}),controller-uid"
         for rule in shipped("controller.yaml")[0]["spec"]["childResources"]:
             resource = self.client.resource_by_plural(rule["apiVersion"], rule["resource"])
-            selector = f"platform.urumi.dev/store={name},controller-uid"
             for obj in self.client.list_all(rule["apiVersion"], resource["kind"], labelSelector=selector):
-                found.append({"apiVersion": rule["apiVersion"], "kind": resource["kind"], **obj})
+                store = obj["metadata"]["labels"][STORE_LABEL]
+                found[store].append({"apiVersion": rule["apiVersion"], "kind": resource["kind"], **obj})
         return found
 
     def hooks_lines(self) -> list[dict[str, Any]]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster.client import Object
-from tests.cluster.waiting import wait_until
 from tests.stores.engines import FAILING, GOOD
-from tests.stores.platform import API, Platform
+from tests.stores.platform import Platform
 
 OLD = "2.21.2"
 
@@ -19,12 +18,12 @@ SpecOf = dict[str, Any]
 @dataclass(frozen=True)
 class Process:
     """``before``: the spec it starts from, Ready (None: no store). ``then``: the spec that sets it off (None: a
-    deletion). ``stages``: the conditions that are waited for, in order. ``ended``: whether a Store (None: gone) is
-    through."""
+    deletion). ``stages``: the conditions that are waited for, in order, each with what holds a store there (see
+    holds.yaml). ``ended``: whether a Store (None: gone) is through."""
 
     before: SpecOf | None
     then: SpecOf | None
-    stages: tuple[str, ...]
+    stages: dict[str, str]
     ended: Callable[[Object | None], bool]
     asleep_before: bool = False
 
@@ -35,13 +34,11 @@ class Process:
         else:
             platform.apply(name, **self.then)
 
-    def is_at(self, store: Object | None, stage: str) -> bool:
-        """Whether the store is at that stage, or past it."""
-        if store is None:
-            return self.then is None
-        current = store.get("status", {}).get("observedGeneration") == store["metadata"]["generation"]
-        label = stage_of(store)
-        return current and label in self.stages[self.stages.index(stage) :]
+    def stage(self, store: Object | None) -> str:
+        """The stage a store is at; "Ready" at the end of those that end so, else "through"; empty before the first."""
+        if self.ended(store):
+            return "Ready" if "Ready" in self.stages else "through"
+        return stage_of(store) if store and status(store) else ""
 
 
 def stage_of(store: Object) -> str:
@@ -89,58 +86,53 @@ def restored(store: Object | None) -> bool:
     return is_ready(store) and "restored" in status(store)
 
 
+SERVING = {"BackendReady": "pod backend", "StorefrontReady": "pod storefront", "Ready": ""}
+
 PROCESSES = {
     "create": Process(
         None,
         {"version": OLD},
-        ("Exposed", "NamespaceReady", "DatabaseReady", "Migrated", "BackendReady", "StorefrontReady", "Ready"),
+        {
+            "Exposed": "CREATE hostnames",
+            "NamespaceReady": "CREATE namespaces",
+            "DatabaseReady": "pod database",
+            "Migrated": "pod migrate",
+            **SERVING,
+        },
         is_ready,
     ),
     "upgrade": Process(
         {"version": OLD},
         {"version": GOOD},
-        ("Snapshotted", "Migrated", "BackendReady", "StorefrontReady", "Ready"),
+        {"Snapshotted": "pod snapshot", "Migrated": "pod migrate", **SERVING},
         runs(GOOD),
     ),
     "rollback": Process(
         {"version": OLD},
         {"version": FAILING},
-        ("Snapshotted", "Migrated", "Restored", "BackendReady", "StorefrontReady", "Ready"),
+        {"Snapshotted": "pod snapshot", "Migrated": "pod migrate", "Restored": "pod restore", **SERVING},
         gone_back,
     ),
-    "suspend": Process({"version": OLD}, {"version": OLD, "suspended": True}, ("Suspended",), closed),
+    "suspend": Process(
+        {"version": OLD}, {"version": OLD, "suspended": True}, {"Suspended": "UPDATE deployments"}, closed
+    ),
     "resume": Process(
         {"version": OLD},
         {"version": OLD, "suspended": False},
-        ("DatabaseReady", "BackendReady", "StorefrontReady", "Ready"),
+        {"DatabaseReady": "pod database", **SERVING},
         is_ready,
         asleep_before=True,
     ),
     "restore": Process(
         {"version": OLD},
         {"version": OLD, "restoreFrom": {"backup": "latest"}},
-        ("DatabaseReady", "Restored", "Migrated", "BackendReady", "StorefrontReady", "Ready"),
+        {
+            "DatabaseReady": "CREATE persistentvolumeclaims",
+            "Restored": "pod restore",
+            "Migrated": "pod migrate",
+            **SERVING,
+        },
         restored,
     ),
-    "delete": Process({"version": OLD}, None, ("Terminating",), lambda store: store is None),
+    "delete": Process({"version": OLD}, None, {"Terminating": "DELETE deployments"}, lambda store: store is None),
 }
-
-
-def start(platform: Platform, names: dict[str, Process]) -> None:
-    """Bring a store of each name to where its process begins, all at once."""
-    existing = {name: its for name, its in names.items() if its.before is not None}
-    for name, its in existing.items():
-        platform.apply(name, **(its.before or {}))
-    for name in existing:
-        platform.await_phase(name, "Ready", 300)
-    asleep = {name: its for name, its in existing.items() if its.asleep_before}
-    for name, its in asleep.items():
-        platform.apply(name, **{**(its.before or {}), "suspended": True})
-    for name in asleep:
-        wait_until(lambda n=name: closed(find(platform, n)), f"{name} is closed", 60)
-
-
-def find(platform: Platform, name: str) -> Object | None:
-    """The Store, or None."""
-    found = platform.client.find(API, "Store", name)
-    return {"apiVersion": API, "kind": "Store", **found} if found else None

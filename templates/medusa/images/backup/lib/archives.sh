@@ -5,29 +5,30 @@ backup_archive() {
   local made name there
   made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
   name=${made//[-:]/}
-  sweep
+  sweep archives
   there=$(manifest_of archives "$name")
   [[ -z $there ]] || fail "$FAILED" "an archive of this very second is there already" "Run it again"
   make_archive "archives/$name" "$name" "$made"
-  prune "$name"
+  prune archives "$BACKUP_KEEP" "$name"
   echo "backup $name is made"
 }
 
+# snapshot_archive NAME [NEEDED]
 snapshot_archive() {
-  local made there
+  local made there done='is there already and stays as it is'
   [[ $1 =~ ^[a-z0-9][a-z0-9.-]{0,62}$ ]] ||
     fail "$MISUSED" "a snapshot's name is 1 to 63 of a-z, 0-9, . and -, not starting with . or -" "Choose another name"
   # A retried Job would otherwise overwrite what was saved with a database that is half migrated. In a variable first:
   # inside [[ ]] a listing that fails would look like no snapshot.
   there=$(manifest_of snapshots "snapshot/$1")
-  if [[ -n $there ]]; then
-    echo "snapshot $1 is there already and stays as it is"
-    return
+  sweep snapshots
+  if [[ -z $there ]]; then
+    made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
+    make_archive "snapshots/$1" "snapshot/$1" "$made"
+    done='is made'
   fi
-  made=$(date --utc +%Y-%m-%dT%H:%M:%SZ)
-  drop_leftover "snapshots/$1"
-  make_archive "snapshots/$1" "snapshot/$1" "$made"
-  echo "snapshot $1 is made"
+  prune snapshots "$SNAPSHOT_KEEP" "snapshot/$1" "${@:2}"
+  echo "snapshot $1 $done"
 }
 
 list_archives() {
@@ -74,25 +75,34 @@ pack_uploads() {
     --exclude=./.restoring . || (($? == 1))
 }
 
-# prune NAME: the newest $BACKUP_KEEP archives stay, and NAME, however wrong the clock was.
+# prune KIND COUNT NAME...: the newest COUNT of the KIND stay, and each NAME, however wrong the clock was. A line begins
+# with the time it was made at.
 prune() {
-  local names name
-  names=$(all_manifests archives)
-  names=$(sed -nE 's/.*"name":"([^"]+)".*/\1/p' <<<"$names" | sort --reverse | tail -n "+$((BACKUP_KEEP + 1))")
+  local all names name
+  all=$(all_manifests "$1")
+  names=$(sort --reverse <<<"$all" | tail -n "+$(($2 + 1))" | sed -nE 's/.*"name":"([^"]+)".*/\1/p')
   for name in $names; do
-    [[ $name != "$1" ]] || continue
+    [[ " ${*:3} " != *" $name "* ]] || continue
     forget_errors
-    unpublish "archives/$name" || fail "$FAILED" "the old archive $name could not be removed" "$remedy"
-    drop_leftover "archives/$name"
+    unpublish "$(path_of "$name")" || fail "$FAILED" "the old archive $name could not be removed" "$remedy"
+    drop_leftover "$(path_of "$name")"
   done
 }
 
-# What killed backups left. A snapshot's goes when the snapshot is made again.
+# sweep KIND: what killed runs left.
 sweep() {
   local names name
   forget_errors
-  names=$(leftovers archives) || fail "$FAILED" "the archives can't be listed" "$remedy"
-  for name in $names; do drop_leftover "archives/$name"; done
+  names=$(leftovers "$1") || fail "$FAILED" "the archives can't be listed" "$remedy"
+  for name in $names; do drop_leftover "$1/$name"; done
+}
+
+# path_of NAME: where the archive of that name is.
+path_of() {
+  case $1 in
+    snapshot/*) printf '%s\n' "snapshots/${1#snapshot/}" ;;
+    *) printf '%s\n' "archives/$1" ;;
+  esac
 }
 
 drop_leftover() {

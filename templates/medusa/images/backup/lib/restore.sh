@@ -5,10 +5,7 @@ restore_archive() {
   local manifest path name
   manifest=$(chosen_manifest "$1")
   name=$(field name "$manifest")
-  case $name in
-    snapshot/*) path=snapshots/${name#snapshot/} ;;
-    *) path=archives/$name ;;
-  esac
+  path=$(path_of "$name")
   check_file "$path" database.dump "$manifest"
   if [[ -n $UPLOADS_DIR && $manifest == *'"uploads.tar"'* ]]; then
     check_file "$path" uploads.tar "$manifest"

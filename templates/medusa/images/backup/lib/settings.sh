@@ -13,9 +13,12 @@ database_settings() {
   need PGHOST PGUSER PGDATABASE
   # A server that does not answer is an error to retry, not a reason to hang.
   export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10} PGOPTIONS=${PGOPTIONS:--c lock_timeout=30s} PGAPPNAME=store-backup
-  BACKUP_KEEP=${BACKUP_KEEP:-7}
-  [[ $BACKUP_KEEP =~ ^[1-9][0-9]{0,3}$ ]] ||
-    fail "$MISUSED" "BACKUP_KEEP is not a whole number from 1 to 9999" "Set how many archives are to stay"
+  BACKUP_KEEP=${BACKUP_KEEP:-7} SNAPSHOT_KEEP=${SNAPSHOT_KEEP:-3}
+  local name
+  for name in BACKUP_KEEP SNAPSHOT_KEEP; do
+    [[ ${!name} =~ ^[1-9][0-9]{0,3}$ ]] ||
+      fail "$MISUSED" "$name is not a whole number from 1 to 9999" "Set how many archives are to stay"
+  done
   UPLOADS_DIR=${UPLOADS_DIR-}
   [[ -z $UPLOADS_DIR || -d $UPLOADS_DIR ]] ||
     fail "$MISUSED" "UPLOADS_DIR ($UPLOADS_DIR) is not a folder" "Mount the uploads volume there"
