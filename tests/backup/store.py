@@ -14,7 +14,7 @@ from . import postgres, targets, users
 from .postgres import Server
 from .targets import Target, new_folder
 
-IMAGE = Path(__file__).parents[2] / "templates/medusa/images/backup"
+IMAGE = Path(__file__).parents[2] / "templates/common/images/backup"
 SECRETS = (postgres.SECRET, targets.SECRET)
 # In place of a program: it counts and notes its calls, then may end the whole run in place of call number KILL_AT, or
 # after a part of its input in the call whose arguments hold TORN; else it does what the program does.

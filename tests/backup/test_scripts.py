@@ -4,6 +4,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import pytest
 import yaml
 
 from .store import IMAGE
@@ -18,7 +19,10 @@ def test_shellcheck_finds_nothing_in_the_scripts() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_image_has_the_programs_of_the_databases_own_release() -> None:
-    """An older pg_dump refuses a newer server, and a newer one writes what an older pg_restore can't read."""
-    engine = yaml.safe_load((IMAGE.parents[1] / "engine.yaml").read_text())
-    assert f"ARG POSTGRES={engine['images']['database']}\nFROM ${{POSTGRES}}\n" in (IMAGE / "Dockerfile").read_text()
+@pytest.mark.parametrize(("engine", "argument"), [("medusa", "POSTGRES"), ("woocommerce", "MARIADB")])
+def test_the_image_has_the_programs_of_the_databases_own_release(engine: str, argument: str) -> None:
+    """An older dump program refuses a newer server, and a newer one writes what an older server can't read."""
+    folder = IMAGE.parents[2] / engine
+    database = yaml.safe_load((folder / "engine.yaml").read_text())["images"]["database"]
+    dockerfile = (folder / "images" / "backup" / "Dockerfile").read_text()
+    assert f"ARG {argument}={database}\nFROM ${{{argument}}}\n" in dockerfile

@@ -128,6 +128,7 @@ def test_the_build_gives_each_folder_its_name_tag_and_arguments(tmp_path: Path) 
     (line,) = said
     assert re.fullmatch(
         r"build --tag registry\.example\.com/stores/store-medusa-storefront:2\.21\.2 "
-        r"--build-arg PYTHON=python:3\.11\.14-slim-bookworm@sha256:0 .*/medusa/images/storefront/",
+        r"--file \S*/medusa/images/storefront/Dockerfile "
+        r"--build-arg PYTHON=python:3\.11\.14-slim-bookworm@sha256:0 \S*/medusa/images/storefront/",
         line,
     )

@@ -80,11 +80,12 @@ class MedusaStore:
         self.ingress.stop()
         self.cluster.stop()
 
-    def api(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+    def api(self, method: str, path: str, body: Any = None, files: Any = None, **query: Any) -> Any:
         """Ask the admin API, signed in as the administrator whose password the store's Secret holds."""
         if not self._token:
-            self._token = self._ask("POST", "/auth/user/emailpass", self._administrator())["token"]
-        return self._ask(method, path, body, self._token, **query)
+            self._token = self._ask("POST", "/auth/user/emailpass", json=self._administrator())["token"]
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return self._ask(method, path, json=body, files=files, params=query, headers=headers)
 
     _token = ""
 
@@ -92,12 +93,9 @@ class MedusaStore:
         (seed,) = self.cluster.containers("Job", "migrate")[1:]
         return {"email": seed.env["MEDUSA_ADMIN_EMAIL"], "password": seed.env["MEDUSA_ADMIN_PASSWORD"]}
 
-    def _ask(self, method: str, path: str, body: Any, token: str = "", **query: Any) -> Any:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def _ask(self, method: str, path: str, **rest: Any) -> Any:
         proxies = {"http": self.ingress.url}
-        answer = requests.request(
-            method, self.url + path, json=body, params=query, headers=headers, proxies=proxies, timeout=60
-        )
+        answer = requests.request(method, self.url + path, proxies=proxies, timeout=60, **rest)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -113,6 +114,17 @@ def test_a_sold_out_cart_can_not_be_ordered_and_says_why(page: Page, shop: Medus
     shop.api("POST", level, {"stocked_quantity": 50})
     page.get_by_role("button", name="Order and pay").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, Ann.")
+
+
+def test_a_picture_that_the_owner_uploads_is_shown(page: Page, shop: MedusaStore) -> None:
+    picture = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==")
+    (file,) = shop.api("POST", "/admin/uploads", files={"files": ("mug.gif", picture, "image/gif")})["files"]
+    (mug,) = shop.api("GET", "/admin/products", handle="stoneware-mug")["products"]
+    shop.api("POST", f"/admin/products/{mug['id']}", {"thumbnail": file["url"]})
+    page.goto("/products/stoneware-mug")
+    shown = page.get_by_role("article").locator("img").first
+    expect(shown).to_have_attribute("src", re.compile(f"^{shop.url}/static/"))
+    expect(shown).to_have_js_property("naturalWidth", 1)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from .container import Container
 from .wordpress import WordPressStore
 
 TITLE = "Käse & $(NAME) <Brot>"
@@ -21,7 +25,8 @@ def provisioned() -> Iterator[tuple[WordPressStore, int, str]]:
     """A store whose provisioning ran once, with how it ended and what it said."""
     area = Path(tempfile.mkdtemp(prefix="store-wordpress-tests-"))
     shop = {"title": TITLE, "country": "DE", "currency": "EUR"}
-    store = WordPressStore(area, hostname="shop.example.com", shop=shop, adminEmail="ann@example.com")
+    backup = {"schedule": "0 3 * * *", "keep": 2}
+    store = WordPressStore(area, hostname="shop.example.com", shop=shop, adminEmail="ann@example.com", backup=backup)
     try:
         store.cluster.start("StatefulSet", "database")
         (job,) = store.cluster.containers("Job", "provision")
@@ -102,6 +107,54 @@ def test_an_upload_is_shown_unless_it_is_a_script_or_not_for_all(
     answer = page.goto(f"/wp-content/uploads/{name}")
     assert answer is not None
     assert answer.status == status
+
+
+def backup(site: WordPressStore, *arguments: str, ends_with: int = 0) -> str:
+    """What the backup container says, run with other arguments than the CronJob's where some are given."""
+    (made,) = site.cluster.containers("CronJob", "backup")
+    spec = {**made.spec, "args": list(arguments or made.spec["args"])}
+    code, said = Container(site.cluster, "backup", made.pod, spec).run_for_code()
+    assert code == ends_with, said
+    return said
+
+
+def test_a_restore_brings_back_the_database_and_the_uploads_as_they_were(site: WordPressStore) -> None:
+    uploads = site.cluster.area / "volumes" / "claim-uploads"
+    (uploads / "picture.png").write_text("as it was")
+    tables = sql(site, "SHOW TABLES")
+    posts = sql(site, "CHECKSUM TABLE wp_posts, wp_users, wp_options")
+    assert re.fullmatch(r"backup \d{8}T\d{6}Z is made\n", backup(site))
+    sql(site, "DELETE FROM wp_posts; DROP TABLE wp_links; CREATE TABLE wp_of_a_later_version (id INT PRIMARY KEY)")
+    (uploads / "picture.png").write_text("changed")
+    (uploads / "later.png").write_text("later")
+    assert "is restored" in backup(site, "restore", "latest")
+    assert sql(site, "SHOW TABLES") == tables
+    assert sql(site, "CHECKSUM TABLE wp_posts, wp_users, wp_options") == posts
+    assert (uploads / "picture.png").read_text() == "as it was"
+    assert not (uploads / "later.png").exists()
+    assert sql(site, "SHOW DATABASES").split() == ["information_schema", "wordpress"]
+
+
+def test_a_snapshot_is_taken_once_and_keeps_what_was(site: WordPressStore) -> None:
+    sql(site, "UPDATE wp_options SET option_value = 'before' WHERE option_name = 'blogdescription'")
+    assert backup(site, "snapshot", "upgrade") == "snapshot upgrade is made\n"
+    sql(site, "UPDATE wp_options SET option_value = 'half' WHERE option_name = 'blogdescription'")
+    assert "stays as it is" in backup(site, "snapshot", "upgrade")
+    backup(site, "restore", "snapshot/upgrade")
+    assert sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'blogdescription'") == "before"
+
+
+def test_a_restore_that_breaks_off_leaves_the_shop_as_it_was(site: WordPressStore) -> None:
+    backup(site, "snapshot", "broken")
+    folder = site.cluster.area / "volumes" / "claim-backups" / "snapshots" / "broken"
+    dump, manifest = folder / "database.dump", folder / "manifest.json"
+    before = hashlib.sha256(dump.read_bytes()).hexdigest()
+    dump.write_bytes(gzip.compress(b"CREATE TABLE wp_half (id INT);\nno statement;\n"))
+    manifest.write_text(manifest.read_text().replace(before, hashlib.sha256(dump.read_bytes()).hexdigest()))
+    tables = sql(site, "SHOW TABLES")
+    said = backup(site, "restore", "snapshot/broken", ends_with=1)
+    assert said.startswith("store-backup: the database could not be restored and is as it was: ERROR 1064")
+    assert sql(site, "SHOW TABLES") == tables
 
 
 def sql(site: WordPressStore, statements: str) -> str:

@@ -52,8 +52,12 @@ def _images(area: Path) -> dict[str, Image]:
     shutil.copytree(WORDPRESS, app / "html", ignore=shutil.ignore_patterns("wp-config.php"))
     shutil.copy(app / "wp-config.php", app / "html")
     (app / "html" / "wp-content" / "uploads").mkdir()
+    scripts = Path(shutil.copytree(ENGINES / "common" / "images" / "backup", area / "scripts"))
     return {
         version["wordpress"]: built(SOURCE / "Dockerfile", {"/app": app}, []),
+        engine["images"]["backup"]: built(
+            ENGINES / "woocommerce" / "images" / "backup" / "Dockerfile", {"/app": scripts}, []
+        ),
         engine["images"]["database"]: Image(
             {"/entrypoint.sh": Path(__file__).with_name("mariadb.sh")},
             ["/entrypoint.sh"],

@@ -1,4 +1,4 @@
-"""The shipped engines with more versions of Medusa: one that works, and some that do not."""
+"""The shipped engines with more versions: one that works, and some that do not."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def with_more_versions(folder: Path) -> Path:
     Their migration is tried once, not four times: a Job waits 10, 20 and 40 s between its tries.
     """
     engines = Path(shutil.copytree(ENGINES, folder / "engines"))
-    file = engines / "medusa" / "engine.yaml"
-    values = yaml.safe_load(file.read_text())
-    for version in (GOOD, UNPULLABLE, CRASHING, FAILING):
-        kind = version.partition("-")[2] or "store-medusa-backend"
-        values["versions"][version] = {
-            "backend": f"{kind}:{version}",
-            "storefront": f"store-medusa-storefront:{version}",
-        }
-    file.write_text(yaml.safe_dump(values, sort_keys=False))
-    migrate = engines / "medusa" / "migrate.yaml"
-    migrate.write_text(migrate.read_text().replace("backoffLimit: 3", "backoffLimit: 0"))
+    for engine, part, job in (("medusa", "backend", "migrate"), ("woocommerce", "wordpress", "provision")):
+        file = engines / engine / "engine.yaml"
+        values = yaml.safe_load(file.read_text())
+        shipped = next(iter(values["versions"].values()))
+        for version in (GOOD, UNPULLABLE, CRASHING, FAILING):
+            ours = {name: f"{image.partition(':')[0]}:{version}" for name, image in shipped.items()}
+            kind = version.partition("-")[2]
+            values["versions"][version] = {**ours, part: f"{kind}:{version}"} if kind else ours
+        file.write_text(yaml.safe_dump(values, sort_keys=False))
+        manifest = engines / engine / f"{job}.yaml"
+        manifest.write_text(manifest.read_text().replace("backoffLimit: 3", "backoffLimit: 0"))
     return engines

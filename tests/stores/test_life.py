@@ -26,7 +26,7 @@ def condition(store: Object, kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("field", "wrong", "right", "reason", "choices"),
     [
-        ("engine", "magento", "medusa", "UnknownEngine", "medusa"),
+        ("engine", "magento", "medusa", "UnknownEngine", "medusa, woocommerce"),
         ("plan", "huge", "small", "UnknownPlan", "small, medium, large"),
         ("version", "1.0.0", "2.21.2", "UnknownVersion", "2.21.2"),
     ],

@@ -108,6 +108,20 @@ def test_an_image_that_never_comes_is_told_at_once_and_taken_back_without_a_rest
     assert made(platform, "unpullable", mark) == ["snapshot", "migrate"]
 
 
+def test_a_woocommerce_store_takes_versions_on_and_back_by_the_same_rules(platform: Platform) -> None:
+    platform.apply("woo", engine="woocommerce")
+    platform.await_phase("woo", "Ready")
+    mark = platform.plane.audit.mark()
+    platform.apply("woo", engine="woocommerce", version=GOOD)
+    platform.await_phase("woo", "Ready")
+    assert made(platform, "woo", mark) == ["snapshot", "provision"]
+    mark = platform.plane.audit.mark()
+    platform.apply("woo", engine="woocommerce", version=CRASHING)
+    rejected(platform, "woo", CRASHING)
+    assert made(platform, "woo", mark) == ["snapshot", "provision", "restore"]
+    assert image(platform, "woo") == f"store-woocommerce-wordpress:{GOOD}"
+
+
 @pytest.mark.parametrize(("version", "words"), [(FAILING, "relation exists already"), (CRASHING, "CrashLoop")])
 def test_a_version_that_fails_after_its_migration_began_is_taken_back_over_the_snapshot(
     platform: Platform, version: str, words: str

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Bringing a database and its uploads back. The database changes in one transaction: wholly, or not at all.
+# Bringing a database and its uploads back. The database changes wholly, or not at all.
 
 restore_archive() {
   local manifest path name
@@ -65,14 +65,8 @@ check_file() {
 restore_database() {
   forget_errors
   still_locked
-  # pg_restore itself can't run our statements in its transaction, so psql runs both. Its COMMIT is pg_restore's last
-  # word: when the stream ends early there is none, and the database stays as it was.
-  { cat "$lib/empty.sql" && get "$1/database.dump" | pg_restore --single-transaction --no-owner --file=-; } |
-    psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set lock_session="$lock_session" --output=/dev/null ||
-    fail "$FAILED" "the database could not be restored and is as it was" \
-      "Mend the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
-  # A dump has no planner statistics; without them the first queries are slow ones.
-  psql --no-psqlrc --quiet --command=ANALYZE || fail "$FAILED" "the database is restored but could not be analyzed" "Run it again"
+  load_dump "$1/database.dump" || fail "$FAILED" "the database could not be restored and is as it was" "$load_remedy"
+  settle_database || fail "$FAILED" "the database is restored but could not be analyzed" "Run it again"
 }
 
 # unpack_uploads PATH: beside the old ones, so that no room or a bad file is noticed before anything changes.

@@ -10,9 +10,7 @@ need() {
 }
 
 database_settings() {
-  need PGHOST PGUSER PGDATABASE
-  # A server that does not answer is an error to retry, not a reason to hang.
-  export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10} PGOPTIONS=${PGOPTIONS:--c lock_timeout=30s} PGAPPNAME=store-backup
+  connection_settings
   BACKUP_KEEP=${BACKUP_KEEP:-7} SNAPSHOT_KEEP=${SNAPSHOT_KEEP:-3}
   local name
   for name in BACKUP_KEEP SNAPSHOT_KEEP; do

@@ -4,19 +4,19 @@
 
 lock() {
   forget_errors
-  coproc LOCK { exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1; }
-  ask "SELECT pg_backend_pid()" ||
-    fail "$FAILED" "the database at $PGHOST does not let us in" "See that it runs and that PGUSER, PGPASSWORD and PGDATABASE are right"
+  coproc LOCK { exec_session; }
+  ask "$session_query" ||
+    fail "$FAILED" "the database at $database_host does not let us in" "See that it runs and that $database_access are right"
+  # shellcheck disable=SC2034 # a restore may have to know it
   lock_session=$answer
-  # "store-ba" in ASCII: a number that nobody else takes by chance. Waits for lock_timeout at most.
-  ask "SELECT 1 FROM pg_advisory_lock(x'73746f72652d6261'::bigint)" ||
+  { ask "$lock_query" && [[ $answer == 1 ]]; } ||
     fail "$FAILED" "another backup, snapshot or restore of this database is running" "Run it again when that one is done"
 }
 
 # still_locked: before what would harm another run, see that the session did not end meanwhile.
 still_locked() {
   ask "SELECT 1" ||
-    fail "$FAILED" "the connection to the database at $PGHOST was lost" "Run it again when the database runs"
+    fail "$FAILED" "the connection to the database at $database_host was lost" "Run it again when the database runs"
 }
 
 # ask QUERY: one line of answer. A coprocess that has ended takes its variables along.

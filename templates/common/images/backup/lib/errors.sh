@@ -43,7 +43,7 @@ cause() {
 
 say() {
   local line=$1 secret
-  for secret in PGPASSWORD AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN; do
+  for secret in PGPASSWORD MYSQL_PWD AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN; do
     if [[ -n ${!secret-} ]]; then line=${line//"${!secret}"/'***'}; fi
   done
   printf 'store-backup: %s\n' "$line" >&"$user_stderr"

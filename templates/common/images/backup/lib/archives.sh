@@ -44,11 +44,11 @@ make_archive() {
   stage=$(staged "$1")
   unfinished_archive=$1
   forget_errors
-  # tee's second output is the pipe around the braces: the sum is of what pg_dump wrote, not of what arrived.
-  dump=$({ pg_dump --format=custom --lock-wait-timeout=60s | tee /dev/fd/3 | put "$stage/database.dump"; } 3>&1 | digest) ||
+  # tee's second output is the pipe around the braces: the sum is of what was dumped, not of what arrived.
+  dump=$({ dump_database | tee /dev/fd/3 | put "$stage/database.dump"; } 3>&1 | digest) ||
     fail "$FAILED" "the database could not be dumped" "$remedy"
-  # An archive is made when it could be read: the same bytes, and all of it makes sense to pg_restore.
-  again=$({ get "$stage/database.dump" | tee -p /dev/fd/3 | pg_restore --file=/dev/null; } 3>&1 | digest) &&
+  # An archive is made when it could be read: the same bytes, and all of it makes sense to what restores it.
+  again=$({ get "$stage/database.dump" | tee -p /dev/fd/3 | read_dump; } 3>&1 | digest) &&
     [[ $again == "$dump" ]] ||
     fail "$FAILED" "the database's dump can't be read back whole" "$remedy"
   # After the database: what its rows name was written before them.

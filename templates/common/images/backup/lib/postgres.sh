@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# PostgreSQL, for all that asks a database. libpq takes the connection from the environment.
+
+database_access="PGUSER, PGPASSWORD and PGDATABASE"
+session_query="SELECT pg_backend_pid()"
+# "store-ba" in ASCII: a number that nobody else takes by chance. Waits for lock_timeout at most.
+lock_query="SELECT 1 FROM pg_advisory_lock(x'73746f72652d6261'::bigint)"
+load_remedy="Mend the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
+
+connection_settings() {
+  need PGHOST PGUSER PGDATABASE
+  database_host=$PGHOST
+  # A server that does not answer is an error to retry, not a reason to hang.
+  export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10} PGOPTIONS=${PGOPTIONS:--c lock_timeout=30s} PGAPPNAME=store-backup
+}
+
+# exec_session: answers queries from stdin, a line each.
+exec_session() { exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1; }
+
+dump_database() { pg_dump --format=custom --lock-wait-timeout=60s; }
+read_dump() { pg_restore --file=/dev/null; }
+
+# load_dump FILE: pg_restore itself can't run our statements in its transaction, so psql runs both. Its COMMIT is
+# pg_restore's last word: when the stream ends early there is none, and the database stays as it was.
+load_dump() {
+  { cat "$lib/postgres/empty.sql" && get "$1" | pg_restore --single-transaction --no-owner --file=-; } |
+    psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set lock_session="$lock_session" --output=/dev/null
+}
+
+# A dump has no planner statistics; without them the first queries are slow ones.
+settle_database() { psql --no-psqlrc --quiet --command=ANALYZE; }

@@ -1,0 +1,46 @@
+"""How the storefront writes and what it tells browsers, asked inside its own image."""
+
+from __future__ import annotations
+
+import pytest
+
+from .medusa import MedusaStore
+
+
+def inside(shop: MedusaStore, statement: str) -> str:
+    """What a statement prints where the storefront's packages are."""
+    return shop.cluster.exec("Deployment", "storefront", "python3", "-X", "utf8", "-c", statement)
+
+
+@pytest.mark.parametrize(
+    ("country", "currency", "written"),
+    [
+        ("DE", "eur", "1.234,50\xa0€"),
+        ("US", "usd", "$1,234.50"),
+        ("FR", "eur", "1\u202f234,50\xa0€"),
+        ("CH", "chf", "CHF\xa01\u2019234.50"),
+        ("JP", "jpy", "￥1,234"),
+        ("XX", "eur", "€1,234.50"),
+    ],
+)
+def test_a_price_is_written_as_its_country_does(shop: MedusaStore, country: str, currency: str, written: str) -> None:
+    statement = f"from storefront.money import Writing; print(Writing({country!r}).price(1234.5, {currency!r}))"
+    assert inside(shop, statement) == written
+
+
+def test_a_shop_with_tls_sends_its_session_over_tls_alone(shop: MedusaStore) -> None:
+    statement = (
+        "from storefront.app import create_app; from storefront.config import Config;"
+        "app = create_app(Config('http://backend', 'pk', 'https://shop.example.com', 'secret', 'Shop', 'DE'));"
+        "print(app.test_client().get('/orders').headers['Set-Cookie'])"
+    )
+    assert "; Secure; HttpOnly" in inside(shop, statement)
+
+
+def test_a_variable_that_is_missing_is_named(shop: MedusaStore) -> None:
+    statement = (
+        "from storefront.config import ConfigurationError, read\n"
+        "try: read({'MEDUSA_BACKEND_URL': 'http://backend'})\n"
+        "except ConfigurationError as error: print(error)"
+    )
+    assert inside(shop, statement) == "the environment variable MEDUSA_PUBLISHABLE_KEY must be set"
