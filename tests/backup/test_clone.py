@@ -31,11 +31,12 @@ from ..hooks.world import store as store_of
 from . import users
 from .postgres import Server, programs
 from .shop import SHOP, content, files, fill
-from .store import IMAGE
 from .targets import BUCKET, S3Server, new_folder
 
 DONE = (0, "")
 NIGHTLY = {"schedule": "0 3 * * *"}
+
+DOCKERFILE = ENGINES / "medusa" / "images" / "backup" / "Dockerfile"
 
 
 @dataclass
@@ -102,7 +103,7 @@ def settings(s3: S3Server, folder: Path) -> Iterator[Settings]:
 @pytest.fixture
 def open_shop(settings: Settings, folder: Path, scripts: Path, server: Server) -> Iterator[Any]:
     """Makes a store with a database server of its own, as its StatefulSet describes it."""
-    entrypoint = re.search(r"^ENTRYPOINT (\[.*\])$", (IMAGE / "Dockerfile").read_text(), re.MULTILINE)
+    entrypoint = re.search(r"^ENTRYPOINT (\[.*\])$", DOCKERFILE.read_text(), re.MULTILINE)
     assert entrypoint
     image = Image(tuple(json.loads(entrypoint[1])), env={"PATH": f"{scripts}:{programs()}:/usr/bin:/bin"})
     with ExitStack() as stack:
