@@ -79,9 +79,13 @@ def test_the_newest_backups_are_listed_and_no_more_than_are_kept(world: World) -
     assert answer["status"]["backups"] == [f"2026-01-0{day}T03:00:10Z" for day in (5, 4, 3)]
 
 
-def test_a_backup_is_restored_once_with_nothing_serving_and_then_migrated(world: World) -> None:
+@pytest.mark.parametrize(("engine", "migrating"), [("medusa", "migrate"), ("woocommerce", "provision")])
+def test_a_backup_is_restored_once_with_nothing_serving_and_then_migrated(
+    settings: Settings, engine: str, migrating: str
+) -> None:
+    world = World(settings, store(engine=engine))
     world.settle()
-    job = of_kind(world.ask(), "Job", "migrate")[0]["metadata"]["name"]
+    job = of_kind(world.ask(), "Job", migrating)[0]["metadata"]["name"]
     world.parent["spec"]["restoreFrom"] = {"backup": "2026-01-01T03:00:00Z"}
     asked = []
     for _ in range(12):
@@ -91,7 +95,7 @@ def test_a_backup_is_restored_once_with_nothing_serving_and_then_migrated(world:
     settled = world.settle()
     assert settled["status"]["restored"] == "demo/2026-01-01T03:00:00Z"
     assert of_kind(settled, "Job", "restore") == []
-    assert of_kind(settled, "Job", "migrate")[0]["metadata"]["name"] != job
+    assert of_kind(settled, "Job", migrating)[0]["metadata"]["name"] != job
     assert settled["status"]["phase"] == "Ready"
 
 
