@@ -1,6 +1,5 @@
 # The platform's one image; its first argument is the part to run.
-# A digest can be given: PYTHON=python:...@sha256:...
-ARG PYTHON=python:3.11.14-slim-bookworm
+ARG PYTHON=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 FROM ${PYTHON} AS build
 WORKDIR /src
 COPY . .
