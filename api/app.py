@@ -71,6 +71,11 @@ def make_app(services: Services) -> Flask:
     @app.before_request
     def begin() -> None:
         g.started, g.request_id = time.perf_counter(), request_id_of(request)
+        metrics.in_progress.inc()
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        metrics.in_progress.dec()
 
     rates.before_authentication(app)
 

@@ -21,6 +21,9 @@ class Metrics:
         self._seconds = Histogram(
             "store_api_duration_seconds", "Time to an answer", ["operation"], registry=registry, buckets=BUCKETS
         )
+        self.in_progress = Gauge(
+            "store_api_requests_in_progress", "Requests that came and have no answer yet", registry=registry
+        )
         gauges = (
             ("store_api_cache_stores", "Stores in the cache", lambda: len(cache)),
             ("store_api_cache_stale_seconds", "How old what is read may be", cache.stale_seconds),
