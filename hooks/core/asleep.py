@@ -6,8 +6,8 @@ from .keeping import as_applied, protected, update
 from .progress import Blocker
 from .render import Stage
 from .request import Key, Object, SyncRequest
-from .serving import WORKLOADS, WRITING, serving, stopping, without_pods
 from .staging import Plan, leftovers
+from .workloads import WORKLOADS, WRITING, serving, stopping, without_pods
 
 
 def suspend(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> Plan:

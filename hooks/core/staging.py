@@ -14,7 +14,7 @@ from .pods import selected, started
 from .progress import Blocker, blocker, number
 from .render import REVISION, Manifest, Stage
 from .request import Object, SyncRequest, dig
-from .serving import SERVING, serving, without_pods
+from .workloads import SERVING, serving, without_pods
 
 
 @dataclass
