@@ -14,6 +14,9 @@ from .problems import Problem
 AWAY = {"Retry-After": "5"}
 MEND = "the request must be mended where its errors say"
 # What the API server puts before a policy's or a webhook's own words.
+VALUE = re.compile(r'^Invalid value: ("(?:[^"\\]|\\.)*": )?')
+# How the CRD's rules of the whole object begin; they have no field to hang on.
+NAMES = re.compile("a store's name must")
 DENIED = re.compile(r".*?denied (the )?request: ", re.DOTALL)
 
 
@@ -56,10 +59,13 @@ def _status(error: ApiException) -> dict[str, Any]:
 
 def _causes(status: dict[str, Any]) -> dict[str, str]:
     causes = (status.get("details") or {}).get("causes") or []
-    return {_pointer(cause.get("field", "")): cause.get("message", "") for cause in causes}
+    # The last one of a field stands: Kubernetes' own words for a name come before the CRD's.
+    return {_pointer(cause): VALUE.sub("", cause.get("message", "")) for cause in causes}
 
 
-def _pointer(field: str) -> str:
+def _pointer(cause: dict[str, Any]) -> str:
     """Kubernetes' ``spec.backup.keep`` or ``spec.a[0]`` as ``/spec/backup/keep``, ``/spec/a/0``; a name is ours."""
-    path = "/" + re.sub(r"[.\[]", "/", field.replace("]", ""))
-    return "/name" if path == "/metadata/name" else path if field and field != "<nil>" else "/"
+    field = cause.get("field", "")
+    if field == "metadata.name" or NAMES.match(VALUE.sub("", cause.get("message", ""))):
+        return "/name"
+    return "/" + re.sub(r"[.\[]", "/", field.replace("]", "")) if field and field != "<nil>" else "/"

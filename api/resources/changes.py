@@ -14,7 +14,8 @@ from ..callers import Access, Caller
 from ..operations import Call, Media, Rate, operation
 from ..services import Services
 
-HEARTBEAT_SECONDS = 15
+# Also how long a reader who left is not noticed: a page that is turned leaves its stream behind.
+HEARTBEAT_SECONDS = 5
 # A stream ends by itself, so that a caller's token and groups are looked at again. Clients come back at once.
 LONGEST_SECONDS = 600
 RETRY_MILLISECONDS = 2000

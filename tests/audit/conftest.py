@@ -49,7 +49,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def postgres_url(server: Server, database: str) -> str:
     """As audit.url would have it."""
-    return f"postgresql+psycopg://medusa:{quote(SECRET, safe='')}@127.0.0.1:{server.port}/{database}"
+    return f"postgresql+psycopg://medusa:{quote(SECRET, safe='')}@127.0.0.1:{server.env['PGPORT']}/{database}"
 
 
 def new_audit(url: str, spool: Path, spool_bytes: int = 1_000_000, retention_days: int = 365) -> Audit:

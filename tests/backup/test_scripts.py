@@ -1,5 +1,6 @@
 """The scripts as texts."""
 
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -25,4 +26,5 @@ def test_the_image_has_the_programs_of_the_databases_own_release(engine: str, ar
     folder = IMAGE.parents[2] / engine
     database = yaml.safe_load((folder / "engine.yaml").read_text())["images"]["database"]
     dockerfile = (folder / "images" / "backup" / "Dockerfile").read_text()
-    assert f"ARG {argument}={database}\nFROM ${{{argument}}}\n" in dockerfile
+    base = rf"^ARG {argument}={re.escape(database)}@sha256:[0-9a-f]{{64}}\nFROM \$\{{{argument}\}}\n"
+    assert re.search(base, dockerfile, re.MULTILINE)

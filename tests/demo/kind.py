@@ -71,6 +71,7 @@ def _install(cluster: Kubectl, console: Console) -> None:
     for name, key, value in (
         ("root-key", "key", secrets.token_hex(32)),
         ("hooks-token", "token", secrets.token_hex(32)),
+        ("dashboard-key", "key", secrets.token_hex(32)),
     ):
         secret = ("create", "secret", "generic", name, "--namespace=store-platform", f"--from-file={key}=/dev/stdin")
         cluster.kubectl(*secret, stdin=value)

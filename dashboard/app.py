@@ -1,0 +1,174 @@
+"""The application: its pages, and what holds for all of them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, redirect, render_template, request, session
+from flask_babel import Babel
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from . import administration, filters, live, sessions, signin, store, stores
+from .asking import API, now, remember_version
+from .client import Api, ApiAway, ApiProblem
+from .settings import Settings
+from .signin import here
+
+LANGUAGES = {"en": "English", "de": "Deutsch"}
+MAX_REQUEST_BYTES = 64 * 1024
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+log = structlog.get_logger("dashboard")
+
+
+def make_app(settings: Settings) -> Flask:
+    """The WSGI application."""
+    app = Flask("storeplatform.dashboard")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    if proxies := settings.values["trustedProxies"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    api = Api(settings.values["api"]["url"])
+    app.extensions[API] = api
+    app.extensions["dashboard-streams"] = live.places(settings.values["streams"])
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = uuid.uuid4().hex
+
+    sessions.keep_sessions(app, settings)
+    CSRFProtect(app)
+    Babel(app, locale_selector=_language)
+    signin.register(app, api, settings)
+    for pages in (stores, store, administration, live):
+        app.register_blueprint(pages.blueprint)
+    _templates(app)
+    _health(app, api)
+    _errors(app)
+
+    @app.post("/language")
+    def language() -> BaseResponse:
+        if (wanted := request.form.get("language", "")) in LANGUAGES:
+            session["language"] = wanted
+        return redirect(here(request.form.get("next", "/")))
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        remember_version()
+        for name, value in SECURITY_HEADERS.items():
+            response.headers[name] = value
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        if request.endpoint == "static":
+            response.headers["Cache-Control"] = "public, max-age=3600"
+        else:
+            response.headers["Cache-Control"] = "no-store"
+        if settings.values["publicURL"].startswith("https://"):
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response
+
+    return app
+
+
+def _language() -> str:
+    return session.get("language") or request.accept_languages.best_match(LANGUAGES) or "en"
+
+
+def _templates(app: Flask) -> None:
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        ago=lambda text: filters.ago(text, now()),
+        condition=filters.condition,
+        exact=filters.exact,
+        phase_word=filters.phase_word,
+        yaml=filters.as_yaml,
+    )
+
+    @app.context_processor
+    def common() -> dict[str, Any]:
+        return {
+            "me": {"name": session.get("name"), "role": session.get("role")},
+            "languages": LANGUAGES,
+            "language": _language(),
+            "span": filters.span,
+            "icons": filters.PHASES,
+            "moment": now().isoformat(),
+        }
+
+
+def _health(app: Flask, api: Api) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        """Ready where the API is: without it there is no page to show."""
+        ready = api.answers()
+        return Response("ok\n" if ready else "the API does not answer\n", 200 if ready else 503, mimetype="text/plain")
+
+
+def _errors(app: Flask) -> None:
+    def told(status: int, title: str, words: str, retry_after: int = 0) -> Response:
+        page = render_template("error.html", title=title, words=words, status=status)
+        headers = {"Retry-After": str(retry_after)} if retry_after else {}
+        return Response(page, status, headers)
+
+    @app.errorhandler(ApiAway)
+    def away(error: ApiAway) -> Response:
+        log.error("the API does not answer", error=str(error), request_id=g.request_id)
+        words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
+        return told(503, _("The platform does not answer"), words, 5)
+
+    @app.errorhandler(ApiProblem)
+    def refused(error: ApiProblem) -> BaseResponse:
+        if error.status == 401:
+            sessions.end()
+            return redirect("/signin")
+        if error.status == 404:
+            return told(404, _("There is no such store"), _("It may have been deleted, or belongs to somebody else."))
+        if error.status == 403:
+            return told(403, _("This is not for you"), error.detail)
+        if error.status == 429:
+            seconds = error.retry_after or 60
+            words = _("You asked more often than the platform answers. It goes on in %(s)s seconds.", s=seconds)
+            return told(429, _("A little slower"), words, seconds)
+        if error.status == 503:
+            return told(503, _("The platform can't do this now"), error.detail, error.retry_after or 5)
+        log.error("the API answered with an error", status=error.status, detail=error.detail, request_id=g.request_id)
+        return told(502, _("Something went wrong"), error.detail)
+
+    @app.errorhandler(CSRFError)
+    def stale_form(_error: CSRFError) -> Response:
+        words = _("This page was open for too long, or was opened in another way. Go back, load it again and repeat.")
+        return told(400, _("This form is no longer valid"), words)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> BaseResponse:
+        if error.response is not None:
+            return error.get_response()
+        if error.code == 429:
+            words = _("Too many tries to sign in. Wait a minute, then try again.")
+            return told(429, _("A little slower"), words, 60)
+        if error.code == 404:
+            return told(404, _("There is no such page"), _("Go back to your stores."))
+        return told(error.code or 500, error.name, _("Go back and try again."))
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.error("a page failed", exc_info=error, request_id=g.get("request_id", ""))
+        return told(500, _("Something went wrong"), _("It is written in the dashboard's log. Try again in a moment."))

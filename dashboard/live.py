@@ -1,0 +1,46 @@
+"""Changes as they happen, for the script: the API's stream, passed on to who is signed in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import requests
+from flask import Blueprint, Response, current_app, request
+
+from .asking import API, me
+
+blueprint = Blueprint("live", __name__)
+
+
+def places(count: int) -> threading.BoundedSemaphore:
+    """For so many pages at once: each holds a thread."""
+    return threading.BoundedSemaphore(count)
+
+
+@blueprint.get("/changes")
+def changes() -> Response:
+    """Server-sent events, as long as the reader stays."""
+    asks = me()
+    free: threading.BoundedSemaphore = current_app.extensions["dashboard-streams"]
+    with ExitStack() as stack:
+        if not free.acquire(blocking=False):
+            return Response(status=503, headers={"Retry-After": "30"})
+        stack.callback(free.release)
+        seen = request.headers.get("Last-Event-ID", "")
+        headers = {"Last-Event-ID": seen} if seen else {}
+        answer = current_app.extensions[API].call(
+            "GET", "/changes", asks.token, asks.request_id, headers=headers, stream=True
+        )
+        stack.callback(answer.close)
+        response = Response(_passed_on(answer), mimetype="text/event-stream")
+        response.headers["X-Accel-Buffering"] = "no"
+        response.call_on_close(stack.pop_all().close)
+    return response
+
+
+def _passed_on(answer: requests.Response) -> Iterator[bytes]:
+    # An API that goes away ends the stream; the browser comes back by itself.
+    with suppress(requests.RequestException):
+        yield from answer.iter_content(chunk_size=None)

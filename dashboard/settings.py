@@ -1,0 +1,101 @@
+"""What the dashboard goes by: one file, read at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from storeplatform.hooks.settings import ConfigurationError, file_in, read_yaml
+
+KEY_CHARACTERS = 32
+
+
+def _url() -> fields.Url:
+    return fields.Url(required=True, schemes={"http", "https"}, require_tld=False)
+
+
+class _API(Schema):
+    url = _url()
+
+
+class _Sessions(Schema):
+    url = fields.String(required=True, validate=validate.Regexp(r"(memory://|rediss?://.+)\Z"))
+    hours = fields.Float(required=True, validate=validate.Range(min=0.1, max=720))
+
+
+class _OIDC(Schema):
+    issuer = fields.String(required=True)
+    clientId = fields.String(required=True)
+    scopes = fields.String(required=True)
+
+
+class _Rates(Schema):
+    signIn = fields.String(required=True, validate=validate.Regexp(r"[1-9][0-9]*/(second|minute|hour)\Z"))
+
+
+class _Settings(Schema):
+    api = fields.Nested(_API, required=True)
+    publicURL = _url()
+    sessions = fields.Nested(_Sessions, required=True)
+    oidc = fields.Nested(_OIDC, required=True)
+    rates = fields.Nested(_Rates, required=True)
+    streams = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
+    trustedProxies = fields.Integer(required=True, strict=True, validate=validate.Range(min=0))
+
+
+class _Links(Schema):
+    links = fields.Dict(
+        keys=fields.String(validate=validate.Length(min=KEY_CHARACTERS)), values=fields.String(), required=True
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``values`` has the file's shape; ``secret_key`` signs cookies; ``client_secret`` is empty for a public client.
+
+    ``links``: tokens by the secret word of a link that signs in with them. For demonstrations: none by default.
+    """
+
+    values: Mapping[str, Any]
+    secret_key: str
+    client_secret: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_settings() -> Settings:
+    """The files that the environment names: STORE_PLATFORM_DASHBOARD_SETTINGS, STORE_PLATFORM_SECRET_KEY_FILE, and
+    where they are needed STORE_PLATFORM_OIDC_SECRET_FILE, STORE_PLATFORM_SESSIONS_URL_FILE and
+    STORE_PLATFORM_SIGN_IN_LINKS_FILE.
+
+    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    """
+    values = read_yaml(file_in("STORE_PLATFORM_DASHBOARD_SETTINGS"), "dashboard's settings file", _Settings())
+    values["sessions"]["url"] = _given("STORE_PLATFORM_SESSIONS_URL_FILE") or values["sessions"]["url"]
+    key_file = file_in("STORE_PLATFORM_SECRET_KEY_FILE")
+    key = _read(key_file)
+    if len(key) < KEY_CHARACTERS:
+        raise ConfigurationError(
+            f"the secret key {key_file} must have at least {KEY_CHARACTERS} characters: "
+            f"openssl rand -hex 32 > {key_file}"
+        )
+    links: Mapping[str, str] = {}
+    if os.environ.get("STORE_PLATFORM_SIGN_IN_LINKS_FILE"):
+        links = read_yaml(file_in("STORE_PLATFORM_SIGN_IN_LINKS_FILE"), "file of sign-in links", _Links())["links"]
+    return Settings(values, key, _given("STORE_PLATFORM_OIDC_SECRET_FILE"), links)
+
+
+def _given(variable: str) -> str:
+    """What the file holds that the variable names; nothing where it names none."""
+    return _read(file_in(variable)) if os.environ.get(variable) else ""
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"can't read {file}: {error.strerror}") from error

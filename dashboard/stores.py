@@ -1,0 +1,107 @@
+"""The list of stores, and a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from .asking import choices, me
+from .client import ApiProblem
+from .filters import PHASES, manifest
+
+blueprint = Blueprint("stores", __name__)
+
+FILTERS = ("text", "phase", "engine", "plan", "owner", "sort", "cursor")
+SORTS = ("name", "-createdAt", "phase", "plan", "owner")
+PAGE = 50
+
+
+@blueprint.get("/")
+def overview() -> str:
+    """The reader's stores, or those they filter for."""
+    asked = {key: request.args.get(key, "") for key in FILTERS}
+    asks = me()
+    page = asks.read("/stores", limit=PAGE, **asked)
+    quota = asks.read("/quota") if session["role"] == "owner" else None
+    filtered = any(asked[key] for key in ("text", "phase", "engine", "plan", "owner"))
+    return render_template(
+        "stores.html", page=page, asked=asked, filtered=filtered, quota=quota, phases=PHASES, sorts=SORTS, **choices()
+    )
+
+
+@blueprint.get("/stores/new")
+def new() -> str:
+    """The form for one."""
+    return _form({"engine": "", "plan": "small", **request.args.to_dict()})
+
+
+@blueprint.post("/stores/new")
+def create() -> Response | tuple[str, int]:
+    """Make it, or only show what would be made."""
+    given = {key: value.strip() for key, value in request.form.items() if key != "csrf_token"}
+    preview = given.pop("do", "create") == "preview"
+    body = {"name": given.get("name", ""), "spec": spec_of(given)}
+    try:
+        made = me().change("POST", "/stores", body, params={"dryRun": "true"} if preview else None)
+    except ApiProblem as problem:
+        if problem.status not in (403, 409, 422):
+            raise
+        return _form(given, problem), problem.status
+    if preview:
+        return _form(given, shown=manifest({"name": body["name"], "spec": body["spec"] | made["spec"]})), 200
+    flash(_("%(name)s is being made. This page follows it.", name=body["name"]))
+    return redirect(url_for("store.overview", name=body["name"]))
+
+
+@blueprint.get("/stores/new/name")
+def name() -> Response:
+    """Whether a name is free, for the script: the API judges it with everything else a store needs."""
+    wanted = request.args.get("name", "").strip()
+    body = {"name": wanted, "spec": {"engine": next(iter(choices()["engines"]))}}
+    try:
+        me().change("POST", "/stores", body, params={"dryRun": "true"})
+    except ApiProblem as problem:
+        if problem.status not in (403, 409, 422):
+            raise
+        return jsonify(free=False, words=_words(problem, "/name"))
+    return jsonify(free=True, words=_("This name is free."))
+
+
+def spec_of(given: Mapping[str, str]) -> dict[str, Any]:
+    """The spec that a form's fields say; what is empty is left to its default."""
+    spec: dict[str, Any] = {
+        key: given[key] for key in ("engine", "plan", "hostname", "adminEmail", "owner") if given.get(key)
+    }
+    shop = {key: given[f"shop.{key}"] for key in ("title", "currency", "country") if given.get(f"shop.{key}")}
+    if shop:
+        spec["shop"] = shop
+    if given.get("backup"):
+        spec["backup"] = {"schedule": "0 3 * * *"}
+    return spec
+
+
+def _form(given: Mapping[str, str], problem: ApiProblem | None = None, shown: str = "") -> str:
+    errors = dict(problem.errors) if problem else {}
+    known = {"/name", "/spec/engine", "/spec/plan", "/spec/hostname", "/spec/adminEmail", "/spec/owner"}
+    known |= {f"/spec/shop/{key}" for key in ("title", "currency", "country")}
+    rest = [f"{where}: {what}" for where, what in errors.items() if where not in known]
+    quota = me().read("/quota")
+    return render_template(
+        "new.html",
+        given=given,
+        errors=errors,
+        rest=rest if errors else [],
+        fault=problem.detail if problem and not errors else "",
+        shown=shown,
+        quota=quota,
+        full=quota["used"] >= quota["maxStores"],
+        **choices(),
+    )
+
+
+def _words(problem: ApiProblem, pointer: str) -> str:
+    return problem.errors.get(pointer) or next(iter(problem.errors.values()), problem.detail)

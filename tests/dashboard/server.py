@@ -1,0 +1,65 @@
+"""The dashboard as it ships, as a process of this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+import yaml
+
+from tests.cluster.processes import Process, free_ports
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import SHIPPED
+
+
+class Dashboard:
+    """Started on entering, ended on leaving.
+
+    :param api: where the intent API answers. :param settings: top-level values in place of the shipped settings'.
+    """
+
+    def __init__(self, api: str, settings: dict[str, Any] | None = None) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="dashboard-"))
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        values = yaml.safe_load((SHIPPED / "dashboard-settings.yaml").read_text())
+        values |= {"api": {"url": api}, "publicURL": self.url, **(settings or {})}
+        (self.home / "settings.yaml").write_text(yaml.safe_dump(values))
+        (self.home / "key").write_text(secrets.token_hex(32))
+        environment = {
+            **os.environ,
+            "STORE_PLATFORM_DASHBOARD_SETTINGS": str(self.home / "settings.yaml"),
+            "STORE_PLATFORM_SECRET_KEY_FILE": str(self.home / "key"),
+            "STORE_PLATFORM_BIND": self.url.removeprefix("http://"),
+        }
+        command = [sys.executable, "-m", "storeplatform.dashboard"]
+        self.process = Process("the dashboard", command, self.home / "dashboard.log", environment)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.stop()
+        if not isinstance(error, Exception):  # a Ctrl-C is no failure
+            shutil.rmtree(self.home)
+        else:
+            print(f"the dashboard's log is kept in {self.home}", file=sys.stderr, flush=True)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.process.start()
+        wait_until(
+            lambda: requests.get(f"{self.url}/healthz", timeout=2).ok,
+            "the dashboard answers",
+            stop_if=self.process.failure,
+        )

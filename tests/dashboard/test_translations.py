@@ -1,0 +1,43 @@
+"""Every text of the pages is there in German, and what is compiled is what was translated."""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+DASHBOARD = Path(str(files("storeplatform.dashboard")))
+GERMAN = DASHBOARD / "translations" / "de" / "LC_MESSAGES"
+METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
+
+
+def texts() -> set[str]:
+    """What the pages say."""
+    found = extract_from_dir(str(DASHBOARD), METHODS, keywords={"_": None, "gettext": None})
+    return {message for _, _, message, _, _ in found if isinstance(message, str)}
+
+
+def catalog() -> Catalog:
+    with (GERMAN / "messages.po").open("rb") as file:
+        return read_po(file, locale="de")
+
+
+def test_every_text_has_its_german_and_none_is_left_over() -> None:
+    said = {message.id: message.string for message in catalog() if message.id}
+    assert texts() == said.keys()
+    assert [text for text, german in said.items() if not german] == []
+
+
+def test_what_is_filled_in_is_the_same_in_both_languages() -> None:
+    assert [error for message in catalog() for error in message.check(catalog())] == []
+
+
+def test_what_is_compiled_is_what_was_translated() -> None:
+    compiled = io.BytesIO()
+    write_mo(compiled, catalog())
+    assert (GERMAN / "messages.mo").read_bytes() == compiled.getvalue()
