@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import structlog
+from babel import negotiate_locale
 from flask import Flask, Response, g, redirect, render_template, request, session
 from flask_babel import Babel
 from flask_babel import gettext as _
@@ -85,7 +86,8 @@ def make_app(settings: Settings) -> Flask:
 
 
 def _language() -> str:
-    return session.get("language") or request.accept_languages.best_match(LANGUAGES) or "en"
+    wanted = [each.replace("-", "_") for each in request.accept_languages.values()]
+    return session.get("language") or negotiate_locale(wanted, LANGUAGES) or "en"
 
 
 def _templates(app: Flask) -> None:

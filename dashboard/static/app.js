@@ -3,7 +3,13 @@
 
 const body = document.body;
 
-function localTimes(root) {
+// What the server has just rendered, for a page with a script.
+function prepare(root) {
+  for (const button of root.querySelectorAll("button.copy")) {
+    button.hidden = false;
+    button.type = "button";
+  }
+
   const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
@@ -26,7 +32,7 @@ async function refresh(key, url, place) {
   busy.set(key, false);
   const fresh = await fragment(url).catch(() => null);
   const old = place();
-  if (fresh && old) { localTimes(fresh); old.replaceWith(fresh); }
+  if (fresh && old) { prepare(fresh); old.replaceWith(fresh); }
   const again = busy.get(key);
   busy.delete(key);
   if (again) refresh(key, url, place);
@@ -81,16 +87,14 @@ function listen(table, shown) {
 }
 
 function copying() {
-  for (const button of document.querySelectorAll("button.copy")) {
-    button.hidden = false;
-    button.type = "button";
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      const word = button.textContent;
-      button.textContent = body.dataset.copied;
-      setTimeout(() => { button.textContent = word; }, 1500);
-    });
-  }
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button.copy");
+    if (!button) return;
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    const word = button.textContent;
+    button.textContent = body.dataset.copied;
+    setTimeout(() => { button.textContent = word; }, 1500);
+  });
 }
 
 function nameCheck() {
@@ -111,7 +115,7 @@ function nameCheck() {
   });
 }
 
-localTimes(document);
+prepare(document);
 follow();
 copying();
 nameCheck();

@@ -1,13 +1,20 @@
-"""An OIDC issuer of this machine: it has keys, tells them, and signs tokens with them."""
+"""An OIDC issuer of this machine: it has keys, tells them, and signs tokens with them.
+
+Whoever asks it to be signed in is, as olga, by authorization code with PKCE; it keeps to what RFC 7636 wants of it.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -21,13 +28,25 @@ class Issuer:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.codes: dict[str, dict[str, str]] = {}
         self.keys = {"first": new_key()}
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = issuer._answer(self.path)
-                self.send_response(200)
+                if self.path.startswith("/authorize?"):
+                    self.send_response(302)
+                    self.send_header("Location", issuer._authorize(dict(parse_qsl(urlsplit(self.path).query))))
+                    self.end_headers()
+                    return
+                self._tell(200, issuer._answer(self.path))
+
+            def do_POST(self) -> None:
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                self._tell(*issuer._exchange(dict(parse_qsl(form))))
+
+            def _tell(self, status: int, body: dict[str, Any]) -> None:
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
                 self.wfile.write(json.dumps(body).encode())
@@ -68,10 +87,27 @@ class Issuer:
 
     def _answer(self, path: str) -> dict[str, Any]:
         if path == "/.well-known/openid-configuration":
-            return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+            places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+            return {"issuer": self.url, **{name: f"{self.url}/{path}" for name, path in places.items()}}
         self.asked += 1
         public = {kid: RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) for kid, key in self.keys.items()}
         return {"keys": [{**jwk, "kid": kid, "use": "sig", "alg": "RS256"} for kid, jwk in public.items()]}
+
+    def _authorize(self, asked: dict[str, str]) -> str:
+        """Where the browser goes: back, with a code."""
+        assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
+        code = secrets.token_hex(8)
+        self.codes[code] = asked
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    def _exchange(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        """A token for a code, once, for who began with it."""
+        asked = self.codes.pop(form["code"], None)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+        if asked is None or challenge.decode().rstrip("=") != asked["code_challenge"]:
+            return 400, {"error": "invalid_grant"}
+        token = self.token(aud=asked["client_id"], nonce=asked.get("nonce"), iat=time.time())
+        return 200, {"access_token": "opaque", "token_type": "Bearer", "id_token": token}
 
 
 def new_key() -> rsa.RSAPrivateKey:

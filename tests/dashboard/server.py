@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -63,3 +64,32 @@ class Dashboard:
             "the dashboard answers",
             stop_if=self.process.failure,
         )
+
+
+class Visitor:
+    """A browser without script or pictures: it keeps cookies, follows links and sends forms."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """A page; where it sends on, the page there."""
+        return self.session.get(self.url + path, timeout=30, **options)
+
+    def send(self, path: str, form: dict[str, str], page: str = "", **options: Any) -> requests.Response:
+        """Send a form that stands on ``page`` (the same path if not said), with what that page hides in it."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page or path).text)
+        assert found, f"there is no form on {page or path}"
+        return self.session.post(self.url + path, data={"csrf_token": found[1], **form}, timeout=30, **options)
+
+    def sign_in(self, token: str) -> requests.Response:
+        """The page after it."""
+        return self.send("/signin", {"token": token})

@@ -1,0 +1,180 @@
+"""A store's whole life in a browser: without script, with it, and by the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.server import Api, token_of
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import Platform
+
+from .server import Dashboard
+
+READY_MILLISECONDS = 90_000
+
+
+class Hand:
+    """Somebody at the page; by the mouse, or by the keyboard alone."""
+
+    def __init__(self, page: Page, *, script: bool, keyboard: bool = False) -> None:
+        self.page, self.script, self.keyboard = page, script, keyboard
+
+    def press(self, selector: str) -> None:
+        """Use a link or button."""
+        if self.keyboard:
+            self._reach(selector)
+            self.page.keyboard.press("Enter")
+            self.page.wait_for_load_state()
+        else:
+            self.page.click(selector)
+
+    def write(self, selector: str, text: str) -> None:
+        """Fill a field."""
+        if self.keyboard:
+            self._reach(selector)
+            self.page.keyboard.press("Control+a")
+            self.page.keyboard.type(text)
+        else:
+            self.page.fill(selector, text)
+
+    def await_state(self, word: str) -> None:
+        """The page's headline says it: by itself with script, after loading it again without."""
+        state = self.page.locator(".state-word")
+        if self.script:
+            expect(state).to_contain_text(word, timeout=READY_MILLISECONDS)
+        else:
+            wait_until(lambda: self.page.reload() and word in state.inner_text(), f"the page says {word}", 90)
+
+    def _reach(self, selector: str) -> None:
+        """Go on by the Tab key until the element has the focus, which can be seen."""
+        target = self.page.locator(selector).first
+        for _ in range(120):
+            if target.evaluate("element => element === document.activeElement"):
+                assert target.evaluate("element => getComputedStyle(element).outlineStyle") != "none"
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"the keyboard does not reach {selector}")
+
+
+@pytest.fixture(params=["no script", "script", "keyboard"])
+def hand(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Hand]:
+    script = request.param != "no script"
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=script, locale="en-GB")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    yield Hand(page, script=script, keyboard=request.param == "keyboard")
+    context.close()
+
+
+def sign_in(hand: Hand, dashboard: Dashboard, plane: ControlPlane) -> None:
+    hand.page.goto(dashboard.url)
+    hand.write("input[name=token]", token_of(plane, "ann"))
+    hand.press("main button.primary")
+    hand.page.wait_for_url(f"{dashboard.url}/")
+
+
+def test_an_owner_opens_watches_closes_and_deletes_a_shop(
+    hand: Hand, dashboard: Dashboard, plane: ControlPlane
+) -> None:
+    page, name = hand.page, f"life-{'key' if hand.keyboard else 'js' if hand.script else 'plain'}"
+    sign_in(hand, dashboard, plane)
+    hand.press("a[href^='/stores/new']")
+    hand.write("input[name=name]", name)
+    hand.press("button[value=create]")
+    page.wait_for_url(f"**/stores/{name}/")
+    hand.await_state("Open")
+    assert page.locator("#shop-url").inner_text() == f"http://{name}.stores.localhost"
+
+    hand.press("form[action*=credentials] button")
+    assert len(page.locator("#password").inner_text()) > 16
+
+    page.goto(f"{dashboard.url}/stores/{name}/")
+    hand.press("form[action$=suspend] button")
+    hand.await_state("Closed")
+    hand.press("form[action$=resume] button")
+    hand.await_state("Open")
+
+    hand.press("a.danger")
+    hand.write("input[name=confirm]", "something else")
+    hand.press("main button.danger")
+    expect(page.locator(".error")).to_contain_text(f"Type {name} to delete it.")
+    hand.write("input[name=confirm]", name)
+    hand.press("main button.danger")
+    page.wait_for_url(f"{dashboard.url}/")
+    row = page.locator(f"tr[data-store={name}]")
+    if hand.script:
+        expect(row).to_have_count(0, timeout=READY_MILLISECONDS)
+    else:
+        wait_until(lambda: page.reload() and row.count() == 0, "the store is gone", 60)
+
+
+@pytest.fixture
+def context_options() -> dict[str, Any]:
+    return {"locale": "en-GB"}
+
+
+def test_a_change_is_seen_without_loading_again_and_moves_nothing(
+    page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
+) -> None:
+    hand = Hand(page, script=True)
+    api.caller("ann").create("watched")
+    sign_in(hand, dashboard, plane)
+    platform.await_phase("watched", "Ready")
+    expect(page.locator("tr[data-store=watched]")).to_contain_text("Open", timeout=30_000)
+    page.evaluate(
+        """() => {
+            window.loaded = true;
+            window.shift = 0;
+            new PerformanceObserver(list => { for (const each of list.getEntries()) window.shift += each.value; })
+                .observe({ type: "layout-shift" });
+        }"""
+    )
+    api.caller("ann")("POST", "/stores/watched/actions/suspend")
+    expect(page.locator("tr[data-store=watched]")).to_contain_text("Closed", timeout=30_000)
+    assert page.evaluate("window.loaded && window.shift < 0.01")
+
+
+def test_a_lost_connection_is_told_and_what_was_missed_is_shown_when_it_is_back(
+    page: Page, plane: ControlPlane, platform: Platform
+) -> None:
+    with Api(plane) as api, Dashboard(api.url) as dashboard:
+        hand = Hand(page, script=True)
+        api.caller("ann").create("missed")
+        platform.await_phase("missed", "Ready")
+        sign_in(hand, dashboard, plane)
+        page.goto(f"{dashboard.url}/stores/missed/")
+        expect(page.locator("#connection")).to_be_hidden()
+        api.processes[0].kill()
+        expect(page.locator("#connection")).to_contain_text("The connection is lost", timeout=30_000)
+        platform.apply("missed", owner="ann@example.com", suspended=True)
+        platform.await_phase("missed", "Suspended")
+        api.start()
+        hand.await_state("Closed")
+        expect(page.locator("#connection")).to_be_hidden(timeout=30_000)
+
+
+def test_addresses_and_commands_are_copied(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    api.caller("ann").create("copied")
+    sign_in(Hand(page, script=True), dashboard, plane)
+    page.goto(f"{dashboard.url}/stores/copied/")
+    page.click("button[data-copy=kubectl]")
+    expect(page.locator("button[data-copy=kubectl]")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "kubectl get store copied -o yaml"
+
+
+def test_times_are_exact_in_the_readers_zone_when_they_are_pointed_at(
+    browser: Browser, dashboard: Dashboard, api: Api, plane: ControlPlane
+) -> None:
+    api.caller("ann").create("timed")
+    context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
+    page = context.new_page()
+    sign_in(Hand(page, script=True), dashboard, plane)
+    title = page.locator("tr[data-store=timed] time").get_attribute("title") or ""
+    context.close()
+    assert title.endswith(("JST", "GMT+9"))

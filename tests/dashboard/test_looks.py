@@ -1,0 +1,102 @@
+"""Each page as a picture, in light and dark, wide and narrow; axe-core finds nothing, and nothing is cut off.
+
+The pictures are kept below ``build/screenshots``, or where STORE_PLATFORM_SCREENSHOTS says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.api.server import Api, token_of
+from tests.browser import accessibility_faults, overflows
+from tests.cluster.controlplane import ControlPlane
+from tests.stores.platform import Platform
+
+from .server import Dashboard
+
+SCREENSHOTS = Path(os.environ.get("STORE_PLATFORM_SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
+
+PAGES = {
+    "stores": "/",
+    "nothing-found": "/?text=nothing",
+    "new-store": "/stores/new",
+    "store": "/stores/corner-shop/",
+    "failed-store": "/stores/clash/",
+    "log": "/stores/corner-shop/log",
+    "delete": "/stores/corner-shop/delete",
+    "history": "/audit",
+    "limits": "/quotas",
+    "missing": "/stores/nothing/",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stores(api: Api, platform: Platform) -> None:
+    """One that is open, one that is closed and one that needs its owner."""
+    ann = api.caller("ann")
+    ann.create("corner-shop", plan="medium", backup={"schedule": "0 3 * * *"})
+    ann.create("toys", suspended=True)
+    platform.await_phase("corner-shop", "Ready")
+    ann.create("clash", hostname="corner-shop.stores.localhost")
+    platform.await_phase("clash", "Failed")
+    platform.await_phase("toys", "Suspended")
+
+
+@pytest.fixture(
+    scope="module", params=[(s, w) for s in ("light", "dark") for w in (1280, 320)], ids=lambda p: f"{p[0]}-{p[1]}"
+)
+def look(
+    request: pytest.FixtureRequest, browser: Browser, dashboard: Dashboard, plane: ControlPlane
+) -> Iterator[tuple[str, BrowserContext]]:
+    """An admin's browser in one of the four ways, signed in."""
+    scheme, width = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-GB")
+    page = context.new_page()
+    page.goto(dashboard.url)
+    judge(page, f"sign-in-{scheme}-{width}")
+    page.fill("input[name=token]", token_of(plane, "ada"))
+    page.click("main button.primary")
+    page.wait_for_url(f"{dashboard.url}/")
+    yield f"{scheme}-{width}", context
+    context.close()
+
+
+def judge(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    assert accessibility_faults(page) == []
+    assert not overflows(page)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_read_by_everybody(look: tuple[str, BrowserContext], dashboard: Dashboard, name: str) -> None:
+    kind, context = look
+    page = context.new_page()
+    page.goto(dashboard.url + PAGES[name])
+    judge(page, f"{name}-{kind}")
+    page.close()
+
+
+def test_a_form_with_errors_can_be_read_by_everybody(look: tuple[str, BrowserContext], dashboard: Dashboard) -> None:
+    kind, context = look
+    page = context.new_page()
+    page.goto(f"{dashboard.url}/stores/new")
+    page.fill("input[name=name]", "Wrong Name")
+    page.click("button[value=create]")
+    page.wait_for_selector("[aria-invalid]")
+    judge(page, f"new-store-errors-{kind}")
+    page.close()
+
+
+def test_what_is_pressed_is_large_enough_for_a_finger(look: tuple[str, BrowserContext], dashboard: Dashboard) -> None:
+    _, context = look
+    page = context.new_page()
+    page.goto(f"{dashboard.url}/stores/corner-shop/")
+    small = "e => e.filter(each => each.offsetParent && each.getBoundingClientRect().height < 44).map(each => each.outerHTML)"
+    assert page.eval_on_selector_all("button, .button, select, input:not([type=hidden])", small) == []
+    page.close()

@@ -1,0 +1,296 @@
+"""The pages without script: what they say, what they refuse, and what never is in them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from storeplatform.dashboard.signin import here
+from tests.api.issuer import AUDIENCE, Issuer
+from tests.api.server import Api, token_of
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import API, Platform
+
+from .server import Dashboard, Visitor
+
+
+@pytest.fixture(scope="module")
+def shop(api: Api, platform: Platform) -> str:
+    """A store of ann's that is open."""
+    api.caller("ann").create("shop")
+    platform.await_phase("shop", "Ready")
+    return "shop"
+
+
+def words(answer: requests.Response) -> str:
+    """What a page says, without its tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+
+def test_who_is_not_signed_in_is_asked_to_and_comes_back(visitor: Visitor, plane: ControlPlane, shop: str) -> None:
+    asked = visitor.get(f"/stores/{shop}/")
+    assert asked.url == f"{visitor.url}/signin?next=/stores/{shop}/"
+    back = visitor.send("/signin", {"token": token_of(plane, "ann"), "next": f"/stores/{shop}/"})
+    assert back.url == f"{visitor.url}/stores/{shop}/"
+
+
+def test_a_token_that_nobody_knows_is_refused_beside_its_field(visitor: Visitor) -> None:
+    answer = visitor.sign_in("wrong")
+    assert answer.status_code == 401
+    assert "the cluster knows nobody by this token" in words(answer)
+
+
+def test_the_session_is_a_new_one_after_signing_in_and_worth_nothing_after_signing_out(
+    visitor: Visitor, plane: ControlPlane
+) -> None:
+    visitor.get("/signin")
+    before = visitor.session.cookies["session"]
+    visitor.sign_in(token_of(plane, "ann"))
+    signed_in = visitor.session.cookies["session"]
+    assert signed_in != before
+    visitor.send("/signout", {}, page="/")
+    with Visitor(visitor.url) as thief:
+        thief.session.cookies.set("session", signed_in)
+        assert thief.get("/").url.startswith(f"{visitor.url}/signin")
+
+
+def test_the_cookie_is_closed_to_scripts_and_other_sites_and_holds_no_token(ann: Visitor, plane: ControlPlane) -> None:
+    answer = ann.send("/signin", {"token": token_of(plane, "ann")}, allow_redirects=False)
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert token_of(plane, "ann") not in cookie
+
+
+def test_the_token_is_in_no_page(ann: Visitor, plane: ControlPlane, shop: str) -> None:
+    pages = ("/", "/stores/new", f"/stores/{shop}/", "/audit", f"/stores/{shop}/delete")
+    assert [page for page in pages if token_of(plane, "ann") in ann.get(page).text] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/stores/a/", "/stores/a/"),
+        ("/?text=a&sort=name", "/?text=a&sort=name"),
+        ("", "/"),
+        ("stores", "/"),
+        ("//evil.example.com", "/"),
+        ("/\\evil.example.com", "/"),
+        ("https://evil.example.com/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/a\r\nSet-Cookie: b", "/"),
+    ],
+)
+def test_signing_in_leads_nowhere_but_here(target: str, path: str) -> None:
+    assert here(target) == path
+
+
+def test_a_form_without_its_secret_changes_nothing(ann: Visitor, plane: ControlPlane, shop: str) -> None:
+    answer = ann.session.post(f"{ann.url}/stores/{shop}/do/suspend", timeout=10)
+    assert answer.status_code == 400
+    assert "This form is no longer valid" in words(answer)
+    assert plane.client.get(API, "Store", shop)["spec"]["suspended"] is False
+
+
+def test_who_tries_too_often_to_sign_in_has_to_wait(api: Api) -> None:
+    with Dashboard(api.url, {"rates": {"signIn": "2/minute"}}) as dashboard, Visitor(dashboard.url) as visitor:
+        statuses = [visitor.sign_in("wrong").status_code for _ in range(3)]
+    assert statuses == [401, 401, 429]
+
+
+def test_pages_allow_no_script_or_style_of_their_own(ann: Visitor, shop: str) -> None:
+    for page in ("/signin", "/", "/stores/new", f"/stores/{shop}/", "/audit"):
+        answer = ann.get(page)
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+=", answer.text) == []
+
+
+def test_a_first_visit_takes_less_than_60_kb_and_nothing_from_elsewhere(visitor: Visitor, plane: ControlPlane) -> None:
+    page = visitor.sign_in(token_of(plane, "ann")).text
+    own = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page))
+    assert len(own) == 4
+    assert len(page) + sum(len(visitor.get(path).content) for path in own) < 60_000
+    assert [url for url in re.findall(r'(?:src|<link[^>]*href)="([^"]+)"', page) if not url.startswith("/")] == []
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(ann: Visitor, plane: ControlPlane) -> None:
+    form = {"name": "Wrong Name", "engine": "medusa", "plan": "medium", "hostname": "nodots", "shop.title": "Tee & Tea"}
+    answer = ann.send("/stores/new", form)
+    assert answer.status_code == 422
+    for kept in ("Wrong Name", "nodots", "Tee &amp; Tea"):
+        assert f'value="{kept}"' in answer.text
+    assert re.search(r'id="error-name">.*must be a DNS label', answer.text, re.DOTALL)
+    assert re.search(r'value="medium" checked', answer.text)
+    assert plane.client.find(API, "Store", "Wrong Name") is None
+
+
+def test_the_manifest_can_be_seen_before_anything_is_made(ann: Visitor, plane: ControlPlane) -> None:
+    form = {"name": "only-seen", "engine": "medusa", "plan": "small", "backup": "yes", "do": "preview"}
+    shown = html.unescape(ann.send("/stores/new", form).text)
+    assert "kind: Store\nmetadata:\n  name: only-seen\n" in shown
+    assert "schedule: 0 3 * * *" in shown
+    assert plane.client.find(API, "Store", "only-seen") is None
+
+
+def test_a_name_is_judged_while_it_is_typed(ann: Visitor, shop: str) -> None:
+    assert ann.get("/stores/new/name?name=a-free-one").json() == {"free": True, "words": "This name is free."}
+    assert ann.get(f"/stores/new/name?name={shop}").json()["free"] is False
+    assert "DNS label" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
+
+
+def test_passwords_are_in_the_page_only_after_they_were_asked_for(ann: Visitor, api: Api, shop: str) -> None:
+    password = api.caller("ann").get(f"/stores/{shop}/credentials")["password"]
+    assert password not in ann.get(f"/stores/{shop}/").text
+    shown = ann.send(f"/stores/{shop}/credentials", {}, page=f"/stores/{shop}/")
+    assert password in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert password not in ann.get(f"/stores/{shop}/").text
+
+
+def test_what_is_hostile_in_a_store_is_text_in_its_pages(ann: Visitor, plane: ControlPlane) -> None:
+    evil = "<script>alert(1)</script>\"'><img src=x>{{ 7*7 }}"
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "hostile"}}
+    spec = {"engine": "medusa", "owner": "ann@example.com", "version": "0.0.0", "shop": {"title": evil}}
+    plane.client.create({**store, "spec": spec})
+    conditions = [
+        {
+            "type": "Ready",
+            "status": "False",
+            "reason": "Because",
+            "message": evil,
+            "lastTransitionTime": "2030-01-01T00:00:00Z",
+        }
+    ]
+    status = {"phase": "Failed", "conditions": conditions, "url": "javascript:alert(1)"}
+    plane.client.patch(store, {"status": status}, "status")
+    for page in ("/?text=hostile", "/stores/hostile/", "/stores/hostile/delete"):
+        text = ann.get(page).text
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+        assert 'href="javascript' not in text
+
+
+def test_a_store_of_somebody_elses_is_not_there(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
+    with Visitor(dashboard.url) as ben:
+        ben.sign_in(token_of(plane, "ben"))
+        answer = ben.get(f"/stores/{shop}/")
+        assert (answer.status_code, "There is no such store" in words(answer)) == (404, True)
+
+
+def test_what_is_not_for_a_role_says_so(ann: Visitor) -> None:
+    answer = ann.get("/quotas")
+    assert (answer.status_code, "This is not for you" in words(answer)) == (403, True)
+
+
+def test_support_looks_and_changes_nothing(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
+    with Visitor(dashboard.url) as sue:
+        sue.sign_in(token_of(plane, "sue"))
+        assert shop in words(sue.get("/"))
+        page = words(sue.get(f"/stores/{shop}/"))
+        assert "What you can do" not in page
+        assert "Show it; this is recorded" not in page
+
+
+def test_an_admin_sets_a_limit_and_it_holds(ada: Visitor, api: Api) -> None:
+    answer = ada.send("/quotas", {"owner": "ann@example.com", "maxStores": "7"})
+    assert "The limit holds from now on." in words(answer)
+    assert api.caller("ann").get("/quota")["maxStores"] == 7
+    assert ada.send("/quotas", {"owner": "ann@example.com", "maxStores": "many"}).status_code == 422
+    ada.send("/quotas", {"owner": "ann@example.com", "maxStores": ""})
+    assert api.caller("ann").get("/quota")["isDefault"] is True
+
+
+def test_the_history_tells_what_was_done_here(ann: Visitor, shop: str) -> None:
+    ann.send(f"/stores/{shop}/do/plan", {"plan": "medium"}, page=f"/stores/{shop}/")
+    told = "ann@example.com (dashboard) update shop Done"
+    wait_until(lambda: told in words(ann.get(f"/audit?store={shop}")), "the history has it", 20)
+    assert "dashboard,update,shop" in ann.get(f"/audit.csv?store={shop}").text
+
+
+def test_a_change_that_is_refused_says_why_where_it_was_asked(ann: Visitor, shop: str) -> None:
+    answer = ann.send(f"/stores/{shop}/do/address", {"hostname": "nodots"}, page=f"/stores/{shop}/")
+    assert answer.status_code == 422
+    assert "a hostname must be a full domain name" in words(answer)
+
+
+def test_pages_are_in_the_readers_language(visitor: Visitor) -> None:
+    assert 'lang="de"' in visitor.get("/signin", headers={"Accept-Language": "de"}).text
+    assert "Anmelden" in words(visitor.get("/signin", headers={"Accept-Language": "de-AT,en;q=0.5"}))
+    visitor.send("/language", {"language": "de", "next": "/signin"}, page="/signin")
+    assert "Anmelden" in words(visitor.get("/signin"))
+
+
+def test_filters_order_and_page_are_in_the_address(ann: Visitor, shop: str) -> None:
+    assert shop in words(ann.get(f"/?text={shop}&phase=&sort=-createdAt"))
+    nothing = words(ann.get("/?text=no-such-store"))
+    assert "No store is like that." in nothing
+
+
+def test_who_has_no_store_is_shown_how_to_begin(dashboard: Dashboard, plane: ControlPlane) -> None:
+    with Visitor(dashboard.url) as ben:
+        ben.sign_in(token_of(plane, "ben"))
+        assert "Begin with a small sample shop" in words(ben.get("/"))
+        assert 'value="my-first-shop"' in ben.get("/stores/new?name=my-first-shop").text
+
+
+def test_an_address_that_is_none_has_a_page(ann: Visitor) -> None:
+    answer = ann.get("/nowhere")
+    assert (answer.status_code, "There is no such page" in words(answer)) == (404, True)
+
+
+def test_without_the_api_a_page_says_what_goes_on(plane: ControlPlane) -> None:
+    with Api(plane) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
+        ann.sign_in(token_of(plane, "ann"))
+        api.processes[0].stop()
+        answer = ann.get("/")
+        assert answer.status_code == 503
+        assert "The shops go on selling" in words(answer)
+        assert requests.get(f"{dashboard.url}/readyz", timeout=5).status_code == 503
+        assert requests.get(f"{dashboard.url}/healthz", timeout=5).status_code == 200
+        api.start()
+        assert ann.get("/").status_code == 200
+
+
+def test_who_asks_too_much_of_the_api_is_told_for_how_long(plane: ControlPlane) -> None:
+    rates = {"url": "memory://", "read": "5/minute", "write": "5/minute", "costly": "5/minute", "refused": "5/minute"}
+    with Api(plane, settings={"rates": rates}) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
+        ann.sign_in(token_of(plane, "ann"))
+        answer = ann.get("/")
+        assert answer.status_code == 429
+        assert re.search(r"It goes on in \d+ seconds", words(answer))
+
+
+@pytest.fixture
+def with_issuer(plane: ControlPlane) -> Iterator[tuple[Issuer, Dashboard]]:
+    """A dashboard where one signs in at an issuer, before an API that trusts it."""
+    with Issuer() as issuer, Api(plane, settings={"oidc": issuer.settings()}) as api:
+        oidc = {"issuer": issuer.url, "clientId": AUDIENCE, "scopes": "openid"}
+        with Dashboard(api.url, {"oidc": oidc}) as dashboard:
+            yield issuer, dashboard
+
+
+def test_signing_in_at_an_issuer_is_by_code_with_pkce(with_issuer: tuple[Issuer, Dashboard]) -> None:
+    _, dashboard = with_issuer
+    with Visitor(dashboard.url) as visitor:
+        page = visitor.get("/signin/issuer?next=/audit")
+        assert (page.url, "olga" in words(page)) == (f"{dashboard.url}/audit", True)
+
+
+def test_a_code_that_another_browser_began_with_signs_nobody_in(with_issuer: tuple[Issuer, Dashboard]) -> None:
+    _, dashboard = with_issuer
+    with Visitor(dashboard.url) as began, Visitor(dashboard.url) as other:
+        to_issuer = began.get("/signin/issuer", allow_redirects=False).headers["Location"]
+        back = requests.get(to_issuer, allow_redirects=False, timeout=10).headers["Location"]
+        answer = other.session.get(back, timeout=10)
+        assert answer.status_code == 401
+        assert "did not confirm who you are" in words(answer)
+
+
+def test_a_sign_in_link_works_only_where_it_is_given(dashboard: Dashboard, visitor: Visitor) -> None:
+    assert visitor.get(f"/signin/link/{'a' * 40}").url == f"{dashboard.url}/signin"
