@@ -1,4 +1,4 @@
-"""How long the API takes for a page of 50 stores among many, beside an answer that looks at no store.
+"""How long API and dashboard take for a page of 50 stores among many, beside an answer that looks at no store.
 
 Each is asked for in turn, by one caller on one connection. ``python -m tests.bench.lists [stores]``, 10,000 by default.
 """
@@ -9,6 +9,7 @@ import http.client
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -19,6 +20,7 @@ from tests.api.conftest import install
 from tests.api.server import USERS, Api, token_of
 from tests.cluster.client import Client
 from tests.cluster.controlplane import ControlPlane
+from tests.dashboard.server import Dashboard, Visitor
 from tests.stores.platform import API
 
 ROUNDS = 100
@@ -42,6 +44,9 @@ def main() -> None:
             list(pool.map(lambda number: _make(plane.client, number), range(count)))
         with Api(plane) as api:
             waits = _ask(api.url, token_of(plane, "ada"))
+            with Dashboard(api.url) as dashboard, Visitor(dashboard.url) as visitor:
+                visitor.sign_in(token_of(plane, "ada"))
+                waits["the dashboard's first page"] = [_timed(lambda: visitor.get("/")) for _ in range(ROUNDS)]
             memory = sum(each.memory_info().rss for each in _processes(api.processes[0].pid or 0))
     table = Table("page", "p50 ms", "p95 ms", "times the first", title=f"{count} stores, {memory >> 20} MiB")
     least = statistics.median(waits["who am I (no store)"])
@@ -75,6 +80,12 @@ def _ask(url: str, token: str) -> dict[str, list[float]]:
             assert answer.status == 200
     connection.close()
     return waits
+
+
+def _timed(ask: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    ask()
+    return time.perf_counter() - began
 
 
 def _processes(pid: int) -> list[psutil.Process]:

@@ -24,9 +24,10 @@ class Dashboard:
     """Started on entering, ended on leaving.
 
     :param api: where the intent API answers. :param settings: top-level values in place of the shipped settings'.
+    :param links: tokens by the secret words of sign-in links.
     """
 
-    def __init__(self, api: str, settings: dict[str, Any] | None = None) -> None:
+    def __init__(self, api: str, settings: dict[str, Any] | None = None, links: dict[str, str] | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="dashboard-"))
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
@@ -34,10 +35,12 @@ class Dashboard:
         values |= {"api": {"url": api}, "publicURL": self.url, **(settings or {})}
         (self.home / "settings.yaml").write_text(yaml.safe_dump(values))
         (self.home / "key").write_text(secrets.token_hex(32))
+        (self.home / "links.yaml").write_text(yaml.safe_dump({"links": links or {}}))
         environment = {
             **os.environ,
             "STORE_PLATFORM_DASHBOARD_SETTINGS": str(self.home / "settings.yaml"),
             "STORE_PLATFORM_SECRET_KEY_FILE": str(self.home / "key"),
+            "STORE_PLATFORM_SIGN_IN_LINKS_FILE": str(self.home / "links.yaml"),
             "STORE_PLATFORM_BIND": self.url.removeprefix("http://"),
         }
         command = [sys.executable, "-m", "storeplatform.dashboard"]

@@ -97,6 +97,7 @@ def test_what_is_pressed_is_large_enough_for_a_finger(look: tuple[str, BrowserCo
     _, context = look
     page = context.new_page()
     page.goto(f"{dashboard.url}/stores/corner-shop/")
-    small = "e => e.filter(each => each.offsetParent && each.getBoundingClientRect().height < 44).map(each => each.outerHTML)"
+    small = """all => all.filter(each => each.offsetParent && each.getBoundingClientRect().height < 44)
+        .map(each => each.outerHTML)"""
     assert page.eval_on_selector_all("button, .button, select, input:not([type=hidden])", small) == []
     page.close()

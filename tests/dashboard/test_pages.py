@@ -292,5 +292,10 @@ def test_a_code_that_another_browser_began_with_signs_nobody_in(with_issuer: tup
         assert "did not confirm who you are" in words(answer)
 
 
-def test_a_sign_in_link_works_only_where_it_is_given(dashboard: Dashboard, visitor: Visitor) -> None:
-    assert visitor.get(f"/signin/link/{'a' * 40}").url == f"{dashboard.url}/signin"
+def test_a_sign_in_link_works_only_where_it_is_given(
+    api: Api, plane: ControlPlane, dashboard: Dashboard, visitor: Visitor
+) -> None:
+    path = f"/signin/link/{'a' * 40}"
+    assert visitor.get(path).url == f"{dashboard.url}/signin"
+    with Dashboard(api.url, links={"a" * 40: token_of(plane, "ann")}) as demo, Visitor(demo.url) as ann:
+        assert "ann@example.com" in words(ann.get(path))

@@ -35,6 +35,11 @@ TRY = """
   kubectl delete deployment storefront -n store-corner-shop # it comes back
   kubectl delete store book-shop                            # and with it all it was made of
 
+In a browser, while this demo runs:
+
+  as the owner   {owner_link}
+  as an admin    {admin_link}
+
 The same by the intent API, as the owner ann@example.com or as an admin:
 
   export API={api}/api/v1 OWNER={owner} ADMIN={admin}
@@ -80,7 +85,8 @@ def show(cluster: Cluster, console: Console, leave: bool) -> int:
         return 1 if blocked else 0
     if not blocked:
         more = {"kubeconfig": cluster.kubeconfig, "bin_dir": cluster.bin_dir, "api": cluster.api}
-        console.print(TRY.format(**more, **cluster.tokens))
+        links = {f"{name}_link": link for name, link in cluster.links.items()}
+        console.print(TRY.format(**more, **cluster.tokens, **links))
     watching.forever()
     return 0
 

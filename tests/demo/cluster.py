@@ -29,10 +29,12 @@ class Kubectl:
 
 @dataclass(frozen=True)
 class Cluster(Kubectl):
-    """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s."""
+    """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s, ``links`` sign each of
+    them in at the dashboard."""
 
     api: str
     tokens: Mapping[str, str]
+    links: Mapping[str, str]
 
     def stores(self) -> list[dict[str, Any]]:
         """All Stores, by name."""

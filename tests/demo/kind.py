@@ -10,7 +10,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,8 +50,11 @@ def cluster(console: Console) -> Iterator[Cluster]:
             kubectl = Kubectl(kubeconfig, Path(str(shutil.which("kubectl"))).parent)
             _install(kubectl, console)
             tokens = {name: _token(kubectl, namespace) for name, namespace in NAMESPACES.items()}
-            with _forwarded(kubectl) as api:
-                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens)
+            words = {name: secrets.token_urlsafe(32) for name in tokens}
+            _give_links(kubectl, {word: tokens[name] for name, word in words.items()})
+            with _forwarded(kubectl, "api") as api, _forwarded(kubectl, "dashboard") as dashboard:
+                links = {name: f"{dashboard}/signin/link/{word}" for name, word in words.items()}
+                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens, links)
         finally:
             run("kind", "delete", "cluster", *kind[1:])
 
@@ -125,16 +128,47 @@ def _token(cluster: Kubectl, namespace: str) -> str:
     return cluster.kubectl("create", "token", "caller", f"--namespace={namespace}", "--duration=24h").strip()
 
 
+def _give_links(cluster: Kubectl, links: Mapping[str, str]) -> None:
+    """Links that sign in at the dashboard, for as long as the cluster is there."""
+    words = json.dumps({"links": links})
+    secret = (
+        "create",
+        "secret",
+        "generic",
+        "sign-in-links",
+        "--namespace=store-platform",
+        "--from-file=links.yaml=/dev/stdin",
+    )
+    cluster.kubectl(*secret, stdin=words)
+    file = "/etc/store-platform-links/links.yaml"
+    container = {
+        "name": "dashboard",
+        "env": [{"name": "STORE_PLATFORM_SIGN_IN_LINKS_FILE", "value": file}],
+        "volumeMounts": [{"name": "links", "mountPath": str(Path(file).parent), "readOnly": True}],
+    }
+    volumes = [{"name": "links", "secret": {"secretName": "sign-in-links", "defaultMode": 0o440}}]
+    patch = {"spec": {"template": {"spec": {"containers": [container], "volumes": volumes}}}}
+    deployment = ("deployment/dashboard", "--namespace=store-platform")
+    cluster.kubectl("patch", *deployment, f"--patch={json.dumps(patch)}")
+    cluster.kubectl("rollout", "status", "--timeout=180s", *deployment)
+
+
 @contextmanager
-def _forwarded(cluster: Kubectl) -> Iterator[str]:
-    """Where the API answers on this machine meanwhile."""
-    command = [str(cluster.bin_dir / "kubectl"), "port-forward", "--namespace=store-platform", "service/api", ":80"]
+def _forwarded(cluster: Kubectl, service: str) -> Iterator[str]:
+    """Where one of the platform's services answers on this machine meanwhile."""
+    command = [
+        str(cluster.bin_dir / "kubectl"),
+        "port-forward",
+        "--namespace=store-platform",
+        f"service/{service}",
+        ":80",
+    ]
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as forwarding:
         try:
             line = forwarding.stdout.readline() if forwarding.stdout else ""
             if not (found := re.search(r"127\.0\.0\.1:(\d+)", line)):
-                raise DemoError(f"kubectl can't forward a port to the API: {line.strip() or 'it ended'}")
+                raise DemoError(f"kubectl can't forward a port to the {service}: {line.strip() or 'it ended'}")
             yield f"http://127.0.0.1:{found[1]}"
         finally:
             forwarding.terminate()

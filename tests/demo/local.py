@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tests.api.server import USERS, Api, token_of
 from tests.cluster.controlplane import ControlPlane
+from tests.dashboard.server import Dashboard
 from tests.stores.gate import Gate
 from tests.stores.platform import SHIPPED, Platform
 
@@ -29,4 +30,8 @@ def cluster(console: Console) -> Iterator[Cluster]:
             with Api(plane, settings={**as_shipped, "audit": gate.settings["audit"]}) as api:
                 console.print(f"The intent API answers at {api.url}/api/v1 (described at {api.url}/api/v1/docs).")
                 tokens = {"owner": token_of(plane, "ann"), "admin": token_of(plane, "ada")}
-                yield Cluster(plane.kubeconfig("admin"), plane.bin_dir, api.url, tokens)
+                words = {name: secrets.token_urlsafe(32) for name in tokens}
+                with Dashboard(api.url, links={word: tokens[name] for name, word in words.items()}) as dashboard:
+                    console.print(f"The dashboard answers at {dashboard.url}.")
+                    links = {name: f"{dashboard.url}/signin/link/{word}" for name, word in words.items()}
+                    yield Cluster(plane.kubeconfig("admin"), plane.bin_dir, api.url, tokens, links)
