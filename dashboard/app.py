@@ -106,9 +106,7 @@ def _templates(app: Flask) -> None:
             "me": {"name": session.get("name"), "role": session.get("role")},
             "languages": LANGUAGES,
             "language": _language(),
-            "span": filters.span,
             "icons": filters.PHASES,
-            "moment": now().isoformat(),
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import yaml
@@ -86,14 +86,6 @@ def ago(text: str | None, now: datetime) -> str:
     """How long ago or ahead a time is, in words."""
     at = moment(text)
     return str(format_timedelta(at - now, add_direction=True, threshold=1.1)) if at else ""
-
-
-def span(start: str | None, end: str | None) -> str:
-    """How long it was from one time to another, in words; empty where one is not known."""
-    first, last = moment(start), moment(end)
-    if not first or not last:
-        return ""
-    return str(format_timedelta(max(last - first, timedelta(seconds=1)), threshold=1.1))
 
 
 def exact(text: str | None) -> str:

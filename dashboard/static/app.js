@@ -32,7 +32,14 @@ async function refresh(key, url, place) {
   busy.set(key, false);
   const fresh = await fragment(url).catch(() => null);
   const old = place();
-  if (fresh && old) { prepare(fresh); old.replaceWith(fresh); }
+  if (fresh && old) {
+    prepare(fresh);
+    const state = fresh.querySelector(".phase").textContent.trim();
+    const changed = state !== old.querySelector(".phase").textContent.trim();
+    old.replaceWith(fresh);
+    // A reader who hears the page is told what changed, and not each time something was looked at.
+    if (changed) document.getElementById("told").textContent = `${fresh.dataset.store}: ${state}`;
+  }
   const again = busy.get(key);
   busy.delete(key);
   if (again) refresh(key, url, place);

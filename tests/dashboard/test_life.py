@@ -137,6 +137,7 @@ def test_a_change_is_seen_without_loading_again_and_moves_nothing(
     api.caller("ann")("POST", "/stores/watched/actions/suspend")
     expect(page.locator("tr[data-store=watched]")).to_contain_text("Closed", timeout=30_000)
     assert page.evaluate("window.loaded && window.shift < 0.01")
+    expect(page.locator("[aria-live=polite]#told")).to_have_text("watched: Closed")
 
 
 def test_a_lost_connection_is_told_and_what_was_missed_is_shown_when_it_is_back(
