@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-GROUP, VERSION, PLURAL = "platform.urumi.dev", "v1alpha1", "stores"
+from .cluster import GROUP, STORES, VERSION, connect
+
 PAGE = 500
-SECONDS = 30
 
 
 def due(store: dict[str, Any], now: datetime) -> bool:
@@ -37,7 +37,7 @@ def stores(api: client.CustomObjectsApi) -> Iterator[dict[str, Any]]:
     page: Any = {"metadata": {}}
     while page["metadata"].get("continue") or "items" not in page:
         page = api.list_cluster_custom_object(
-            GROUP, VERSION, PLURAL, limit=PAGE, _continue=page["metadata"].get("continue"), _request_timeout=SECONDS
+            GROUP, VERSION, STORES, limit=PAGE, _continue=page["metadata"].get("continue")
         )
         yield from page["items"]
 
@@ -52,9 +52,7 @@ def reap(api: client.CustomObjectsApi, now: datetime) -> int:
         unchanged = client.V1Preconditions(uid=metadata["uid"], resource_version=metadata["resourceVersion"])
         options = client.V1DeleteOptions(preconditions=unchanged, propagation_policy="Background")
         try:
-            api.delete_cluster_custom_object(
-                GROUP, VERSION, PLURAL, metadata["name"], body=options, _request_timeout=SECONDS
-            )
+            api.delete_cluster_custom_object(GROUP, VERSION, STORES, metadata["name"], body=options)
             outcome = "deleted"
         except ApiException as error:
             outcome = f"not deleted: {error.status} {error.reason}"
@@ -65,11 +63,7 @@ def reap(api: client.CustomObjectsApi, now: datetime) -> int:
 
 def main() -> None:
     """Reap once, in the cluster this runs in or the one of the current kubeconfig."""
-    try:
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
-    except config.ConfigException:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
-    sys.exit(1 if reap(client.CustomObjectsApi(), datetime.now(UTC)) else 0)
+    sys.exit(1 if reap(client.CustomObjectsApi(connect()), datetime.now(UTC)) else 0)
 
 
 if __name__ == "__main__":

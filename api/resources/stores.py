@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from dataclasses import fields as fields_of
 from typing import Any
@@ -15,6 +14,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from ..callers import Access, Role
 from ..cluster import GROUP, VERSION, Object
 from ..crd import part, schema_of
+from ..idempotency import made_before, mark
 from ..listing import SORTS, Query, page, select
 from ..operations import Answer, Body, Call, Rate, operation
 from ..problems import Problem, pointers
@@ -22,10 +22,6 @@ from ..refusals import MEND
 from ..services import Services
 from ..stores import StoreAccess, vouched
 from ..views import PHASES, Summary, etag, whole
-
-# A replay of a create is told by what it was first made with: a hash of the key and its caller, and one of the body.
-KEY_LABEL = f"{GROUP}/idempotency-key"
-BODY_ANNOTATION = f"{GROUP}/idempotency-body"
 
 SORT_CHOICES = [*SORTS, *(f"-{name}" for name in SORTS)]
 
@@ -125,17 +121,16 @@ class Stores:
         new = self._new(call)
         if call.query["dryRun"]:
             return Answer(whole(self.cluster.create(new, dry_run=True)))
-        digest = new["metadata"].get("annotations", {}).get(BODY_ANNOTATION, "")
-        if digest and (answer := self._replayed(new, digest)):
-            return answer
+        if before := made_before(self.cluster, new):
+            return _replayed(before)
         try:
             made = self.cluster.create(new)
         except ApiException as error:
             # The same request twice at once: the other one was first.
-            answer = self._replayed(new, digest) if error.status == 409 and digest else None
-            if answer is None:
+            before = made_before(self.cluster, new) if error.status == 409 else None
+            if before is None:
                 raise
-            return answer
+            return _replayed(before)
         self.cache.put(made)
         self.trail.changed(call, new, made["spec"])
         return _accepted(made, created=True)
@@ -226,8 +221,7 @@ class Stores:
         self._check(spec, call)
         metadata: dict[str, Any] = vouched({"name": name}, call)
         if key := call.headers.get("Idempotency-Key"):
-            metadata["labels"] = {KEY_LABEL: _digest([call.caller.name, key])}
-            metadata["annotations"][BODY_ANNOTATION] = _digest(body)
+            mark(metadata, call.caller.name, key, body)
         return {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Store", "metadata": metadata, "spec": spec}
 
     def _check(self, spec: Mapping[str, Any], call: Call) -> None:
@@ -252,19 +246,6 @@ class Stores:
             wrong["/spec/version"] = f"must be one of: {', '.join(known)}"
         if wrong:
             raise _invalid(wrong)
-
-    def _replayed(self, new: Object, digest: str) -> Answer | None:
-        """The answer to a create that was made with this key before; None where none was."""
-        key = new["metadata"]["labels"][KEY_LABEL]
-        found = self.cluster.list_objects(label_selector=f"{KEY_LABEL}={key}")["items"]
-        if not found:
-            return None
-        if found[0]["metadata"].get("annotations", {}).get(BODY_ANNOTATION) != digest:
-            raise Problem(
-                "idempotency-mismatch", "this Idempotency-Key was used for another request: a new one needs a new key"
-            )
-        answer = _accepted(found[0], created=True)
-        return Answer(answer.body, answer.status, {**answer.headers, "Idempotent-Replayed": "true"})
 
 
 def merged(value: Any, patch: Any) -> Any:
@@ -293,10 +274,10 @@ def _accepted(store: Object, created: bool = False) -> Answer:
     return Answer(whole(store), 202, headers)
 
 
+def _replayed(store: Object) -> Answer:
+    answer = _accepted(store, created=True)
+    return Answer(answer.body, answer.status, {**answer.headers, "Idempotent-Replayed": "true"})
+
+
 def _invalid(errors: Mapping[str, str]) -> Problem:
     return Problem("invalid", MEND, errors)
-
-
-def _digest(value: Any) -> str:
-    """Of the length a label may have."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:63]
