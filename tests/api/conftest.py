@@ -9,11 +9,12 @@ import pytest
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.fixtures import binary
 from tests.cluster.waiting import wait_until
+from tests.redis import redis
 from tests.stores.platform import API, APPLIED, shipped
 
 from .server import USERS, Api, Caller
 
-__all__ = ["binary"]
+__all__ = ["binary", "redis"]
 
 
 def install(plane: ControlPlane) -> None:

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import requests
 
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.processes import Process, free_ports
+from tests.cluster.processes import Process
 from tests.cluster.waiting import wait_until
-from tests.debian import need
 
 from .server import RATES, Api, Caller
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A Redis of Debian's; its URL is its name."""
-    need("redis-server")
-    (port,) = free_ports(1)
-    home = tmp_path_factory.mktemp("redis")
-    command = ["/usr/bin/redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
-    process = Process(f"redis://127.0.0.1:{port}/0", command, home / "redis.log")
-    process.start()
-    wait_until(lambda: "Ready to accept" in process.log.read_text(), "Redis is ready", 20, stop_if=process.failure)
-    yield process
-    process.stop()
 
 
 def limited(plane: ControlPlane, **rates: Any) -> Api:
