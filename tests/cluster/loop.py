@@ -1,7 +1,7 @@
 """A stand-in for Metacontroller where its binary is missing: `python -m tests.cluster.loop --kubeconfig K`.
 
 It serves the CompositeControllers of the API server under the same contract. It leaves out: hook version v1,
-ETags, customize hooks, update methods other than OnDelete and InPlace, events, metrics, leader election and
+ETags, update methods other than OnDelete and InPlace, events, metrics, leader election and
 TLS settings of webhooks.
 """
 

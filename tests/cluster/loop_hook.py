@@ -63,6 +63,22 @@ class Hook:
     def call(self, request: Object) -> Answer:
         """:raise HookError: no answer, or one against the contract. :raise TryLater: it answered 429."""
         try:
+            return _answer(self._ask(request))
+        except (ValueError, TypeError) as error:
+            raise HookError(f"{self.url} gave a malformed answer: {error}") from error
+
+    def rules(self, request: Object) -> list[Object]:
+        """What a customize hook relates to a parent: each apiVersion, resource, and which of them.
+
+        :raise HookError: no answer, or one against the contract. :raise TryLater: it answered 429.
+        """
+        rules = self._ask(request).get("relatedResources")
+        if not isinstance(rules, list):
+            raise HookError(f"{self.url} gave a malformed answer: relatedResources is no list")
+        return rules
+
+    def _ask(self, request: Object) -> Any:
+        try:
             response = self._session.post(self.url, json=request, timeout=self.timeout)
         except requests.RequestException as error:
             raise HookError(f"{self.url} did not answer: {error}") from error
@@ -71,8 +87,8 @@ class Hook:
         if response.status_code != 200:
             raise HookError(f"{self.url} answered {response.status_code}: {response.text}")
         try:
-            return _answer(response.json())
-        except (ValueError, TypeError) as error:
+            return response.json()
+        except ValueError as error:
             raise HookError(f"{self.url} gave a malformed answer: {error}") from error
 
 

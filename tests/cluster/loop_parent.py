@@ -10,6 +10,7 @@ from .loop_cache import Cache, controller_of, key_of
 from .loop_children import Children, change_live, claim, manage, matches
 from .loop_hook import Hook, TryLater
 from .loop_queue import WorkQueue
+from .loop_related import Related
 
 WORKERS = 8
 GARBAGE_COLLECTOR_FINALIZERS = {"foregroundDeletion", "orphan"}
@@ -34,6 +35,8 @@ class ParentController:
         self._generates_selector = spec.get("generateSelector", False)
         self._queue = WorkQueue()
         self._stopped = Event()
+        customize = hooks.get("customize")
+        self._related = Related(client, composite, customize, self._queue.add) if customize else None
         self._parents = self._cache(spec["parentResource"], self._parent_changed)
         rules = spec.get("childResources", [])
         self._children = [self._cache(rule, self._child_changed) for rule in rules]
@@ -59,6 +62,8 @@ class ParentController:
         self._stopped.set()
         for cache in [self._parents, *self._children]:
             cache.stop()
+        if self._related:
+            self._related.stop()
         self._queue.close()
         for thread in self._threads:
             thread.join()
@@ -193,7 +198,7 @@ class ParentController:
             "controller": self.composite,
             "parent": parent,
             "children": children,
-            "related": {},
+            "related": self._related.of(parent) if self._related else {},
             "finalizing": finalizing,
         }
 
