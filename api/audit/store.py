@@ -96,7 +96,11 @@ class Store:
                 connection.execute(statement, rows)
 
     def match(self, now: datetime) -> None:
-        """Pair what was decided with its attempt: one each, the latest before it."""
+        """Pair what was decided with its attempt: one each, the latest before it.
+
+        The API server asks again where the object it asked about had changed meanwhile. What was decided first was
+        an attempt then, and what followed is told.
+        """
         undecided = c.outcome == ATTEMPTED
         with self._begin() as connection:
             decisions = sa.select(table).where(~undecided, ~c.matched).order_by(c.at)
@@ -107,6 +111,9 @@ class Store:
                 if attempt := connection.execute(latest_before).scalar():
                     pair = sa.update(table).where(c.id.in_([attempt, decision.id]))
                     connection.execute(pair.values(matched=True))
+                if first := _asked_before(connection, decision):
+                    again = sa.update(table).where(c.id.in_(first))
+                    connection.execute(again.values(outcome=ATTEMPTED, matched=True))
             alone = sa.update(table).where(~undecided, ~c.matched, c.at < micros(now - SETTLED))
             connection.execute(alone.values(matched=True))
 
@@ -137,6 +144,28 @@ class Store:
                     metadata.create_all(self.engine)
                 self._made = True
         return self.engine.begin()
+
+
+def _asked_before(connection: sa.Connection, decision: Any) -> list[str]:
+    """The ids of the same decision shortly before, which can't have come to anything: nobody has undone it since."""
+    shortly = c.at.between(decision.at - _micros(FOLLOWS), decision.at)
+    recent = sa.select(table).where(c.outcome == "admitted", c.store == decision.store, c.id != decision.id, shortly)
+    found: list[str] = []
+    for row in connection.execute(recent.order_by(c.at.desc())):
+        if decision.outcome == "admitted" and _what(row) == _what(decision):
+            found.append(row.id)
+        elif _names(row) & _names(decision):
+            break
+    return found
+
+
+def _what(row: Any) -> tuple[Any, ...]:
+    return row.actor, row.door, row.action, row.before, row.after
+
+
+def _names(row: Any) -> set[str]:
+    """The fields that it speaks of."""
+    return {name for spec in (row.before, row.after) if spec for name in json.loads(spec)}
 
 
 def _micros(time: timedelta) -> int:

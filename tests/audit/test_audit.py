@@ -234,6 +234,32 @@ def test_an_attempt_that_was_followed_is_removed_after_a_day(make: MakeAudit) ->
         wait_until(lambda: connection.execute(rows).scalars().all() == ["admitted", "other"], "two rows are left")
 
 
+SUSPENDS = {"action": "suspend", "before": {"suspended": False}, "after": {"suspended": True}, "key": "k"}
+RESUMES = {"action": "resume", "before": {"suspended": True}, "after": {"suspended": False}, "key": "l"}
+ENLARGES = {"action": "update", "before": {"plan": "small"}, "after": {"plan": "large"}, "key": "m", "actor": "pat"}
+
+
+@pytest.mark.parametrize(
+    ("decided", "stands"),
+    [
+        ((SUSPENDS, SUSPENDS), ["suspend"]),
+        ((SUSPENDS, ENLARGES, SUSPENDS), ["suspend", "update"]),
+        ((SUSPENDS, RESUMES, SUSPENDS), ["suspend", "resume", "suspend"]),
+        ((SUSPENDS, {**SUSPENDS, "actor": "pat"}), ["suspend", "suspend"]),
+        ((SUSPENDS, {**SUSPENDS, "outcome": "refused"}), ["suspend", "suspend"]),
+    ],
+)
+def test_a_decision_that_the_api_server_asked_for_twice_is_told_once(
+    audit: Audit, decided: tuple[dict[str, Any], ...], stands: list[str]
+) -> None:
+    for seconds, values in enumerate(decided):
+        audit.record(record(**values, at=NOW + timedelta(seconds=seconds)))
+    for last in ("last", "very-last"):  # when the second is there, what came with the first was matched
+        audit.record(record(last))
+        wait_until(lambda name=last: name in told(audit), f"{last} is told")
+    assert [each.action for each in audit.query(Filters(store="shop"))] == stands
+
+
 WRITER = """
 import sys
 from pathlib import Path
