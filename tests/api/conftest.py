@@ -8,9 +8,8 @@ import pytest
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.fixtures import binary
-from tests.cluster.waiting import wait_until
 from tests.redis import redis
-from tests.stores.platform import API, APPLIED, shipped
+from tests.stores.platform import apply_shipped
 
 from .server import USERS, Api, Caller
 
@@ -19,10 +18,7 @@ __all__ = ["binary", "redis"]
 
 def install(plane: ControlPlane) -> None:
     """What the API needs of a cluster."""
-    for name in APPLIED:
-        for obj in shipped(name):
-            plane.client.apply(obj)
-    wait_until(lambda: plane.client.list_all(API, "Store") is not None, "Stores are served")
+    apply_shipped(plane.client)
 
 
 @pytest.fixture(scope="module")

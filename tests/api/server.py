@@ -19,7 +19,7 @@ from tests.cluster.credentials import User
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import wait_until
 from tests.stores.gate import API_USER
-from tests.stores.platform import SHIPPED
+from tests.values import settings_of, write_settings
 
 EVERYBODY = ("system:authenticated",)
 OWNERS = ("shop-owners", *EVERYBODY)
@@ -62,7 +62,7 @@ class Api:
     ) -> None:
         self.plane, self.engines = plane, engines
         self.home = Path(tempfile.mkdtemp(prefix="api-"))
-        values = yaml.safe_load((SHIPPED / "api-settings.yaml").read_text())
+        values = settings_of("api")
         own = {**values["audit"], "url": f"sqlite:///{self.home}/audit.db", "spool": f"{self.home}/spool"}
         values |= {"rates": RATES, "roles": ROLES, "audit": own, **(settings or {})}
         (self.home / "api.yaml").write_text(yaml.safe_dump(values))
@@ -115,7 +115,7 @@ class Api:
         port = self.metrics_urls[number].rpartition(":")[2].partition("/")[0]
         return {
             "KUBECONFIG": str(self.plane.kubeconfig("api")),
-            "STORE_PLATFORM_SETTINGS": str(SHIPPED / "settings.yaml"),
+            "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", self.home / "settings.yaml")),
             "STORE_PLATFORM_API_SETTINGS": str(self.home / "api.yaml"),
             "STORE_PLATFORM_ENGINES": str(self.engines),
             "STORE_PLATFORM_BIND": self.urls[number].removeprefix("http://"),

@@ -25,9 +25,9 @@ from storeplatform.templates import ENGINES
 from ..cluster.client import Object
 from ..cluster.processes import free_address
 from ..containers import Image, Surroundings, execution
-from ..hooks.conftest import SHIPPED
 from ..hooks.world import World
 from ..hooks.world import store as store_of
+from ..values import settings_of
 from . import users
 from .postgres import Server, programs
 from .shop import SHOP, content, files, fill
@@ -88,7 +88,7 @@ class Shop:
 @pytest.fixture
 def settings(s3: S3Server, folder: Path) -> Iterator[Settings]:
     """The shipped settings with the S3 server as the object store; it refuses all other keys."""
-    values = yaml.safe_load(SHIPPED.read_text())
+    values = settings_of("hooks")
     values["backup"]["s3"] = {"endpoint": s3.endpoint, "bucket": BUCKET, "region": "us-east-1"}
     keys = {"accessKeyId": s3.keys["AWS_ACCESS_KEY_ID"], "secretAccessKey": s3.keys["AWS_SECRET_ACCESS_KEY"]}
     # A root key of this test's own, so that its owners' archives are apart from those of other tests.

@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from storeplatform.hooks.settings import load_settings
-from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
 from tests.hooks.world import World, store
+from tests.values import write_settings
 
 SECONDS = 2.0
 ROUNDS = 5
@@ -74,7 +74,7 @@ def _files(folder: Path) -> dict[str, str]:
     (folder / "root.key").write_text("a root key for the benchmark, not a secret\n")
     (folder / "token").write_text(TOKEN)
     return {
-        "STORE_PLATFORM_SETTINGS": str(MANIFESTS / "platform" / "settings.yaml"),
+        "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", folder / "settings.yaml")),
         "STORE_PLATFORM_ROOT_KEY_FILE": str(folder / "root.key"),
         "STORE_PLATFORM_TOKEN_FILE": str(folder / "token"),
     }

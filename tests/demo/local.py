@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import yaml
 from rich.console import Console
 
 from tests.api.server import USERS, Api, token_of
 from tests.cluster.controlplane import ControlPlane
 from tests.dashboard.server import Dashboard
 from tests.stores.gate import Gate
-from tests.stores.platform import SHIPPED, Platform
+from tests.stores.platform import Platform
+from tests.values import settings_of
 
 from .cluster import Cluster
 
@@ -26,7 +26,7 @@ def cluster(console: Console) -> Iterator[Cluster]:
         console.print(f"The API server answers at {plane.server}.")
         with Platform(plane, root_key=secrets.token_hex(32)) as platform, Gate(plane) as gate:
             console.print(f"The hooks answer at {platform.url}; the loop is {platform.loop.which}.")
-            as_shipped = yaml.safe_load((SHIPPED / "api-settings.yaml").read_text())
+            as_shipped = settings_of("api")
             with Api(plane, settings={**as_shipped, "audit": gate.settings["audit"]}) as api:
                 console.print(f"The intent API answers at {api.url}/api/v1 (described at {api.url}/api/v1/docs).")
                 tokens = {"owner": token_of(plane, "ann"), "admin": token_of(plane, "ada")}

@@ -7,7 +7,7 @@ from typing import Any
 from tests.cluster.client import ApiError, Object
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
-from tests.stores.platform import API, shipped
+from tests.stores.platform import API
 
 EVERYBODY = ("system:authenticated",)
 
@@ -41,8 +41,6 @@ def store(name: str, owner: str = ANN, annotations: dict[str, str] | None = None
 
 def bind_owners(plane: ControlPlane) -> None:
     """Let the group "owners" have stores by kubectl, and wait until the policy and the roles hold."""
-    for obj in shipped("reaper.yaml"):
-        plane.client.apply(obj)
     plane.client.apply(
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -26,7 +26,7 @@ from storeplatform.api.gate.quota import GLOBAL, max_stores, quota_name, reserve
 from storeplatform.api.gate.record import attempt, decision
 from storeplatform.api.gate.review import parse
 from storeplatform.api.gate.slots import QuotaExceeded
-from tests.stores.platform import shipped
+from tests.values import settings_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 API_USER = "the-api"
@@ -255,7 +255,7 @@ class TestQuota:
     ],
 )
 def test_what_keeps_it_from_starting_is_one_line(tmp_path: Path, missing: str, words: str) -> None:
-    (settings,) = shipped("api-settings.yaml")
+    settings = settings_of("api")
     settings["audit"] |= {"url": f"sqlite:///{tmp_path}/a.db", "spool": f"{tmp_path}/spool"}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
     cluster = {"clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}], "users": []}

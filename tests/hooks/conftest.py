@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from storeplatform.hooks.settings import Settings, load_settings
-from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
+from tests.values import write_settings
 
 from .world import World, store
-
-SHIPPED = MANIFESTS / "platform" / "settings.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +23,9 @@ def root_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(root_key: Path) -> Settings:
+def settings(root_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The shipped settings and engines."""
-    return load_settings(SHIPPED, ENGINES, root_key)
+    return load_settings(write_settings("hooks", tmp_path_factory.mktemp("settings") / "s.yaml"), ENGINES, root_key)
 
 
 @pytest.fixture
@@ -36,8 +33,7 @@ def settings_with(root_key: Path, tmp_path: Path) -> Any:
     """Settings from the shipped file with top-level values changed, and engines from another folder."""
 
     def make(templates: Path = ENGINES, **over: Any) -> Settings:
-        file = tmp_path / "settings.yaml"
-        file.write_text(yaml.safe_dump({**yaml.safe_load(SHIPPED.read_text()), **over}))
+        file = write_settings("hooks", tmp_path / "settings.yaml", over)
         return load_settings(file, templates, root_key)
 
     return make

@@ -12,8 +12,8 @@ import yaml
 from storeplatform.hooks.core.request import Object
 from storeplatform.hooks.settings import ConfigurationError, Settings, load_settings
 from storeplatform.templates import ENGINES
+from tests.values import settings_of
 
-from .conftest import SHIPPED
 from .world import World, ready, store
 
 KEYS = {"accessKeyId": "the access key id", "secretAccessKey": "the secret access key"}
@@ -25,7 +25,7 @@ def in_object_store(tmp_path: Path, root_key: Path) -> Any:
     """Settings with an object store, and keys that can be changed."""
 
     def make(keys: dict[str, str] = KEYS) -> Any:
-        values = yaml.safe_load(SHIPPED.read_text())
+        values = settings_of("hooks")
         values["backup"]["s3"] = {"endpoint": "https://s3.example.com", "bucket": "shops", "region": "eu"}
         (tmp_path / "settings.yaml").write_text(yaml.safe_dump(values))
         (tmp_path / "keys.yaml").write_text(yaml.safe_dump(keys))

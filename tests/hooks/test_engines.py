@@ -14,8 +14,8 @@ from storeplatform.hooks.core import RenderError, render
 from storeplatform.hooks.core.store import accept
 from storeplatform.hooks.settings import ConfigurationError, load_root_key, load_settings
 from storeplatform.templates import ENGINES
+from tests.values import settings_of
 
-from .conftest import SHIPPED
 from .world import World, store
 
 
@@ -95,7 +95,7 @@ def test_a_template_that_gives_no_objects_is_named(
 
 def test_a_template_that_asks_for_what_there_is_not_stops_the_start(engines: Path, settings_with: Any) -> None:
     add_engine(engines, "name: {{ store.nothing }}")
-    with pytest.raises(ConfigurationError, match=r"engine tiny 1, plan large: .*has no attribute 'nothing'"):
+    with pytest.raises(ConfigurationError, match=r"engine tiny 1, plan small: .*has no attribute 'nothing'"):
         check_templates(settings_with(engines))
 
 
@@ -138,7 +138,7 @@ def test_a_wrong_setting_is_named(settings_with: Any, over: Any, message: str) -
 
 @pytest.mark.parametrize("quantity", ["1000m", "1024Mi", "0.5", "1 Gi", "1G", "1Gi\n", "", "-1"])
 def test_a_quantity_the_api_server_would_write_otherwise_is_refused(settings_with: Any, quantity: str) -> None:
-    plans = yaml.safe_load(SHIPPED.read_text())["plans"]
+    plans = settings_of("hooks")["plans"]
     plans["small"]["quota"]["limits.memory"] = quantity
     with pytest.raises(ConfigurationError, match="as Kubernetes writes it back"):
         settings_with(plans=plans)

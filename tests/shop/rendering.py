@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from storeplatform.hooks.settings import load_settings
-from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
 
 from ..hooks.world import World, store
+from ..values import write_settings
 
 
 def render(area: Path, ports: dict[str, int], engine: str, **spec: Any) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def render(area: Path, ports: dict[str, int], engine: str, **spec: Any) -> list[
     file = engines / engine / "engine.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "ports": ports}, sort_keys=False))
     (area / "root.key").write_text("a root key for tests, the same in every run\n")
-    settings = load_settings(MANIFESTS / "platform" / "settings.yaml", engines, area / "root.key")
+    settings = load_settings(write_settings("hooks", area / "settings.yaml"), engines, area / "root.key")
     world = World(settings, store("corner-shop", engine=engine, **spec))
     world.settle()
     return list(world.observed.values())

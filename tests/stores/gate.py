@@ -27,9 +27,10 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import User
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import wait_until
+from tests.values import settings_of
 
 from .balancer import Balancer
-from .platform import API, shipped
+from .platform import API, apply_shipped, shipped
 
 # Who the gate and the intent API are: for ControlPlane(users=...).
 API_USER = {
@@ -66,11 +67,7 @@ class Gate:
         ]
 
     def __enter__(self) -> Self:
-        for name in ("namespaces.yaml", "crd.yaml", "policy.yaml", "rbac.yaml"):
-            for obj in shipped(name):
-                self.client.apply(obj)
-        for kind in ("Store", "StoreQuota"):
-            wait_until(lambda k=kind: self.client.list_all(API, k) is not None, f"{kind}s are served")
+        apply_shipped(self.client)
         self.start()
         self.install_webhooks()
         return self
@@ -157,9 +154,9 @@ class Gate:
             yield from map(json.loads, process.log.read_text().splitlines())
 
     def _write_settings(self, over: dict[str, Any]) -> Object:
-        (shipped_settings,) = shipped("api-settings.yaml")
+        defaults = settings_of("api")
         audit = {"url": f"sqlite:///{self.home}/audit.db", "spool": f"{self.home}/spool"}
-        values = {**shipped_settings, "audit": {**shipped_settings["audit"], **audit}, **over}
+        values = {**defaults, "audit": {**defaults["audit"], **audit}, **over}
         (self.home / "api-settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
         return values
 

@@ -25,18 +25,30 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.loops import Loop
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import WaitTimeout, wait_until
+from tests.values import write_settings
 
 API = "platform.urumi.dev/v1alpha1"
 METACONTROLLER_CRDS = Path(__file__).parents[1] / "cluster" / "metacontroller_crds.yaml"
 SHIPPED = MANIFESTS / "platform"
 
-# What kubectl apply -k would bring, less what only runs in containers.
-APPLIED = ("namespaces.yaml", "crd.yaml", "policy.yaml", "rbac.yaml")
+NAMESPACES = ("store-platform", "metacontroller")
 
 
 def shipped(name: str) -> list[Object]:
     """The objects of one of the platform's manifests."""
     return [obj for obj in yaml.safe_load_all((SHIPPED / name).read_text()) if obj]
+
+
+def apply_shipped(client: Client) -> None:
+    """What the API server is told of the platform, less what asks processes; Stores are served afterwards."""
+    for name in NAMESPACES:
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    for name in ("crd.yaml", "policy.yaml", "rbac.yaml"):
+        for obj in shipped(name):
+            client.apply(obj)
+    for kind in ("Store", "Hostname", "StoreQuota"):
+        wait_until(lambda k=kind: client.list_all(API, k) is not None, f"{kind}s are served")
 
 
 class Platform:
@@ -90,15 +102,9 @@ class Platform:
     def install(self) -> None:
         """Apply what the cluster needs. The controller asks the hooks where they run here."""
         self.client.apply_all(METACONTROLLER_CRDS.read_text())
-        for name in APPLIED:
-            for obj in shipped(name):
-                self.client.apply(obj)
-        for api_version, kind in (
-            (API, "Store"),
-            (API, "Hostname"),
-            ("metacontroller.k8s.io/v1alpha1", "CompositeController"),
-        ):
-            wait_until(lambda k=kind, v=api_version: self.client.list_all(v, k) is not None, f"{kind}s are served")
+        apply_shipped(self.client)
+        controllers = ("metacontroller.k8s.io/v1alpha1", "CompositeController")
+        wait_until(lambda: self.client.list_all(*controllers) is not None, "CompositeControllers are served")
         self.client.apply(
             {
                 "apiVersion": "v1",
@@ -183,8 +189,7 @@ class Platform:
         return int(float(line.split()[-1]))
 
     def _write_files(self, settings: dict[str, Any], root_key: str, object_store_keys: dict[str, str]) -> None:
-        values = {**yaml.safe_load((SHIPPED / "settings.yaml").read_text()), **settings}
-        (self.home / "settings.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+        write_settings("hooks", self.home / "settings.yaml", settings)
         (self.home / "root.key").write_text(root_key)
         (self.home / "token").write_text(self.token)
         (self.home / "s3.yaml").write_text(yaml.safe_dump(object_store_keys))

@@ -12,9 +12,10 @@ import yaml
 from tests.cluster.client import Object
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
+from tests.values import settings_of
 
 from .engines import CRASHING, FAILING, GOOD, STAGES, UNPULLABLE, with_more_versions
-from .platform import API, SHIPPED, Platform
+from .platform import API, Platform
 
 WITHIN_SECONDS = 30
 
@@ -23,7 +24,7 @@ WITHIN_SECONDS = 30
 def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform with plans and versions that can't work, and its usual pace."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
-    plans: dict[str, Any] = yaml.safe_load((SHIPPED / "settings.yaml").read_text())["plans"]
+    plans: dict[str, Any] = settings_of("hooks")["plans"]
     plans["giant"] = yaml.safe_load(yaml.safe_dump(plans["small"]))
     plans["giant"]["resources"]["backend"]["requests"]["memory"] = "200Ti"
     plans["giant"]["resources"]["backend"]["limits"]["memory"] = "200Ti"

@@ -17,7 +17,7 @@ from tests.cluster.credentials import User
 from tests.cluster.waiting import wait_until
 
 from .engines import CRASHING, FAILING, STAGES, UNPULLABLE, with_more_versions
-from .platform import API, Platform, shipped
+from .platform import API, Platform
 
 REAPER = User("system:serviceaccount:store-platform:reaper", ("system:serviceaccounts",))
 
@@ -35,8 +35,6 @@ def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ControlPlane(extra_stages=STAGES, users={"reaper": REAPER}) as plane,
         Platform(plane, engines=engines, settings=settings) as platform,
     ):
-        for obj in shipped("reaper.yaml"):
-            platform.client.apply(obj)
         yield platform
 
 

@@ -1,0 +1,21 @@
+{{/* Where both of its containers find what many replicas share. */}}
+{{- define "api.urls" -}}
+{{- if .Values.postgresql.urlSecret }}
+- {name: STORE_PLATFORM_AUDIT_URL_FILE, value: /etc/store-platform-postgresql/url}
+{{- end }}
+{{- if .Values.redis.urlSecret }}
+- {name: STORE_PLATFORM_RATES_URL_FILE, value: /etc/store-platform-redis/url}
+{{- end }}
+{{- end }}
+
+{{- define "api.mounts" -}}
+- {name: settings, mountPath: /etc/store-platform, readOnly: true}
+- {name: audit, mountPath: /var/lib/store-platform}
+- {name: tmp, mountPath: /tmp}
+{{- if .Values.postgresql.urlSecret }}
+- {name: postgresql, mountPath: /etc/store-platform-postgresql, readOnly: true}
+{{- end }}
+{{- if .Values.redis.urlSecret }}
+- {name: redis, mountPath: /etc/store-platform-redis, readOnly: true}
+{{- end }}
+{{- end }}

@@ -1,0 +1,72 @@
+"""Helm, built once into the user's cache where it isn't installed, and the chart as a folder that it can render."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..cache import cached
+from ..cluster.gomodule import GoModule
+from ..values import CHART
+
+HERE = Path(__file__).parent
+MODULE = GoModule(HERE / "helm", "helm")
+NAMESPACE, RELEASE = "store-platform", "store-platform"
+
+Object = dict[str, Any]
+
+
+class HelmError(Exception):
+    """Helm refused; the message is what it said."""
+
+
+def build() -> Path:
+    """The program: the one on PATH where it is a Helm 4, else built from the Go module proxy."""
+    if (found := shutil.which("helm")) and _is_fourth(found):
+        return Path(found)
+    package = "helm.sh/helm/v4/cmd/helm"
+    return cached("helm", MODULE.sources, lambda folder: MODULE.compile(folder, package)) / "helm"
+
+
+def copy_chart(folder: Path) -> Path:
+    """The chart with what it depends on in it, as ``helm dependency build`` would leave it, but for the stand-in."""
+    chart = Path(shutil.copytree(CHART, folder / "store-platform"))
+    shutil.copytree(HERE / "metacontroller-helm", chart / "charts" / "metacontroller-helm")
+    return chart
+
+
+@dataclass(frozen=True)
+class Helm:
+    """A program with a home of its own, and a cluster where there is one."""
+
+    program: Path
+    home: Path
+    kubeconfig: Path | None = None
+
+    def run(self, *arguments: str, **environment: str) -> str:
+        """What Helm prints. :raise HelmError: it refused."""
+        own = {f"HELM_{name}_HOME": str(self.home / name) for name in ("CACHE", "CONFIG", "DATA")}
+        cluster = {"KUBECONFIG": str(self.kubeconfig or self.home / "none")}
+        command = [str(self.program), *arguments]
+        done = subprocess.run(
+            command, env={**os.environ, **own, **cluster, **environment}, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise HelmError(done.stderr or done.stdout)
+        return done.stdout
+
+    def template(self, chart: Path, *options: str, namespace: str = NAMESPACE) -> list[Object]:
+        """Every object, as no cluster is asked; Metacontroller's CRDs are not among them."""
+        text = self.run("template", RELEASE, str(chart), f"--namespace={namespace}", *options)
+        return [obj for obj in yaml.load_all(text, yaml.CSafeLoader) if obj]
+
+
+def _is_fourth(program: str) -> bool:
+    said = subprocess.run([program, "version", "--template={{.Version}}"], capture_output=True, text=True).stdout
+    return said.startswith("v4.")

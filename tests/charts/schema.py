@@ -1,0 +1,93 @@
+"""The chart's values.schema.json: ``python -m tests.charts.schema`` writes it.
+
+A value's type is its default's, and the settings are what the services themselves take, so that nothing is said twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema
+
+from storeplatform.api import settings as api
+from storeplatform.dashboard import settings as dashboard
+from storeplatform.hooks import settings as hooks
+
+from ..values import CHART
+
+FILE = CHART / "values.schema.json"
+SERVICES = {"hooks": hooks._Settings, "api": api._Settings, "dashboard": dashboard._Settings}
+
+QUANTITIES = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+COUNT = {"type": "integer", "minimum": 1}
+# What a default doesn't tell.
+SPECIAL: dict[tuple[str, ...], Any] = {
+    ("image", "pullPolicy"): {"enum": ["Always", "IfNotPresent", "Never"]},
+    ("monitoring", "labels"): TEXTS,
+    ("monitoring", "grafanaLabels"): TEXTS,
+    **{(name, "replicas"): COUNT for name in SERVICES},
+    **{
+        (name, "resources"): {
+            "type": "object",
+            "properties": {"requests": QUANTITIES, "limits": QUANTITIES},
+            "additionalProperties": False,
+        }
+        for name in (*SERVICES, "gate", "reaper")
+    },
+}
+# Of Metacontroller's official chart: what else stands there is that chart's.
+OPEN = ("metacontroller",)
+TYPES = {bool: "boolean", int: "integer", str: "string"}
+
+
+def schema() -> dict[str, Any]:
+    """The whole of it."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    made = _of(values, ())
+    made["properties"]["global"] = {"description": "Helm gives it to every chart.", "type": "object"}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **made}
+
+
+def _of(value: Any, path: tuple[str, ...]) -> dict[str, Any]:
+    if path in SPECIAL:
+        return dict(SPECIAL[path])
+    if path[1:] == ("settings",):
+        return _of_settings(SERVICES[path[0]])
+    if isinstance(value, Mapping):
+        properties = {name: _of(each, (*path, name)) for name, each in value.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": path[:1] == OPEN}
+    if isinstance(value, list):
+        return {"type": "array"} if path[:1] == OPEN else {"type": "array", "items": {"type": "string"}}
+    return {"type": TYPES[type(value)]}
+
+
+def _of_settings(service: type[Schema]) -> dict[str, Any]:
+    spec = APISpec("values", "1", "3.0.3", plugins=[MarshmallowPlugin(schema_name_resolver=lambda _: None)])
+    plugin = spec.plugins[0]
+    assert isinstance(plugin, MarshmallowPlugin)
+    assert plugin.converter
+    return dict(_closed(plugin.converter.schema2jsonschema(service())))
+
+
+def _closed(part: Any) -> Any:
+    """No field but those; patterns as Go writes them; an address may be left empty for the chart to fill in."""
+    if isinstance(part, list):
+        return [_closed(each) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    made = {name: _closed(each) for name, each in part.items() if name != "format"}
+    if isinstance(made.get("pattern"), str):
+        made["pattern"] = made["pattern"].replace(r"\Z", "$")
+    if "properties" in made:
+        made["additionalProperties"] = False
+    return made
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(schema(), indent=2) + "\n")

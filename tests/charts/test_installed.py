@@ -1,0 +1,154 @@
+"""The chart on a real API server: accepted whole, upgraded, rolled back and taken away, and nothing lost by it."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from ..cluster.client import ApiError, Client
+from ..cluster.controlplane import ControlPlane
+from ..cluster.waiting import wait_until
+from ..stores.platform import API, METACONTROLLER_CRDS
+from .conftest import Render
+from .crds import crds
+from .helm import NAMESPACE, RELEASE, Helm, Object
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+QUICK = ("--wait", "--timeout=120s", f"--namespace={NAMESPACE}")
+
+
+@pytest.fixture
+def on_cluster(program: Path, plane: ControlPlane, tmp_path: Path) -> Helm:
+    """Helm with an admin's kubeconfig."""
+    return Helm(program, tmp_path / "helm", plane.kubeconfig("admin"))
+
+
+@pytest.fixture(scope="module")
+def client(plane: ControlPlane) -> Client:
+    """An admin's; the namespace is there, and held to the restricted level."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
+    plane.client.apply(namespace)
+    return plane.client
+
+
+@pytest.mark.parametrize("values", ["", "local", "production"])
+def test_the_api_server_takes_each_object_and_warns_of_none(
+    plane: ControlPlane, client: Client, render: Render, values: str
+) -> None:
+    client.apply_all(METACONTROLLER_CRDS.read_text())
+    for crd in crds():
+        client.apply(crd)
+    for kind in ("cert-manager.io/v1 Certificate", "monitoring.coreos.com/v1 PrometheusRule"):
+        wait_until(lambda k=kind: client.list_all(*k.split()) is not None, f"{kind}s are served")
+    with_admin = plane.client_for("admin")
+    for obj in render(values=values):
+        with_admin.apply(obj, dryRun="All", fieldValidation="Strict")
+    assert with_admin.warnings == []
+    with_admin.close()
+
+
+def secret(client: Client, name: str) -> dict[str, bytes]:
+    found = client.get("v1", "Secret", name, NAMESPACE)
+    return {key: base64.b64decode(value) for key, value in found["data"].items()}
+
+
+KEPT = ("root-key", "hooks-token", "dashboard-key", "gate-tls")
+
+
+@pytest.fixture(scope="module")
+def installed(
+    program: Path, plane: ControlPlane, client: Client, chart: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """The Secrets as they were after the first installation."""
+    helm = Helm(program, tmp_path_factory.mktemp("helm"), plane.kubeconfig("admin"))
+    helm.run("install", RELEASE, str(chart), *QUICK)
+    return {name: secret(client, name) for name in KEPT}
+
+
+def test_the_api_server_would_trust_the_gate_that_the_chart_makes(client: Client, installed: dict[str, Any]) -> None:
+    tls = installed["gate-tls"]
+    bundles = {
+        webhook["clientConfig"]["caBundle"]
+        for kind in ("Validating", "Mutating")
+        for webhook in client.get("admissionregistration.k8s.io/v1", f"{kind}WebhookConfiguration", "store-gate")[
+            "webhooks"
+        ]
+    }
+    assert {base64.b64decode(bundle) for bundle in bundles} == {tls["ca.crt"]}
+    authority, certificate = (x509.load_pem_x509_certificate(tls[name]) for name in ("ca.crt", "tls.crt"))
+    certificate.verify_directly_issued_by(authority)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [f"gate.{NAMESPACE}.svc"]
+    verifier = PolicyBuilder().store(Store([authority])).build_server_verifier(x509.DNSName(f"gate.{NAMESPACE}.svc"))
+    assert verifier.verify(certificate, [])
+
+
+def test_an_upgrade_keeps_every_secret_and_changes_only_what_was_asked(
+    client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
+) -> None:
+    on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=hooks.replicas=3")
+    assert {name: secret(client, name) for name in KEPT} == installed
+    assert client.get("apps/v1", "Deployment", "hooks", NAMESPACE)["spec"]["replicas"] == 3
+
+
+def test_a_rollback_brings_the_release_before_back_and_keeps_every_secret(
+    client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
+) -> None:
+    on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=hooks.replicas=4")
+    on_cluster.run("rollback", RELEASE, "1", *QUICK)
+    assert client.get("apps/v1", "Deployment", "hooks", NAMESPACE)["spec"]["replicas"] == 2
+    assert {name: secret(client, name) for name in KEPT} == installed
+
+
+def test_an_upgrade_from_an_older_chart_leaves_what_did_not_change(
+    client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path, tmp_path: Path
+) -> None:
+    """There is no released chart yet: this one by a later version's number."""
+    newer = Path(shutil.copytree(chart, tmp_path / "newer"))
+    meta = yaml.safe_load((newer / "Chart.yaml").read_text())
+    (newer / "Chart.yaml").write_text(yaml.safe_dump({**meta, "version": "0.2.0", "appVersion": "0.2.0"}))
+    specs = {kind: objects(client, kind) for kind in ("NetworkPolicy", "CronJob")}
+    on_cluster.run("upgrade", RELEASE, str(newer), *QUICK)
+    image = client.get("apps/v1", "Deployment", "hooks", NAMESPACE)["spec"]["template"]["spec"]["containers"][0][
+        "image"
+    ]
+    assert image == "store-platform:0.2.0"
+    assert {name: secret(client, name) for name in KEPT} == installed
+    assert objects(client, "NetworkPolicy") == specs["NetworkPolicy"]
+
+
+def objects(client: Client, kind: str) -> dict[str, Any]:
+    version = {"NetworkPolicy": "networking.k8s.io/v1", "CronJob": "batch/v1"}[kind]
+    return {obj["metadata"]["name"]: (obj["metadata"]["uid"], obj["spec"]) for obj in client.list_all(version, kind)}
+
+
+def test_the_root_key_can_be_changed_by_nobody(client: Client, installed: dict[str, Any]) -> None:
+    key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "root-key", "namespace": NAMESPACE}}
+    with pytest.raises(ApiError, match="immutable"):
+        client.patch(key, {"data": {"key": base64.b64encode(b"another" * 8).decode()}})
+
+
+def test_after_it_was_taken_away_stores_and_root_key_are_there_and_it_comes_back_to_them(
+    client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
+) -> None:
+    for kind in ("Validating", "Mutating"):  # no gate runs here, and a Store is made
+        gate: Object = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "store-gate"}}
+        client.delete({**gate, "kind": f"{kind}WebhookConfiguration"})
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "stays"}}
+    client.create({**store, "spec": {"engine": "medusa", "owner": "ann"}})
+    uid = client.get(API, "Store", "stays")["metadata"]["uid"]
+    on_cluster.run("uninstall", RELEASE, *QUICK)
+    assert client.find("apps/v1", "Deployment", "hooks", NAMESPACE) is None
+    assert client.find("v1", "PersistentVolumeClaim", "audit", NAMESPACE)
+    assert secret(client, "root-key") == installed["root-key"]
+    assert client.get(API, "Store", "stays")["metadata"]["uid"] == uid
+    on_cluster.run("install", RELEASE, str(chart), *QUICK)
+    assert secret(client, "root-key") == installed["root-key"]
+    assert client.get(API, "Store", "stays")["metadata"]["uid"] == uid

@@ -1,0 +1,248 @@
+"""What the chart makes of its values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from storeplatform.api.settings import load_api_settings
+from storeplatform.dashboard.settings import load_settings as load_dashboard_settings
+from storeplatform.hooks.settings import load_values
+
+from ..stores.platform import shipped
+from ..values import CHART, settings_of
+from . import schema
+from .conftest import Render
+from .helm import Helm, HelmError, Object
+
+EXPECTED = Path(__file__).with_name("expected")
+CASES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "defaults": ("", ()),
+    "local": ("local", ()),
+    "production": ("production", ()),
+    "shards": ("", ("api.settings.shards=3", "metacontroller.enabled=false", "dashboard.host=", "podDiagnosis=false")),
+}
+WORKLOADS = ("CronJob", "Deployment", "StatefulSet")
+
+
+def names(objects: list[Object]) -> list[tuple[str, str]]:
+    return sorted((obj["kind"], obj["metadata"]["name"]) for obj in objects)
+
+
+def pick(objects: list[Object], kind: str, name: str) -> Object:
+    (found,) = [obj for obj in objects if (obj["kind"], obj["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def as_expected(file: Path, text: str) -> None:
+    """STORE_PLATFORM_WRITE_EXPECTED=1 writes the file anew: read the difference before it is committed."""
+    if os.environ.get("STORE_PLATFORM_WRITE_EXPECTED"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_these_objects_are_made_and_no_others(render: Render, case: str) -> None:
+    values, sets = CASES[case]
+    lines = [f"{kind} {name}\n" for kind, name in names(render(*sets, values=values))]
+    as_expected(EXPECTED / f"{case}.txt", "".join(lines))
+
+
+@pytest.mark.parametrize(("case", "name"), [("defaults", "hooks"), ("production", "api"), ("production", "dashboard")])
+def test_a_whole_deployment_is_this(render: Render, case: str, name: str) -> None:
+    deployment = pick(render(*CASES[case][1], values=CASES[case][0]), "Deployment", name)
+    del deployment["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
+    as_expected(EXPECTED / f"{case}-{name}.yaml", yaml.safe_dump(deployment, sort_keys=False, width=120))
+
+
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """Every leaf by its path. A settings file's text is read as what it says."""
+    if isinstance(value, str) and "\n" in value and path.endswith(("settings.yaml", "settings/yaml")):
+        value = yaml.safe_load(value)
+    if isinstance(value, dict):
+        return {k: v for name, each in value.items() for k, v in flat(each, f"{path}/{name}").items()}
+    if isinstance(value, list):
+        named = {str(each["name"]) if isinstance(each, dict) and "name" in each else str(i): each
+                 for i, each in enumerate(value)}  # fmt: skip
+        return flat(named, path) if value else {path: []}
+    return {path: value}
+
+
+def test_a_laptop_and_production_differ_in_these_fields_alone(render: Render) -> None:
+    local, production = (
+        {f"{kind}/{name}": flat(obj) for obj in render(values=case) for kind, name in names([obj])}
+        for case in ("local", "production")
+    )
+    lines = []
+    for identity in sorted(local.keys() | production.keys()):
+        if identity.startswith("Secret/") or identity not in local or identity not in production:
+            if identity not in local or identity not in production:
+                lines.append(f"{identity} is in {'local' if identity in local else 'production'} alone\n")
+            continue
+        one, other = local[identity], production[identity]
+        for path in sorted(one.keys() | other.keys()):
+            if one.get(path) != other.get(path) and not path.endswith(("checksum~1settings", "checksum/settings")):
+                if path.endswith("/caBundle"):
+                    continue
+                lines.append(f"{identity}{path}: {one.get(path)!r} -> {other.get(path)!r}\n")
+    as_expected(EXPECTED / "local-production.txt", "".join(lines))
+
+
+def test_no_template_knows_where_it_is_installed() -> None:
+    for file in (CHART / "templates").rglob("*.*"):
+        text = file.read_text()
+        assert not {"k3s", "kind cluster", "traefik", "nginx", "local-path", "urumi.local", "letsencrypt"} & set(
+            text.replace("{", " ").replace(":", " ").split()
+        ), file
+
+
+def test_the_chart_is_clean_to_helm(helm: Helm, chart: Path) -> None:
+    for values in ("values.yaml", "values-local.yaml", "values-production.yaml"):
+        assert "0 chart(s) failed" in helm.run("lint", str(chart), "--strict", f"--values={chart / values}")
+
+
+def test_the_schema_is_what_the_values_and_the_services_say() -> None:
+    assert schema.FILE.read_text() == schema.json.dumps(schema.schema(), indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("hooks.setings.domain=x", "additional properties 'setings' not allowed"),
+        ("hooks.settings.ingress.clasName=x", "additional properties 'clasName' not allowed"),
+        ("hooks.settings.plans.small.replicas=many", "got string, want integer"),
+        ("api.settings.rates.read=fast", "does not match pattern"),
+        ("dashboard.settings.streams=0", "minimum: got 0, want 1"),
+        ("image.pullPolicy=Sometimes", "must be one of 'Always', 'IfNotPresent', 'Never'"),
+        ("hooks.replicas=0", "minimum: got 0, want 1"),
+        ("metacontroller.enabled=perhaps", "got string, want boolean"),
+        ("api.replicas=2", "set postgresql.urlSecret, or api.replicas to 1"),
+        ("dashboard.autoscaling.enabled=true", "set redis.urlSecret, or dashboard.replicas to 1"),
+        ("monitoring.enabled=true", "set monitoring.runbooks to the address where your team reads RUNBOOKS.md"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name(render: Render, wrong: str, words: str) -> None:
+    with pytest.raises(HelmError) as error:
+        render(wrong)
+    assert words in str(error.value)
+
+
+def test_every_value_has_a_comment_before_it() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    commented = False
+    bare = []
+    for line in lines:
+        text = line.strip()
+        if text.startswith("#"):
+            commented = True
+        elif not text:
+            commented = False
+        elif line.startswith("  ") and not line.startswith("   ") and not text.startswith("-"):
+            bare += [] if commented else [text]
+            commented = False
+    assert bare == []
+
+
+def test_the_services_take_the_settings_that_are_rendered(
+    render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for case in ("", "local", "production"):
+        objects = render(values=case)
+        for name, file in (("settings", "settings"), ("api-settings", "api-settings"), ("dashboard-settings",) * 2):
+            (tmp_path / file).write_text(pick(objects, "ConfigMap", name)["data"][f"{file}.yaml"])
+        load_values(tmp_path / "settings")
+        monkeypatch.setenv("STORE_PLATFORM_API_SETTINGS", str(tmp_path / "api-settings"))
+        load_api_settings()
+        (tmp_path / "key").write_text("k" * 32)
+        monkeypatch.setenv("STORE_PLATFORM_DASHBOARD_SETTINGS", str(tmp_path / "dashboard-settings"))
+        monkeypatch.setenv("STORE_PLATFORM_SECRET_KEY_FILE", str(tmp_path / "key"))
+        values = load_dashboard_settings().values
+        assert values["api"]["url"] == "http://api.store-platform.svc"
+    assert values["publicURL"] == "https://dashboard.shops.example.com"
+
+
+def test_the_defaults_of_the_settings_are_the_charts(render: Render) -> None:
+    assert yaml.safe_load(pick(render(), "ConfigMap", "settings")["data"]["settings.yaml"]) == settings_of("hooks")
+
+
+def test_a_changed_setting_restarts_who_reads_it(render: Render) -> None:
+    def checksums(*sets: str) -> dict[str, str]:
+        pods = {
+            obj["metadata"]["name"]: obj["spec"]["template"] for obj in render(*sets) if obj["kind"] == "Deployment"
+        }
+        return {name: pod["metadata"]["annotations"]["checksum/settings"] for name, pod in pods.items()}
+
+    before, after = checksums(), checksums("hooks.settings.domain=shops.example.org")
+    assert {name for name in before if before[name] != after[name]} == {"hooks", "api"}
+
+
+def test_in_another_namespace_nothing_speaks_of_the_usual_one(render: Render) -> None:
+    sets = ("metacontroller.namespaceOverride=loops", "gate.certManager=true")
+    for obj in render(*sets, namespace="shops"):
+        text = yaml.safe_dump({key: value for key, value in obj.items() if key != "metadata"})
+        for word in (
+            "namespace: store-platform",
+            "namespace: metacontroller",
+            "store-platform.svc",
+            ":store-platform:",
+        ):
+            assert word not in text, obj["metadata"]["name"]
+        assert obj["metadata"].get("namespace") in (None, "shops", "loops", "default")
+
+
+def test_shards_share_every_store_and_the_first_has_what_has_no_label(render: Render) -> None:
+    controllers = [obj for obj in render("api.settings.shards=3") if obj["kind"] == "CompositeController"]
+    label = "platform.urumi.dev/shard"
+    assert {obj["metadata"]["name"]: obj["spec"]["parentResource"]["labelSelector"] for obj in controllers} == {
+        "stores": {"matchExpressions": [{"key": label, "operator": "NotIn", "values": ["1", "2"]}]},
+        "stores-1": {"matchLabels": {label: "1"}},
+        "stores-2": {"matchLabels": {label: "2"}},
+    }
+    assert [obj["metadata"]["labels"][label] for obj in controllers] == ["0", "1", "2"]
+    (one,) = [obj for obj in render() if obj["kind"] == "CompositeController"]
+    assert (one["metadata"]["name"], "labelSelector" in one["spec"]["parentResource"]) == ("stores", False)
+
+
+def test_what_the_api_server_is_told_is_what_the_tests_of_stores_tell_it(render: Render) -> None:
+    objects = render("metacontroller.namespaceOverride=metacontroller")
+    for file in ("crd.yaml", "policy.yaml", "rbac.yaml", "controller.yaml", "webhooks.yaml"):
+        for obj in shipped(file):
+            made = pick(objects, obj["kind"], obj["metadata"]["name"])
+            for webhook in made.get("webhooks", []):
+                assert webhook["clientConfig"].pop("caBundle")
+            made["metadata"].pop("annotations", None)
+            assert made == obj
+
+
+def test_pod_diagnosis_is_one_hook_and_nothing_else(render: Render) -> None:
+    on, off = (pick(render(*sets), "CompositeController", "stores") for sets in ((), ("podDiagnosis=false",)))
+    del on["spec"]["hooks"]["customize"]
+    assert off == on
+
+
+def test_every_pod_keeps_to_the_restricted_level_and_every_container_has_limits(render: Render) -> None:
+    for obj in render(values="production"):
+        if obj["kind"] in WORKLOADS:
+            spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
+            assert spec["securityContext"]["runAsNonRoot"]
+            assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            for container in spec["containers"]:
+                assert container["securityContext"] == {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                    "readOnlyRootFilesystem": True,
+                }
+                assert container["resources"]["limits"]["memory"]
+
+
+def test_only_those_who_ask_the_api_server_have_a_token(render: Render) -> None:
+    with_token = set()
+    for obj in render():
+        if obj["kind"] in ("Deployment", "CronJob"):
+            spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
+            with_token |= {obj["metadata"]["name"]} if spec["automountServiceAccountToken"] else set()
+    assert with_token == {"api", "reaper"}

@@ -1,0 +1,28 @@
+"""What the chart says where nobody says otherwise: its values, of which the services' settings are a part."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).parents[1] / "charts" / "store-platform"
+
+
+def settings_of(service: str) -> dict[str, Any]:
+    """The settings of "hooks", "api" or "dashboard", a new copy each time."""
+    values: dict[str, Any] = yaml.safe_load(_text())[service]["settings"]
+    return values
+
+
+def write_settings(service: str, file: Path, over: dict[str, Any] | None = None) -> Path:
+    """The file a service reads at its start; ``over`` are top-level values in place of the chart's."""
+    file.write_text(yaml.safe_dump({**settings_of(service), **(over or {})}, sort_keys=False))
+    return file
+
+
+@cache
+def _text() -> str:
+    return (CHART / "values.yaml").read_text()
