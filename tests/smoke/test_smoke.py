@@ -1,55 +1,108 @@
-"""The smoke test and the demo, run as a user runs them, against the local control plane."""
+"""The smoke test, run as a user runs it, against the local control plane; its shopper, in a shop that runs."""
 
 from __future__ import annotations
 
 import os
-import signal
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
+import pytest
 
 from tests.cluster.controlplane import ControlPlane
+from tests.shop.conftest import shop
+from tests.shop.medusa import MedusaStore
+from tests.stores.engines import GOOD, with_more_versions
 from tests.stores.platform import Platform
 
+from .shopping import Shop, ShopError
 
-def test_the_smoke_test_passes_on_a_working_platform() -> None:
-    with ControlPlane() as plane, Platform(plane):
-        done = run(
-            "tests.smoke", KUBECONFIG=str(plane.kubeconfig("admin")), PATH=f"{plane.bin_dir}:{os.environ['PATH']}"
+__all__ = ["shop"]
+
+PLAYED = "(the containers of this cluster are played)"
+
+
+def smoke(plane: ControlPlane, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it with an admin's kubeconfig."""
+    path = f"{plane.bin_dir}:{os.environ['PATH']}"
+    environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig("admin")), "PATH": path}
+    command = [sys.executable, "-m", "tests.smoke", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def without_names(lines: str) -> list[str]:
+    return [re.sub(r"smoke-[0-9a-f]{6}", "NAME", line) for line in lines.splitlines()]
+
+
+def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tmp_path: Path) -> None:
+    s3 = {"s3": {"endpoint": "https://s3.example.com", "bucket": "shops", "region": "eu"}}
+    keys = {"accessKeyId": "an id", "secretAccessKey": "a key"}
+    with (
+        ControlPlane() as plane,
+        Platform(plane, engines=with_more_versions(tmp_path), settings={"backup": s3}, object_store_keys=keys),
+    ):
+        done = smoke(plane, f"--upgrade-to={GOOD}", "--seconds=90")
+    lines = without_names(done.stdout)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.fullmatch(r"passed: backed up \(20\d\d-.*Z\)", lines.pop(10))
+    assert lines == [
+        "passed: applied (store NAME of smoke-test)",
+        "passed: ready (http://NAME.stores.localhost)",
+        f"not run: answers through the ingress {PLAYED}",
+        f"not run: order placed {PLAYED}",
+        "passed: deleted part comes back (Deployment storefront)",
+        f"passed: upgraded (version {GOOD})",
+        f"not run: order is kept {PLAYED}",
+        "passed: suspended (the phase is Suspended)",
+        f"not run: closed through the ingress {PLAYED}",
+        "passed: resumed (the phase is Ready)",
+        "passed: restored to a clone (http://NAME-clone.stores.localhost)",
+        "passed: deleted (no Store is there)",
+        "passed: nothing is left (no namespace, object, host or volume)",
+        "10 steps passed, 4 were not run: answers through the ingress, order placed, order is kept, closed through "
+        "the ingress",
+    ]
+
+
+def test_a_step_that_fails_is_told_with_the_status_and_leaves_no_store(tmp_path: Path) -> None:
+    with ControlPlane() as plane, Platform(plane) as platform:
+        done = smoke(plane, "--upgrade-to=0.0.0", "--seconds=4")
+        left = platform.client.list_all("platform.urumi.dev/v1alpha1", "Store")
+        assert all("deletionTimestamp" in store["metadata"] for store in left)
+    lines = without_names(done.stdout)
+    assert done.returncode == 1
+    assert lines[5].startswith("failed: upgraded: store NAME is Ready")
+    assert "UnknownVersion" in lines[5]
+    assert lines[6:] == [
+        f"not run: {name} (an earlier step failed)"
+        for name in (
+            "order is kept",
+            "suspended",
+            "closed through the ingress",
+            "resumed",
+            "backed up",
+            "restored to a clone",
+            "deleted",
+            "nothing is left",
         )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["applied", "ready", "mended", "deleted"]
+    ]
 
 
-def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = run("tests.demo", "--local", "--exit", TMPDIR=str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("corner-shop", "book-shop", "department-store"):
-        assert f"{name:<18} ✓ Ready            the shop is open at http" in done.stdout
-    assert left_in(tmp_path) == []
+def test_without_an_object_store_a_clone_is_not_run() -> None:
+    with ControlPlane() as plane, Platform(plane):
+        done = smoke(plane, "--seconds=60")
+    why = "this platform has no object store, and backups on volumes are each store's own"
+    assert done.returncode == 0, done.stdout
+    assert f"not run: restored to a clone ({why})" in done.stdout
+    assert "not run: upgraded (no version was named (--upgrade-to))" in done.stdout
 
 
-def test_the_demo_ends_with_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.demo", "--local"]
-    with subprocess.Popen(
-        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
-    ) as demo:
-        assert demo.stdout
-        next(line for line in demo.stdout if "All three are Ready" in line)
-        demo.send_signal(signal.SIGINT)
-        rest = demo.stdout.read()
-    assert (demo.returncode, rest.splitlines()[-1]) == (0, "All is removed.")
-    assert left_in(tmp_path) == []
-
-
-def left_in(folder: Path) -> list[str]:
-    """Files and processes that are still there."""
-    processes = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return [str(file) for file in folder.iterdir()] + [line for line in processes if str(folder) in line]
-
-
-def run(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+def test_its_shopper_places_an_order_and_finds_it_again(shop: MedusaStore) -> None:
+    visitor = Shop(shop.url, shop.ingress.url)
+    assert visitor.is_open()
+    reference = visitor.order()
+    assert visitor.find_order(reference) == f"order {reference}"
+    assert shop.api("GET", f"/admin/orders/order_{reference}", fields="email")["order"]["email"] == "smoke@example.com"
+    with pytest.raises(ShopError, match="There is no order of that reference"):
+        visitor.find_order("01ARZ3NDEKTSV4RRFFQ69G5FAV")

@@ -1,0 +1,111 @@
+"""A shopper without a browser: pages are fetched, links followed, forms sent."""
+
+from __future__ import annotations
+
+import mechanicalsoup
+import requests
+
+ADDRESS = {
+    "email": "smoke@example.com",
+    "first_name": "Smoke",
+    "last_name": "Test",
+    "address_1": "Lagerstraße 1",
+    "postal_code": "10115",
+    "city": "Berlin",
+}
+
+
+class ShopError(Exception):
+    """The shop did not do what a shopper asked; the message says what it showed instead."""
+
+
+class Shop:
+    """A store's pages.
+
+    :param base_url: where its ingress controller answers, if ``url``'s host is known to no resolver; http alone.
+    """
+
+    def __init__(self, url: str, base_url: str = "") -> None:
+        self.url = url.rstrip("/")
+        session = requests.Session()
+        session.trust_env = False
+        session.proxies = {"http": base_url} if base_url else {}
+        self._browser = mechanicalsoup.StatefulBrowser(session=session)
+
+    def title(self) -> str:
+        """Of its first page; empty where that doesn't answer."""
+        try:
+            self._open("/")
+        except (ShopError, requests.RequestException):
+            return ""
+        return str(self._browser.page.title.string)
+
+    def is_open(self) -> bool:
+        """Whether it answers as a shop."""
+        return bool(self.title())
+
+    def order(self) -> str:
+        """Buy one of what is first in the catalogue, and pay by the first way; the order's reference."""
+        self._open("/")
+        self._follow("/products/")
+        self._choose("variant")
+        self._send("the product's form")
+        self._follow("/checkout")
+        for name, text in ADDRESS.items():
+            self._form()[name] = text
+        self._send("the address")
+        self._choose("option")
+        self._send("the delivery")
+        self._choose("provider")
+        self._send("the payment")
+        reference = self._browser.page.select_one("dd code")
+        if reference is None:
+            raise ShopError(f"there is no order after the payment, but {self._seen()}")
+        return str(reference.string)
+
+    def find_order(self, reference: str) -> str:
+        """Look it up as its buyer does; its reference as the page shows it."""
+        self._open("/orders")
+        self._form()["reference"] = reference
+        self._form()["email"] = ADDRESS["email"]
+        self._send("the order's form")
+        found = self._browser.page.select_one("dd code")
+        if found is None:
+            raise ShopError(f"order {reference} is not found: {self._seen()}")
+        return f"order {found.string}"
+
+    def _open(self, path: str) -> None:
+        self._check(self._browser.open(self.url + path, timeout=30))
+
+    def _follow(self, path: str) -> None:
+        link = self._browser.page.select_one(f'main a[href*="{path}"]')
+        if link is None:
+            raise ShopError(f"there is no link to {path}, but {self._seen()}")
+        self._check(self._browser.follow_link(link, requests_kwargs={"timeout": 30}))
+
+    def _form(self) -> mechanicalsoup.Form:
+        if self._browser.page.select_one('main form[method="post"]') is None:
+            raise ShopError(f"there is no form, but {self._seen()}")
+        try:
+            return self._browser.form
+        except AttributeError:  # none of this page is selected yet
+            return self._browser.select_form('main form[method="post"]')
+
+    def _choose(self, name: str) -> None:
+        """The first that can be chosen, where there is a choice."""
+        choice = self._browser.page.select_one(f'main input[type="radio"][name="{name}"]:not([disabled])')
+        if choice is not None:
+            self._form()[name] = choice["value"]
+
+    def _send(self, what: str) -> None:
+        self._form()
+        self._check(self._browser.submit_selected(timeout=60), what)
+
+    def _check(self, answer: requests.Response, what: str = "the page") -> None:
+        if not answer.ok:
+            raise ShopError(f"{what} was answered with {answer.status_code} by {answer.url}: {self._seen()}")
+
+    def _seen(self) -> str:
+        page = self._browser.page
+        text = " ".join(page.get_text(" ").split()) if page else "nothing"
+        return f"a page at {self._browser.url}: {text[:300]}"
