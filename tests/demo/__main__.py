@@ -7,8 +7,10 @@ plane, where everything is real but the containers.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
+import subprocess
 import sys
 from contextlib import AbstractContextManager
 
@@ -56,6 +58,7 @@ def main() -> int:
     """Run the demo; 0 when all was well, 1 with the cause when it was not."""
     parser = argparse.ArgumentParser(prog="make demo ARGS=", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end once all stores are Ready: 0, or 1 with the cause")
+    parser.add_argument("--smoke", action="store_true", help="run the smoke test instead of showing stores, and end")
     parser.add_argument("--local", action="store_true", help="the local control plane, even where kind could run")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -64,13 +67,20 @@ def main() -> int:
     where: AbstractContextManager[Cluster] = kind.cluster(console) if use_kind else local.cluster(console)
     try:
         with where as cluster:
-            return show(cluster, console, arguments.exit)
+            return smoke(cluster) if arguments.smoke else show(cluster, console, arguments.exit)
     except DemoError as error:
         console.print(f"[red]The demo ends: {escape(str(error))}[/]")
         return 1
     except KeyboardInterrupt:
         console.print("All is removed.")
         return 0
+
+
+def smoke(cluster: Cluster) -> int:
+    """The smoke test's result."""
+    command = [sys.executable, "-m", "tests.smoke", f"--base-url={cluster.base_url}"]
+    path = f"{cluster.bin_dir}:{os.environ['PATH']}"
+    return subprocess.run(command, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": path}).returncode
 
 
 def show(cluster: Cluster, console: Console, leave: bool) -> int:

@@ -30,11 +30,12 @@ class Kubectl:
 @dataclass(frozen=True)
 class Cluster(Kubectl):
     """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s, ``links`` sign each of
-    them in at the dashboard."""
+    them in at the dashboard; ``base_url`` is the ingress controller's, empty where there is none."""
 
     api: str
     tokens: Mapping[str, str]
     links: Mapping[str, str]
+    base_url: str = ""
 
     def stores(self) -> list[dict[str, Any]]:
         """All Stores, by name."""

@@ -1,8 +1,7 @@
-"""The demo in a kind cluster: official Metacontroller, containers that run."""
+"""The demo in a kind cluster: the chart, official Metacontroller, an ingress controller, containers that run."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -14,17 +13,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import trustme
+import yaml
 from rich.console import Console
 
-from storeplatform.metacontroller import MANIFESTS
+from tests.charts.helm import build
+from tests.values import CHART
 
 from .cluster import Cluster, DemoError, Kubectl, run
 
 NAME = "store-platform-demo"
 IMAGE = "store-platform:0.1.0"
 # The callers of the demo are service accounts; the groups of those are their namespaces.
-NAMESPACES = {"owner": "demo-owners", "admin": "demo-admins"}
+ADMINS = "demo-admins"
+NAMESPACES = {"owner": "demo-owners", "admin": ADMINS}
+LINKS = "sign-in-links"
+# Its manifests for kind, with host ports.
+INGRESS_NGINX = "https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.13.3/deploy/static/provider/kind/deploy.yaml"
+# Where kind.yaml lets it answer.
+BASE_URL = "http://127.0.0.1"
 ROOT = Path(__file__).parents[2]
 BUILD_IMAGES = str(ROOT / "templates" / "build-images")
 
@@ -48,13 +54,15 @@ def cluster(console: Console) -> Iterator[Cluster]:
             run("kind", "load", "docker-image", IMAGE, "--name", NAME)
             _load_shops(console)
             kubectl = Kubectl(kubeconfig, Path(str(shutil.which("kubectl"))).parent)
-            _install(kubectl, console)
             tokens = {name: _token(kubectl, namespace) for name, namespace in NAMESPACES.items()}
             words = {name: secrets.token_urlsafe(32) for name in tokens}
+            kubectl.kubectl("create", "namespace", "store-platform")
+            kubectl.kubectl("label", "namespace", "store-platform", "pod-security.kubernetes.io/enforce=restricted")
             _give_links(kubectl, {word: tokens[name] for name, word in words.items()})
+            _install(kubectl, console, Path(folder))
             with _forwarded(kubectl, "api") as api, _forwarded(kubectl, "dashboard") as dashboard:
                 links = {name: f"{dashboard}/signin/link/{word}" for name, word in words.items()}
-                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens, links)
+                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens, links, BASE_URL)
         finally:
             run("kind", "delete", "cluster", *kind[1:])
 
@@ -67,59 +75,23 @@ def _load_shops(console: Console) -> None:
     run("kind", "load", "docker-image", *medusa, "--name", NAME)
 
 
-def _install(cluster: Kubectl, console: Console) -> None:
+def _install(cluster: Kubectl, console: Console, folder: Path) -> None:
+    console.print("Installing the ingress controller ...")
+    cluster.kubectl("apply", "--server-side", "-f", INGRESS_NGINX)
+    rollout = ("rollout", "status", "--timeout=300s")
+    cluster.kubectl(*rollout, "--namespace=ingress-nginx", "deployment/ingress-nginx-controller")
     console.print("Installing Metacontroller and the platform ...")
-    platform = MANIFESTS / "platform"
-    cluster.kubectl("apply", "-f", str(platform / "namespaces.yaml"))
-    for name, key, value in (
-        ("root-key", "key", secrets.token_hex(32)),
-        ("hooks-token", "token", secrets.token_hex(32)),
-        ("dashboard-key", "key", secrets.token_hex(32)),
-    ):
-        secret = ("create", "secret", "generic", name, "--namespace=store-platform", f"--from-file={key}=/dev/stdin")
-        cluster.kubectl(*secret, stdin=value)
-    authority = trustme.CA()
-    _make_gate_secret(cluster, authority)
-    # First alone: until its CRDs are served, a CompositeController is nothing the API server knows.
-    cluster.kubectl("apply", "--server-side", "-k", str(MANIFESTS / "upstream"))
-    cluster.kubectl(
-        "wait", "--for=condition=Established", "--timeout=60s", "crd/compositecontrollers.metacontroller.k8s.io"
-    )
-    with _with_demo_admins(platform) as folder:
-        cluster.kubectl("apply", "--server-side", "-k", str(folder))
-    for kind, webhooks in (("validating", 3), ("mutating", 1)):
-        _trust_gate(cluster, authority, f"{kind}webhookconfiguration", webhooks)
-    cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/hooks")
-    cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=store-platform", "deployment/api")
-    cluster.kubectl("rollout", "status", "--timeout=180s", "--namespace=metacontroller", "statefulset/metacontroller")
-
-
-def _make_gate_secret(cluster: Kubectl, authority: trustme.CA) -> None:
-    certificate = authority.issue_cert("gate.store-platform.svc")
-    with tempfile.TemporaryDirectory(prefix="store-platform-demo-") as folder:
-        files = {"cert": certificate.cert_chain_pems[0], "key": certificate.private_key_pem}
-        for name, content in files.items():
-            content.write_to_path(Path(folder) / name)
-        secret = ("create", "secret", "tls", "gate-tls", "--namespace=store-platform")
-        cluster.kubectl(*secret, *(f"--{name}={folder}/{name}" for name in files))
-
-
-def _trust_gate(cluster: Kubectl, authority: trustme.CA, kind: str, webhooks: int) -> None:
-    bundle = base64.b64encode(authority.cert_pem.bytes()).decode()
-    paths = [f"/webhooks/{index}/clientConfig/caBundle" for index in range(webhooks)]
-    patch = json.dumps([{"op": "add", "path": path, "value": bundle} for path in paths])
-    cluster.kubectl("patch", kind, "store-gate", "--type=json", f"--patch={patch}")
-
-
-@contextmanager
-def _with_demo_admins(platform: Path) -> Iterator[Path]:
-    """The platform's manifests, where the demo's own admins are admins of the API."""
-    with tempfile.TemporaryDirectory(prefix="store-platform-demo-") as home:
-        folder = Path(shutil.copytree(platform, Path(home) / "platform"))
-        file = folder / "api-settings.yaml"
-        named = f"admin: [store-platform:admins, system:serviceaccounts:{NAMESPACES['admin']}]"
-        file.write_text(file.read_text().replace("admin: [store-platform:admins]", named))
-        yield folder
+    helm, chart = str(build()), Path(shutil.copytree(CHART, folder / "chart"))
+    run(helm, "dependency", "build", str(chart))
+    values = {
+        # The demo's own admins are admins of the API.
+        "api": {"settings": {"roles": {"admin": ["store-platform:admins", f"system:serviceaccounts:{ADMINS}"]}}},
+        "dashboard": {"linksSecret": LINKS},
+    }
+    (folder / "values.yaml").write_text(yaml.safe_dump(values))
+    files = [f"--values={file}" for file in (chart / "values-local.yaml", folder / "values.yaml")]
+    here = ("--namespace=store-platform", "--wait", "--timeout=300s")
+    run(helm, "install", "store-platform", str(chart), *files, *here, KUBECONFIG=str(cluster.kubeconfig))
 
 
 def _token(cluster: Kubectl, namespace: str) -> str:
@@ -130,27 +102,8 @@ def _token(cluster: Kubectl, namespace: str) -> str:
 
 def _give_links(cluster: Kubectl, links: Mapping[str, str]) -> None:
     """Links that sign in at the dashboard, for as long as the cluster is there."""
-    words = json.dumps({"links": links})
-    secret = (
-        "create",
-        "secret",
-        "generic",
-        "sign-in-links",
-        "--namespace=store-platform",
-        "--from-file=links.yaml=/dev/stdin",
-    )
-    cluster.kubectl(*secret, stdin=words)
-    file = "/etc/store-platform-links/links.yaml"
-    container = {
-        "name": "dashboard",
-        "env": [{"name": "STORE_PLATFORM_SIGN_IN_LINKS_FILE", "value": file}],
-        "volumeMounts": [{"name": "links", "mountPath": str(Path(file).parent), "readOnly": True}],
-    }
-    volumes = [{"name": "links", "secret": {"secretName": "sign-in-links", "defaultMode": 0o440}}]
-    patch = {"spec": {"template": {"spec": {"containers": [container], "volumes": volumes}}}}
-    deployment = ("deployment/dashboard", "--namespace=store-platform")
-    cluster.kubectl("patch", *deployment, f"--patch={json.dumps(patch)}")
-    cluster.kubectl("rollout", "status", "--timeout=180s", *deployment)
+    secret = ("create", "secret", "generic", LINKS, "--namespace=store-platform", "--from-file=links.yaml=/dev/stdin")
+    cluster.kubectl(*secret, stdin=json.dumps({"links": links}))
 
 
 @contextmanager
