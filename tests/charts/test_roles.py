@@ -1,0 +1,179 @@
+"""Each part of the platform may do what it does, and nothing else: its calls, from the API server's own audit log."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..api.server import USERS, Api
+from ..cluster.controlplane import ControlPlane
+from ..cluster.credentials import METACONTROLLER_ACCOUNT, User
+from ..cluster.loops import find_metacontroller
+from ..cluster.waiting import wait_until
+from ..stores.gate import Gate
+from ..stores.platform import API, Platform, shipped
+
+SPACE = "system:serviceaccount:store-platform"
+REAPER = User(f"{SPACE}:reaper", ("system:serviceaccounts", "system:serviceaccounts:store-platform"))
+ACCOUNTS = {"metacontroller": METACONTROLLER_ACCOUNT, "api": f"{SPACE}:api", "reaper": REAPER.username}
+# Asked by the policies, of the authorizer: no request shows them.
+BY_POLICY = {"act-for-owner", "vouch"}
+
+Call = tuple[str, str, str]
+
+# What a life of a few minutes doesn't need.
+BY_HAND = "an edit by hand is put right"
+CHILDREN = [
+    (child["apiVersion"].rpartition("/")[0], child["resource"])
+    for child in shipped("controller.yaml")[0]["spec"]["childResources"]
+]
+CONTROLLERS = ("compositecontrollers", "controllerrevisions", "decoratorcontrollers")
+WATCHED = [
+    *CHILDREN,
+    ("", "pods"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("platform.urumi.dev", "stores"),
+    *(("metacontroller.k8s.io", kind) for kind in CONTROLLERS),
+]
+RARELY: dict[str, dict[Call, str]] = {
+    "metacontroller": {
+        **{("list", *each): "an API server that streams no lists" for each in WATCHED},
+        **{("get", *each): "an object is adopted or let go by its labels" for each in CHILDREN},
+        **{("update", *each): BY_HAND for each in CHILDREN},
+        **{("get", "metacontroller.k8s.io", kind): "its client may read one" for kind in CONTROLLERS},
+        ("get", "apiextensions.k8s.io", "customresourcedefinitions"): "its client may read one",
+        ("patch", "", "events"): "the same event again",
+        ("patch", "events.k8s.io", "events"): "the same event again",
+        ("create", "events.k8s.io", "events"): "a newer client of its",
+        ("update", "platform.urumi.dev", "stores/finalizers"): "where OwnerReferencesPermissionEnforcement is on",
+        **{
+            (verb, "coordination.k8s.io", "leases"): "where there are two: tests/scaling"
+            for verb in ("get", "create", "update")
+        },
+    },
+    "api": {},
+    "reaper": {},
+}
+
+
+@pytest.fixture(scope="module")
+def plane(binary: object) -> Iterator[ControlPlane]:
+    """A platform in which a store had a whole life, through every door."""
+    with ControlPlane(users={**USERS, "reaper": REAPER}) as plane:
+        settings = {"expiry": {"warningHours": 1, "graceHours": 0}, "resyncSeconds": {"settled": 600, "changing": 1}}
+        with Platform(plane, settings=settings) as platform, Gate(plane) as gate, Api(plane) as api:
+            live(platform, api, gate)
+        yield plane
+
+
+def live(platform: Platform, api: Api, gate: Gate) -> None:
+    """Everything that an owner, an admin and time do to a store."""
+    ann, ada = api.caller("ann"), api.caller("ada")
+    assert ann.create("life", backup={"schedule": "0 3 1 1 *"}).status_code == 202
+    platform.await_phase("life", "Ready")
+    for path in ("/stores", "/stores/life", "/stores/life/events", "/stores/life/pods", "/stores/life/credentials"):
+        ann.get(path)
+    pods = ann.get("/stores/life/pods")["items"]
+    ann("GET", f"/stores/life/pods/{pods[0]['name']}/log")
+    with ann("GET", "/changes", stream=True) as changes:
+        next(changes.iter_lines())
+    change = {"headers": {"If-Match": "*", "Content-Type": "application/merge-patch+json"}}
+    patch = {"spec": {"plan": "medium", "hostname": "life.example.com", "backup": {"schedule": "0 4 1 1 *"}}}
+    assert ann("PATCH", "/stores/life", patch, **change).status_code == 202
+    platform.await_phase("life", "Ready")
+    for action, phase in (("suspend", "Suspended"), ("resume", "Ready")):
+        assert ann("POST", f"/stores/life/actions/{action}").status_code == 202
+        platform.await_phase("life", phase)
+    ada.get("/quotas")
+    assert ada("PUT", "/quotas/ann@example.com", {"maxStores": 9}).status_code == 200
+    assert ann("PATCH", "/stores/life", {"spec": {"backup": None}}, **change).status_code == 202
+    wait_until(
+        lambda: platform.client.find("batch/v1", "CronJob", "backup", "store-life") is None, "the CronJob is taken away"
+    )
+    past = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    platform.client.patch({"apiVersion": API, "kind": "Store", "metadata": {"name": "life"}},
+                          {"spec": {"expiresAt": past}})  # fmt: skip
+    wait_until(lambda: platform.store("life")["status"].get("deletesAt"), "its end is told")
+    platform.await_phase("life", "Suspended")
+    environment = {**os.environ, "KUBECONFIG": str(platform.plane.kubeconfig("reaper"))}
+    command = [sys.executable, "-W", "error", "-m", "storeplatform.api.reaper"]
+
+    def reaped() -> bool:
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        return platform.client.find(API, "Store", "life") is None
+
+    wait_until(reaped, "the reaper deletes it", 60)
+    wait_until(lambda: gate.records(store="life", action="gone"), "the gate has told of it")
+    assert ann.create("second").status_code == 202
+    assert ann("DELETE", "/stores/second", params={"confirm": "second"}).status_code == 202
+    wait_until(lambda: platform.client.find(API, "Store", "second") is None, "the store is gone", 60)
+
+
+def allowed(name: str) -> set[Call]:
+    """What the roles that are bound to an account let it do."""
+    objects = shipped("rbac.yaml")
+    namespace, account = ACCOUNTS[name].split(":")[-2:]
+    bound = {
+        (obj["roleRef"]["kind"], obj["roleRef"]["name"])
+        for obj in objects
+        if obj["kind"].endswith("Binding")
+        for subject in obj["subjects"]
+        if (subject["name"], subject.get("namespace")) == (account, namespace)
+    }
+    return {
+        (verb, group, resource)
+        for obj in objects
+        if (obj["kind"], obj["metadata"]["name"]) in bound
+        for rule in obj["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        if verb not in BY_POLICY
+    }
+
+
+def called(plane: ControlPlane, name: str) -> set[Call]:
+    requests = [each for each in plane.audit.requests() if each.user == ACCOUNTS[name] and each.resource[:1] != "/"]
+    return {(each.verb, each.group, each.resource) for each in requests}
+
+
+def refused(plane: ControlPlane, name: str) -> list[str]:
+    """What RBAC refused, in the API server's words."""
+    events = map(json.loads, Path(plane.audit.path).read_text().splitlines())
+    return [
+        f"{event['verb']} {event['requestURI']}"
+        for event in events
+        if event["user"]["username"] == ACCOUNTS[name]
+        and event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
+    ]
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_nothing_that_it_asks_for_is_refused(plane: ControlPlane, name: str) -> None:
+    assert refused(plane, name) == []
+    assert called(plane, name) != set()
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_it_may_do_nothing_that_it_never_does(plane: ControlPlane, name: str) -> None:
+    if name == "metacontroller" and not find_metacontroller():
+        pytest.skip("no metacontroller on PATH: what the stand-in asks for says nothing of it")
+    never = allowed(name) - called(plane, name)
+    unused = sorted(" ".join(call) for call in never - RARELY[name].keys())
+    assert unused == [], "\n".join(unused)
+    assert sorted(RARELY[name].keys() - allowed(name)) == []
+
+
+def test_the_hooks_and_the_dashboard_may_do_nothing_at_all() -> None:
+    subjects: list[Any] = [
+        s for obj in shipped("rbac.yaml") if obj["kind"].endswith("Binding") for s in obj["subjects"]
+    ]
+    assert {s["name"] for s in subjects if s.get("namespace") == "store-platform"} == {"api", "reaper"}
