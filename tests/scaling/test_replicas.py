@@ -72,6 +72,14 @@ def test_a_rate_of_the_api_counts_requests_through_both_processes_together(limit
     assert shared(limited.api_balancer, before)
 
 
+def test_a_rate_of_signing_in_counts_tries_at_both_dashboards_together(limited: Replicas) -> None:
+    tries = []
+    for number in range(7):
+        with Visitor(limited.dashboard.urls[number % PROCESSES]) as visitor:
+            tries.append(visitor.sign_in("wrong").status_code)
+    assert tries == [401] * 5 + [429] * 2
+
+
 def test_a_key_sent_to_both_processes_at_once_makes_one_store_that_both_answers_name(replicas: Replicas) -> None:
     callers = [replicas.api.caller("ann", number) for number in range(PROCESSES)]
     for number in range(5):
