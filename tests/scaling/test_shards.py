@@ -9,9 +9,8 @@ import pytest
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.loops import STAND_IN, find_metacontroller
 from tests.cluster.waiting import wait_until
-
-from .compare import by_identity
-from .platform import API, Platform
+from tests.stores.compare import by_identity
+from tests.stores.platform import API, Platform
 
 SHARD = "platform.urumi.dev/shard"
 FINALIZERS = {name: f"metacontroller.io/compositecontroller-stores-{name}" for name in ("a", "b")}
