@@ -30,7 +30,9 @@ def register(app: Flask, api: Api, settings: Settings) -> None:
     blueprint = Blueprint("signin", __name__)
     oidc, public = settings.values["oidc"], settings.values["publicURL"].rstrip("/")
     issuer = _issuer(app, settings) if oidc["issuer"] else None
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+    # Counted where sessions are kept, so that many dashboards count together.
+    storage = settings.values["sessions"]["url"]
+    limiter = Limiter(get_remote_address, app=app, storage_uri=storage, key_prefix="dashboard")
     limited = limiter.limit(settings.values["rates"]["signIn"], methods=["POST"])
 
     @blueprint.get("/signin")

@@ -11,10 +11,16 @@ import yaml
 CHART = Path(__file__).parents[1] / "charts" / "store-platform"
 
 
+def chart_values() -> dict[str, Any]:
+    """All of them, a new copy each time."""
+    values: dict[str, Any] = yaml.safe_load(_text())
+    return values
+
+
 def settings_of(service: str) -> dict[str, Any]:
     """The settings of "hooks", "api" or "dashboard", a new copy each time."""
-    values: dict[str, Any] = yaml.safe_load(_text())[service]["settings"]
-    return values
+    settings: dict[str, Any] = chart_values()[service]["settings"]
+    return settings
 
 
 def write_settings(service: str, file: Path, over: dict[str, Any] | None = None) -> Path:

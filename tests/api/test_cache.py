@@ -97,15 +97,6 @@ def test_who_writes_reads_what_they_wrote(api: Api) -> None:
         assert f"mine-{number}" in known(ann)
 
 
-def test_who_writes_through_one_process_reads_it_through_another(plane: ControlPlane) -> None:
-    with Api(plane, processes=2) as api:
-        here, there = api.caller("ben", 0), api.caller("ben", 1)
-        for number in range(20):
-            version = here.create(f"theirs-{number}").headers["Resource-Version"]
-            page = there("GET", "/stores", params={"limit": 200}, headers={"Min-Resource-Version": version}).json()
-            assert f"theirs-{number}" in {each["name"] for each in page["items"]}
-
-
 def test_a_version_that_never_comes_is_not_waited_for_long(api: Api) -> None:
     answer = api.caller("ann")("GET", "/stores", headers={"Min-Resource-Version": str(10**15)})
     assert (answer.status_code, answer.headers["Retry-After"]) == (412, "1")

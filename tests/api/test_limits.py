@@ -15,8 +15,7 @@ from .server import RATES, Api, Caller
 
 
 def limited(plane: ControlPlane, **rates: Any) -> Api:
-    processes = rates.pop("processes", 1)
-    return Api(plane, processes=processes, settings={"rates": {**RATES, **rates}})
+    return Api(plane, settings={"rates": {**RATES, **rates}})
 
 
 def test_who_asks_too_often_is_told_when_to_come_back_and_others_are_not_bothered(plane: ControlPlane) -> None:
@@ -45,13 +44,6 @@ def test_refused_tokens_are_counted_by_address_and_good_ones_are_not(plane: Cont
         ann, nobody = api.caller("ann"), Caller(api.url, "wrong")
         assert [ann("GET", "/me").status_code for _ in range(5)] == [200] * 5
         assert [nobody("GET", "/me").status_code for _ in range(5)] == [401, 401, 401, 429, 429]
-
-
-def test_two_processes_count_together_in_redis(plane: ControlPlane, redis: Process) -> None:
-    with limited(plane, read="4/minute", url=redis.name, processes=2) as api:
-        here, there = api.caller("ann", 0), api.caller("ann", 1)
-        statuses = [each("GET", "/me").status_code for each in (here, there, here, there, here, there)]
-        assert statuses == [200, 200, 200, 200, 429, 429]
 
 
 def test_without_redis_reading_goes_on_and_changing_does_not(plane: ControlPlane, redis: Process) -> None:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
@@ -18,7 +17,7 @@ from storeplatform.api import settings as api
 from storeplatform.dashboard import settings as dashboard
 from storeplatform.hooks import settings as hooks
 
-from ..values import CHART
+from ..values import CHART, chart_values
 
 FILE = CHART / "values.schema.json"
 SERVICES = {"hooks": hooks._Settings, "api": api._Settings, "dashboard": dashboard._Settings}
@@ -48,8 +47,7 @@ TYPES = {bool: "boolean", int: "integer", str: "string"}
 
 def schema() -> dict[str, Any]:
     """The whole of it."""
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    made = _of(values, ())
+    made = _of(chart_values(), ())
     made["properties"]["global"] = {"description": "Helm gives it to every chart.", "type": "object"}
     return {"$schema": "http://json-schema.org/draft-07/schema#", **made}
 

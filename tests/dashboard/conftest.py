@@ -9,12 +9,11 @@ import pytest
 from tests.api.server import USERS, Api, token_of
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.fixtures import binary
-from tests.redis import redis
 from tests.stores.platform import Platform
 
 from .server import Dashboard, Visitor
 
-__all__ = ["binary", "redis"]
+__all__ = ["binary"]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The dashboard as it ships, as a process of this machine."""
+"""The dashboard as it ships, as processes of this machine."""
 
 from __future__ import annotations
 
@@ -21,52 +21,69 @@ from tests.values import settings_of
 
 
 class Dashboard:
-    """Started on entering, ended on leaving.
+    """Some processes of the dashboard with the same settings; started on entering, ended on leaving.
 
     :param api: where the intent API answers. :param settings: top-level values in place of the shipped settings'.
     :param links: tokens by the secret words of sign-in links.
     """
 
-    def __init__(self, api: str, settings: dict[str, Any] | None = None, links: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        api: str,
+        settings: dict[str, Any] | None = None,
+        links: dict[str, str] | None = None,
+        *,
+        processes: int = 1,
+    ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="dashboard-"))
-        (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
+        self.urls = [f"http://127.0.0.1:{port}" for port in free_ports(processes)]
         values = settings_of("dashboard")
         values |= {"api": {"url": api}, "publicURL": self.url, **(settings or {})}
         (self.home / "settings.yaml").write_text(yaml.safe_dump(values))
         (self.home / "key").write_text(secrets.token_hex(32))
         (self.home / "links.yaml").write_text(yaml.safe_dump({"links": links or {}}))
-        environment = {
-            **os.environ,
-            "STORE_PLATFORM_DASHBOARD_SETTINGS": str(self.home / "settings.yaml"),
-            "STORE_PLATFORM_SECRET_KEY_FILE": str(self.home / "key"),
-            "STORE_PLATFORM_SIGN_IN_LINKS_FILE": str(self.home / "links.yaml"),
-            "STORE_PLATFORM_BIND": self.url.removeprefix("http://"),
-        }
-        command = [sys.executable, "-m", "storeplatform.dashboard"]
-        self.process = Process("the dashboard", command, self.home / "dashboard.log", environment)
+        self.processes = [self._process(number) for number in range(processes)]
 
     def __enter__(self) -> Self:
-        self.start()
+        for number in range(len(self.processes)):
+            self.start(number)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.stop()
+        for process in self.processes:
+            process.stop()
         if not isinstance(error, Exception):  # a Ctrl-C is no failure
             shutil.rmtree(self.home)
         else:
-            print(f"the dashboard's log is kept in {self.home}", file=sys.stderr, flush=True)
+            print(f"the dashboard's logs are kept in {self.home}", file=sys.stderr, flush=True)
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self.process.start()
+    @property
+    def url(self) -> str:
+        """Where the first process answers."""
+        return self.urls[0]
+
+    def start(self, number: int = 0) -> None:
+        """Start one process, and wait until it answers."""
+        process = self.processes[number]
+        process.start()
         wait_until(
-            lambda: requests.get(f"{self.url}/healthz", timeout=2).ok,
+            lambda: requests.get(f"{self.urls[number]}/healthz", timeout=2).ok,
             "the dashboard answers",
-            stop_if=self.process.failure,
+            stop_if=process.failure,
         )
+
+    def _process(self, number: int) -> Process:
+        environment = {
+            **os.environ,
+            "STORE_PLATFORM_DASHBOARD_SETTINGS": str(self.home / "settings.yaml"),
+            "STORE_PLATFORM_SECRET_KEY_FILE": str(self.home / "key"),
+            "STORE_PLATFORM_SIGN_IN_LINKS_FILE": str(self.home / "links.yaml"),
+            "STORE_PLATFORM_BIND": self.urls[number].removeprefix("http://"),
+        }
+        command = [sys.executable, "-m", "storeplatform.dashboard"]
+        return Process(f"the dashboard ({number})", command, self.home / f"dashboard-{number}.log", environment)
 
 
 class Visitor:

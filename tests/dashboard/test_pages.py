@@ -13,7 +13,6 @@ from storeplatform.dashboard.signin import here
 from tests.api.issuer import AUDIENCE, Issuer
 from tests.api.server import Api, token_of
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.processes import Process
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import API, Platform
 
@@ -300,18 +299,3 @@ def test_a_sign_in_link_works_only_where_it_is_given(
     assert visitor.get(path).url == f"{dashboard.url}/signin"
     with Dashboard(api.url, links={"a" * 40: token_of(plane, "ann")}) as demo, Visitor(demo.url) as ann:
         assert "ann@example.com" in words(ann.get(path))
-
-
-def test_two_dashboards_share_who_is_signed_in_by_redis(api: Api, plane: ControlPlane, redis: Process) -> None:
-    sessions = {"sessions": {"url": redis.name, "hours": 1}}
-    with (
-        Dashboard(api.url, sessions) as here,
-        Dashboard(api.url, sessions) as there,
-        Visitor(here.url) as ann,
-        Visitor(there.url) as same,
-    ):
-        ann.sign_in(token_of(plane, "ann"))
-        same.session.cookies.set("session", ann.session.cookies["session"])
-        assert "ann@example.com" in words(same.get("/"))
-        ann.send("/signout", {}, page="/")
-        assert same.get("/").url.startswith(f"{there.url}/signin")

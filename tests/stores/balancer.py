@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from contextlib import suppress
 from itertools import cycle
 from threading import Thread
 
 
 class Balancer:
-    """Passes bytes on from ``port`` to one of the ``backends``, all of them ports of 127.0.0.1."""
+    """Passes bytes on from ``port`` to one of the ``backends``, all of them ports of 127.0.0.1.
+
+    ``taken``: how many connections each of them took.
+    """
 
     def __init__(self, backends: list[int]) -> None:
+        self.taken: Counter[int] = Counter()
         self._turns, self._count = cycle(backends), len(backends)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -32,7 +37,9 @@ class Balancer:
     def _serve(self, caller: socket.socket) -> None:
         for _ in range(self._count):
             with suppress(OSError):
-                backend = socket.create_connection(("127.0.0.1", next(self._turns)))
+                port = next(self._turns)
+                backend = socket.create_connection(("127.0.0.1", port))
+                self.taken[port] += 1
                 back = Thread(target=_pass_on, args=(backend, caller), daemon=True)
                 back.start()
                 _pass_on(caller, backend)

@@ -1,0 +1,107 @@
+"""Of two loops one leads; where it is killed, the other one finishes what was under way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.client import Object
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.credentials import METACONTROLLER_ACCOUNT
+from tests.cluster.loops import STAND_IN, Loop, find_metacontroller
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import Platform
+from tests.values import chart_values
+
+STORES = [f"shop-{number}" for number in range(12)]
+# Metacontroller has no flag for how long a lease lasts without its holder: 15 s, and another try each 2 s.
+LEASE_SECONDS = 15
+
+
+def election() -> tuple[str, ...]:
+    """The flags of leader election that ship."""
+    arguments = chart_values()["metacontroller"]["commandArgs"]
+    # In a pod the namespace is its own.
+    return (
+        *(flag for flag in arguments if flag.startswith("--leader-election")),
+        "--leader-election-namespace=metacontroller",
+    )
+
+
+class Two:
+    """Two loops that share a Lease; both are `metacontroller`, with what the shipped roles let it do."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        kubeconfig = platform.plane.kubeconfig("metacontroller")
+        self.loops = [
+            Loop(kubeconfig, platform.home / f"loop-{number}.log", "metacontroller", election()) for number in range(2)
+        ]
+
+    def lease(self) -> Object:
+        """Who leads, since when, and how often that changed."""
+        lease = self.platform.client.find(
+            "coordination.k8s.io/v1", "Lease", "metacontroller-stores", namespace="metacontroller"
+        )
+        return (lease or {}).get("spec", {})
+
+
+@pytest.fixture
+def two(own_plane: ControlPlane) -> Iterator[Two]:
+    with Platform(own_plane, loop=STAND_IN) as platform:
+        platform.loop.stop()  # these two take its place
+        two = Two(platform)
+        try:
+            yield two
+        finally:
+            for loop in two.loops:
+                loop.stop()
+
+
+def generations(children: dict[str, list[Object]]) -> dict[str, Any]:
+    """By uid, so that what was made again is another one. Some kinds have none."""
+    return {
+        each["metadata"]["uid"]: each["metadata"].get("generation") for objects in children.values() for each in objects
+    }
+
+
+def phase_of(platform: Platform, name: str) -> str:
+    """The Store's phase; empty before its first status."""
+    return str(platform.store(name).get("status", {}).get("phase", ""))
+
+
+@pytest.mark.skipif(not find_metacontroller(), reason="no metacontroller on PATH; the stand-in elects no leader")
+def test_when_the_leader_is_killed_the_next_one_finishes_and_makes_and_writes_nothing_twice(two: Two) -> None:
+    platform, (leader, standby) = two.platform, two.loops
+    leader.start()
+    first = wait_until(lambda: two.lease().get("holderIdentity"), "one leads", stop_if=leader.failure)
+    standby.start()
+    for name in STORES:
+        platform.apply(name)
+    wait_until(lambda: any(phase_of(platform, name) == "Provisioning" for name in STORES), "stores are under way")
+    leader.kill()
+    assert two.lease()["holderIdentity"] == first
+    assert any(phase_of(platform, name) != "Ready" for name in STORES), "all were Ready before the kill: apply more"
+    made = generations(platform.children_of(STORES))
+    assert made
+
+    def taken_over() -> bool:
+        return bool(two.lease()["holderIdentity"] not in ("", first))
+
+    wait_until(taken_over, "the next one leads", 4 * LEASE_SECONDS, stop_if=standby.failure)
+    for name in STORES:
+        platform.await_phase(name, "Ready", 120)
+    now = generations(platform.children_of(STORES))
+    assert {uid: now.get(uid, "gone") for uid in made} == made
+    by_loops = [write for write in platform.plane.audit.writes() if write.user == METACONTROLLER_ACCOUNT]
+    creates = Counter((w.resource, w.namespace, w.name) for w in by_loops if (w.verb, w.code) == ("create", 201))
+    assert [each for each, count in creates.items() if count > 1] == []
+    assert len(creates) >= len(now)
+    written = Counter((w.resource, w.namespace, w.name) for w in by_loops if (w.verb, w.code) == ("update", 200))
+    again = {each: count for each, count in written.items() if each[0].split("/")[0] not in ("stores", "leases")}
+    # A Secret's data is named at its creation alone, which is noted on it once.
+    assert {(resource, count) for (resource, _, _), count in again.items()} <= {("secrets", 1)}
+    assert standby.log_errors() == []
