@@ -74,6 +74,7 @@ def command_lines(
         "etcd": [
             f"--data-dir={home}/etcd",
             "--unsafe-no-fsync",
+            "--quota-backend-bytes=8589934592",  # the default is 2 GiB, and 10,000 stores are near it
             f"--listen-client-urls={etcd}",
             f"--advertise-client-urls={etcd}",
             f"--listen-peer-urls={peer}",
