@@ -59,6 +59,7 @@ def secret(client: Client, name: str) -> dict[str, bytes]:
     return {key: base64.b64decode(value) for key, value in found["data"].items()}
 
 
+ADMISSION = "admissionregistration.k8s.io/v1"
 KEPT = ("root-key", "hooks-token", "dashboard-key", "gate-tls")
 
 
@@ -77,9 +78,7 @@ def test_the_api_server_would_trust_the_gate_that_the_chart_makes(client: Client
     bundles = {
         webhook["clientConfig"]["caBundle"]
         for kind in ("Validating", "Mutating")
-        for webhook in client.get("admissionregistration.k8s.io/v1", f"{kind}WebhookConfiguration", "store-gate")[
-            "webhooks"
-        ]
+        for webhook in client.get(ADMISSION, f"{kind}WebhookConfiguration", "store-gate")["webhooks"]
     }
     assert {base64.b64decode(bundle) for bundle in bundles} == {tls["ca.crt"]}
     authority, certificate = (x509.load_pem_x509_certificate(tls[name]) for name in ("ca.crt", "tls.crt"))
@@ -129,6 +128,17 @@ def objects(client: Client, kind: str) -> dict[str, Any]:
     return {obj["metadata"]["name"]: (obj["metadata"]["uid"], obj["spec"]) for obj in client.list_all(version, kind)}
 
 
+def test_an_upgrade_brings_back_what_a_disaster_recovery_takes_away(
+    client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
+) -> None:
+    taken = [("metacontroller.k8s.io/v1alpha1", "CompositeController", "stores")]
+    taken += [(ADMISSION, f"{kind}WebhookConfiguration", "store-gate") for kind in ("Validating", "Mutating")]
+    for version, kind, name in taken:
+        client.delete({"apiVersion": version, "kind": kind, "metadata": {"name": name}})
+    on_cluster.run("upgrade", RELEASE, str(chart), *QUICK)
+    assert all(client.find(*each) for each in taken)
+
+
 def test_the_root_key_can_be_changed_by_nobody(client: Client, installed: dict[str, Any]) -> None:
     key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "root-key", "namespace": NAMESPACE}}
     with pytest.raises(ApiError, match="immutable"):
@@ -139,7 +149,7 @@ def test_after_it_was_taken_away_stores_and_root_key_are_there_and_it_comes_back
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
     for kind in ("Validating", "Mutating"):  # no gate runs here, and a Store is made
-        gate: Object = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "store-gate"}}
+        gate: Object = {"apiVersion": ADMISSION, "metadata": {"name": "store-gate"}}
         client.delete({**gate, "kind": f"{kind}WebhookConfiguration"})
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "stays"}}
     client.create({**store, "spec": {"engine": "medusa", "owner": "ann"}})

@@ -165,5 +165,5 @@ def test_a_shop_that_slept_through_it_opens_with_its_old_passwords_and_volumes(d
 
 def test_a_restore_while_the_controller_is_there_changes_nothing_and_says_what_to_do(drill: Drill) -> None:
     assert drill.too_early.returncode == 1
-    assert "kubectl delete compositecontroller stores" in drill.too_early.stderr
+    assert "kubectl delete compositecontrollers --selector=" in drill.too_early.stderr
     assert drill.too_early.stdout == ""

@@ -1,0 +1,110 @@
+"""The platform is upgraded while stores are being made: all are made, and what was there is left alone."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ..cluster.controlplane import ControlPlane
+from ..cluster.credentials import METACONTROLLER_ACCOUNT
+from ..cluster.waiting import wait_until
+from ..stores.gate import API_USER, Gate
+from ..stores.platform import API, Platform, shipped
+from .helm import HERE, NAMESPACE, RELEASE, Helm
+
+# As whom the tests' loop calls.
+WHERE = "--set=metacontroller.namespaceOverride=metacontroller"
+COUNT = 50
+NAMES = [f"shop-{number}" for number in range(COUNT)]
+
+
+class Installation:
+    """The chart on a control plane, asking the hooks and the gate of this machine."""
+
+    def __init__(self, helm: Helm, platform: Platform, gate: Gate) -> None:
+        self.helm, self.platform, self.gate = helm, platform, gate
+
+    def install(self, chart: Path) -> None:
+        """In place of what the tests' own harness told the API server, whose fields would stay its own."""
+        (controller,) = shipped("controller.yaml")
+        self.platform.client.delete(controller)
+        self._run("install", chart, "--take-ownership")
+
+    def upgrade(self, chart: Path, *options: str) -> None:
+        """As ``helm upgrade`` does, with the hooks and the gate of the new release one after the other."""
+        self._run("upgrade", chart, *options)
+        self.platform.hooks.stop()
+        self.platform.start_hooks()
+        for process in self.gate.processes:
+            process.stop()
+            self.gate.start()
+
+    def _run(self, action: str, chart: Path, *options: str) -> None:
+        bundle = base64.b64encode(self.gate.authority.cert_pem.bytes()).decode()
+        here = (f"--namespace={NAMESPACE}", "--post-renderer=local", "--force-conflicts", WHERE)
+        local = {"LOCAL_HOOKS": self.platform.url, "LOCAL_GATE": self.gate.url, "LOCAL_CA": bundle}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.helm.run(
+            action, RELEASE, str(chart), *here, *options, HELM_PLUGINS=str(HERE / "plugins"), PATH=path, **local
+        )
+
+
+@pytest.fixture
+def installation(binary: object, program: Path, tmp_path: Path) -> Iterator[Installation]:
+    with (
+        ControlPlane(users=API_USER) as plane,
+        Platform(plane) as platform,
+        Gate(plane, processes=2) as gate,
+    ):
+        yield Installation(Helm(program, tmp_path / "helm", plane.kubeconfig("admin")), platform, gate)
+
+
+def test_an_upgrade_while_stores_are_made_disturbs_none_and_rewrites_nothing(
+    installation: Installation, chart: Path, tmp_path: Path
+) -> None:
+    """There is no released chart yet: this one by a later version's number, with another controller and settings."""
+    platform = installation.platform
+    installation.install(chart)
+    newer = Path(shutil.copytree(chart, tmp_path / "newer"))
+    meta = yaml.safe_load((newer / "Chart.yaml").read_text())
+    (newer / "Chart.yaml").write_text(yaml.safe_dump({**meta, "version": "0.2.0", "appVersion": "0.2.0"}))
+
+    def make(name: str) -> None:
+        store = {"apiVersion": API, "kind": "Store", "metadata": {"name": name}}
+        platform.client.create({**store, "spec": {"engine": "medusa", "owner": f"owner-of-{name}"}})
+
+    def ready() -> set[str]:
+        return {
+            store["metadata"]["name"]
+            for store in platform.client.list_all(API, "Store")
+            if store.get("status", {}).get("phase") == "Ready"
+        }
+
+    with ThreadPoolExecutor(4) as pool:
+        made = pool.map(make, NAMES)
+        before = wait_until(lambda: len(found := ready()) > 5 and found, "some are Ready", 120)
+        mark = platform.plane.audit.mark()
+        there = {name: {c["metadata"]["uid"] for c in platform.children(name)} for name in before}
+        installation.upgrade(newer, "--set=podDiagnosis=false", "--set=hooks.replicas=3")
+        assert list(made) == [None] * COUNT
+    assert len(ready()) < COUNT, "the upgrade came after all was done"
+    wait_until(lambda: ready() == set(NAMES), "all are Ready", 300)
+    for name, uids in there.items():
+        assert {c["metadata"]["uid"] for c in platform.children(name)} == uids
+    spaces = {f"store-{name}" for name in before}
+    writes = [
+        each
+        for each in platform.plane.audit.writes(mark)
+        if each.user == METACONTROLLER_ACCOUNT and (each.namespace in spaces or each.name in spaces)
+    ]
+    assert writes == []
+    (controller,) = platform.client.list_all("metacontroller.k8s.io/v1alpha1", "CompositeController")
+    assert set(controller["spec"]["hooks"]) == {"sync", "finalize"}
