@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
@@ -34,6 +35,14 @@ def build_images(*arguments: str, **env: str) -> list[str]:
     command = ["bash", str(BUILD), *arguments]
     done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=True)
     return done.stdout.split("\n")[:-1]
+
+
+def test_the_platforms_image_is_built_from_every_part_of_the_package() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    parts = {line.split(" = ")[1].split("/")[0] for line in setup["options"]["package_dir"].split("\n")[1:]}
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert parts - sent == set()
 
 
 def images_in(value: Any) -> set[str]:
