@@ -1,6 +1,7 @@
 """An Ingress controller for one store: routes by host and path as the rendered Ingress says.
 
-A browser uses it as its proxy, so it meets the shop under its real address, whatever port this listens on.
+A browser uses it as its proxy, so it meets the shop under its real address, whatever port this listens on. Other
+clients may name the shop by the Host header.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -62,7 +63,7 @@ def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
             """Nothing: the shop's own logs tell."""
 
         def forward(self) -> None:
-            target = urlsplit(self.path)
+            target = urlsplit(urljoin(f"http://{self.headers['Host']}", self.path))
             if target.hostname != ingress.host:
                 self.send_error(404)
                 return

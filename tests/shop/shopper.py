@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # whoever wants the address alone needs no browser
+    from playwright.sync_api import Page
 
 ADDRESS = {
     "E-mail": "ann@example.com",

@@ -8,49 +8,73 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import signal
 import sys
 
-from tests.cluster.waiting import WaitTimeout
+import yaml
+
+from storeplatform.templates import ENGINES
 
 from .kubectl import Kubectl, KubectlError
-from .steps import STEPS, UNAVAILABLE, Life, NotRun
+from .life import ENGINE, Life, NotRun
+from .steps import FAILURES, STEPS
 
 
 def main() -> int:
     """Run it; remove the stores whatever happens."""
     parser = argparse.ArgumentParser(prog="tox -e smoke --", description=__doc__)
     parser.add_argument("--base-url", default="", help="where the ingress controller answers, such as http://127.0.0.1")
-    parser.add_argument("--owner", default="smoke-test", help="whose the stores are; yourself, unless you are an admin")
+    parser.add_argument("--owner", default="", help="whose the stores are, if not yours: an admin may say so")
     parser.add_argument("--upgrade-to", default="", help="another version of Medusa that the platform has")
     parser.add_argument("--seconds", type=float, default=600, help="how long one step may take")
     arguments = vars(parser.parse_args())
-    life = Life(Kubectl(), f"smoke-{secrets.token_hex(3)}", **arguments)
+    shipped = list(yaml.safe_load((ENGINES / ENGINE / "engine.yaml").read_text())["versions"])
+    version, arguments["upgrade_to"] = versions(shipped, arguments["upgrade_to"])
+    life = Life(Kubectl(), f"smoke-{secrets.token_hex(3)}", version=version, **arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return run(life)
     finally:
-        names = [name for name in (life.name, life.clone) if life.store(name)]
-        if names:
-            life.kubectl.run("delete", "store", *names, "--ignore-not-found", "--wait=false")
+        life.remove()
+
+
+def versions(shipped: list[str], wanted: str) -> tuple[str, str]:
+    """What the store begins with and what it is upgraded to, each empty where nothing has to be said.
+
+    :param shipped: the engine's versions; the first is what a new store gets.
+    :param wanted: the version that somebody named.
+    """
+    if wanted or len(shipped) < 2:
+        return "", wanted
+    return shipped[1], shipped[0]
 
 
 def run(life: Life) -> int:
-    """Each step with a line of its own, up to the first that fails."""
-    passed, left_out = [], []
-    for number, step in enumerate(STEPS):
+    """Each step with a line of its own, up to the first that fails, and a line of what they came to."""
+    passed, left_out, failed = 0, [], ""
+    for step in STEPS:
         name = step.__name__.replace("_", " ")
         try:
+            if failed:
+                raise NotRun("an earlier step failed")
             print(f"passed: {name} ({step(life)})", flush=True)
-            passed.append(name)
+            passed += 1
         except NotRun as why:
             print(f"not run: {name} ({why})", flush=True)
             left_out.append(name)
-        except (WaitTimeout, KubectlError, *UNAVAILABLE) as error:
-            print(f"failed: {name}: {error}; the Store's status: {json.dumps(life.store().get('status'))}", flush=True)
-            for later in STEPS[number + 1 :]:
-                print(f"not run: {later.__name__.replace('_', ' ')} (an earlier step failed)", flush=True)
-            return 1
-    print(f"{len(passed)} steps passed, {len(left_out)} were not run: {', '.join(left_out) or 'none'}")
-    return 0
+        except FAILURES as error:
+            print(f"failed: {name}: {error}; {said(life)}", flush=True)
+            failed = f"{name} failed, "
+    print(f"{failed}{passed} steps passed, {len(left_out)} were not run: {', '.join(left_out) or 'none'}")
+    return 1 if failed else 0
+
+
+def said(life: Life) -> str:
+    """The status of each Store that was made."""
+    try:
+        return "; ".join(f"status of {name}: {json.dumps(life.store(name).get('status'))}" for name in life.made)
+    except KubectlError as error:
+        return f"their status can't be read: {error}"
 
 
 if __name__ == "__main__":

@@ -29,4 +29,9 @@ class Kubectl:
     def containers_are_played(self) -> bool:
         """Whether every node is one of KWOK's, whose pods are said to run and do not."""
         nodes = json.loads(self.run("get", "nodes", "-o", "json"))["items"]
-        return all(node["status"]["nodeInfo"]["kubeletVersion"].startswith(("kwok-", "fake")) for node in nodes)
+        kubelets = [node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes]
+        return bool(kubelets) and all(kubelet.startswith(("kwok-", "fake")) for kubelet in kubelets)
+
+    def user(self) -> str:
+        """The name that the cluster knows the caller by. :raise KubectlError: it failed."""
+        return self.run("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import mechanicalsoup
 import requests
 
-ADDRESS = {
-    "email": "smoke@example.com",
-    "first_name": "Smoke",
-    "last_name": "Test",
-    "address_1": "Lagerstraße 1",
-    "postal_code": "10115",
-    "city": "Berlin",
-}
+from tests.shop.shopper import ADDRESS
+
+from .through import Through
 
 
 class ShopError(Exception):
@@ -22,27 +19,35 @@ class ShopError(Exception):
 class Shop:
     """A store's pages.
 
-    :param base_url: where its ingress controller answers, if ``url``'s host is known to no resolver; http alone.
+    :param base_url: where its ingress controller answers, if ``url``'s host is known to no resolver.
     """
 
     def __init__(self, url: str, base_url: str = "") -> None:
         self.url = url.rstrip("/")
         session = requests.Session()
         session.trust_env = False
-        session.proxies = {"http": base_url} if base_url else {}
+        if base_url:
+            through = Through(base_url, str(urlsplit(url).hostname))
+            session.mount("http://", through)
+            session.mount("https://", through)
         self._browser = mechanicalsoup.StatefulBrowser(session=session)
 
     def title(self) -> str:
-        """Of its first page; empty where that doesn't answer."""
-        try:
-            self._open("/")
-        except (ShopError, requests.RequestException):
-            return ""
+        """Of its first page.
+
+        :raise ShopError: it answers with an error.
+        :raise requests.RequestException: nothing answers.
+        """
+        self._open("/")
         return str(self._browser.page.title.string)
 
-    def is_open(self) -> bool:
-        """Whether it answers as a shop."""
-        return bool(self.title())
+    def closed(self) -> str:
+        """The status that the ingress controller answers with where no shop is open; empty where one is.
+
+        :raise requests.RequestException: nothing answers.
+        """
+        answer = self._browser.open(self.url, timeout=30)
+        return "" if answer.ok else str(answer.status_code)
 
     def order(self) -> str:
         """Buy one of what is first in the catalogue, and pay by the first way; the order's reference."""
@@ -51,8 +56,8 @@ class Shop:
         self._choose("variant")
         self._send("the product's form")
         self._follow("/checkout")
-        for name, text in ADDRESS.items():
-            self._form()[name] = text
+        for label, text in ADDRESS.items():
+            self._form()[self._name(label)] = text
         self._send("the address")
         self._choose("option")
         self._send("the delivery")
@@ -67,7 +72,7 @@ class Shop:
         """Look it up as its buyer does; its reference as the page shows it."""
         self._open("/orders")
         self._form()["reference"] = reference
-        self._form()["email"] = ADDRESS["email"]
+        self._form()["email"] = ADDRESS["E-mail"]
         self._send("the order's form")
         found = self._browser.page.select_one("dd code")
         if found is None:
@@ -90,6 +95,14 @@ class Shop:
             return self._browser.form
         except AttributeError:  # none of this page is selected yet
             return self._browser.select_form('main form[method="post"]')
+
+    def _name(self, label: str) -> str:
+        """Of the field that is labelled so."""
+        found = self._browser.page.find("label", string=label)
+        field = found and self._browser.page.find(id=found["for"])
+        if not field:
+            raise ShopError(f"there is no field {label!r}, but {self._seen()}")
+        return str(field["name"])
 
     def _choose(self, name: str) -> None:
         """The first that can be chosen, where there is a choice."""

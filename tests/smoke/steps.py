@@ -4,98 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
+import mechanicalsoup
 import requests
 
-from tests.cluster.waiting import wait_until
+from tests.cluster.waiting import WaitTimeout
 
-from .kubectl import Kubectl
-from .shopping import Shop, ShopError
+from .kubectl import KubectlError
+from .life import Life, NotRun, ready_condition
+from .shopping import ShopError
 
 KINDS = "all,ingress,networkpolicy,persistentvolumeclaim,poddisruptionbudget,resourcequota,limitrange,secret"
-API_VERSION = "platform.urumi.dev/v1alpha1"
-
-
-class NotRun(Exception):
-    """The step can't be run on this cluster; the message says why."""
-
-
-@dataclass
-class Life:
-    """One store on one cluster, and what is remembered of it from step to step.
-
-    :param base_url: where the ingress controller answers, for a store whose host no resolver knows.
-    :param seconds: how long one step may take.
-    """
-
-    kubectl: Kubectl
-    name: str
-    owner: str
-    upgrade_to: str
-    base_url: str
-    seconds: float
-    reference: str = ""
-
-    @property
-    def clone(self) -> str:
-        """The name of the second store."""
-        return f"{self.name}-clone"
-
-    @property
-    def namespace(self) -> str:
-        """What the store is made of is in it."""
-        return f"store-{self.name}"
-
-    def store(self, name: str = "") -> dict[str, Any]:
-        """The Store, or an empty mapping where there is none."""
-        text = self.kubectl.run("get", "store", name or self.name, "--ignore-not-found", "-o", "json")
-        return json.loads(text) if text else {}
-
-    def status(self, name: str = "") -> dict[str, Any]:
-        """Its status, where that was made from its newest spec."""
-        found = self.store(name)
-        status: dict[str, Any] = found.get("status", {})
-        current = found and status.get("observedGeneration") == found["metadata"]["generation"]
-        return status if current else {}
-
-    def apply(self, name: str, **spec: Any) -> None:
-        """Declare a store."""
-        store = {"apiVersion": API_VERSION, "kind": "Store", "metadata": {"name": name}}
-        spec = {"engine": "medusa", "owner": self.owner, **spec}
-        self.kubectl.run("apply", "-f", "-", stdin=json.dumps({**store, "spec": spec}))
-
-    def patch(self, **spec: Any) -> None:
-        """Change it."""
-        self.kubectl.run("patch", "store", self.name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
-
-    def wait(self, condition: Callable[[], Any], what: str) -> Any:
-        """What the condition gives, once it does. :raise WaitTimeout: it doesn't in time."""
-        return wait_until(condition, what, self.seconds, interval=0.5)
-
-    def await_phase(self, phase: str, name: str = "") -> dict[str, Any]:
-        """The status, once it has that phase."""
-
-        def reached() -> dict[str, Any] | None:
-            status = self.status(name)
-            return status if status.get("phase") == phase else None
-
-        found: dict[str, Any] = self.wait(reached, f"store {name or self.name} is {phase}")
-        return found
-
-    def shop(self) -> Shop:
-        """Its pages. :raise NotRun: its containers are only played."""
-        if self.kubectl.containers_are_played():
-            raise NotRun("the containers of this cluster are played")
-        return Shop(self.store()["status"]["url"], self.base_url)
-
+# What a step that fails raises.
+FAILURES = (WaitTimeout, KubectlError, ShopError, requests.RequestException, mechanicalsoup.LinkNotFoundError)
 
 Step = Callable[[Life], str]
 
 
 def applied(life: Life) -> str:
-    life.apply(life.name)
+    life.apply(life.name, **({"version": life.version} if life.version else {}))
     return f"store {life.name} of {life.owner}"
 
 
@@ -109,8 +36,8 @@ def answers_through_the_ingress(life: Life) -> str:
 
 
 def order_placed(life: Life) -> str:
-    life.reference = life.shop().order()
-    return f"order {life.reference}"
+    life.order = life.shop().order()
+    return f"order {life.order}"
 
 
 def deleted_part_comes_back(life: Life) -> str:
@@ -123,7 +50,7 @@ def deleted_part_comes_back(life: Life) -> str:
 
 def upgraded(life: Life) -> str:
     if not life.upgrade_to:
-        raise NotRun("no version was named (--upgrade-to)")
+        raise NotRun("the engine has one version")
     life.patch(version=life.upgrade_to)
     release = life.await_phase("Ready")["release"]
     if release["running"] != life.upgrade_to:
@@ -132,19 +59,20 @@ def upgraded(life: Life) -> str:
 
 
 def order_is_kept(life: Life) -> str:
-    return life.shop().find_order(life.reference)
+    return life.shop().find_order(life.order)
 
 
 def suspended(life: Life) -> str:
     life.patch(suspended=True)
     life.await_phase("Suspended")
-    return "the phase is Suspended"
+    running = ("get", "pods", "-n", life.namespace, "--field-selector=status.phase=Running", "-o", "name")
+    life.wait(lambda: not life.kubectl.run(*running), "no pod runs")
+    return "the phase is Suspended, no pod runs"
 
 
 def closed_through_the_ingress(life: Life) -> str:
     shop = life.shop()
-    life.wait(lambda: not shop.is_open(), f"{shop.url} is closed")
-    return shop.url
+    return f"{shop.url} answers {life.wait(shop.closed, f'{shop.url} is closed')}"
 
 
 def resumed(life: Life) -> str:
@@ -153,7 +81,13 @@ def resumed(life: Life) -> str:
     return "the phase is Ready"
 
 
-def backed_up(life: Life) -> str:
+def sells_again(life: Life) -> str:
+    shop = life.shop()
+    life.wait(shop.title, f"{shop.url} answers")
+    return f"{shop.find_order(life.order)} is kept, order {shop.order()} is new"
+
+
+def backup_listed(life: Life) -> str:
     life.patch(backup={"schedule": "0 3 * * *", "keep": 3})
     cron_job = ("get", "cronjob", "backup", "-n", life.namespace, "--ignore-not-found", "-o", "name")
     life.wait(lambda: life.kubectl.run(*cron_job), "the CronJob backup is there")
@@ -162,20 +96,23 @@ def backed_up(life: Life) -> str:
     return str(times[0])
 
 
-def restored_to_a_clone(life: Life) -> str:
+def clone_ready(life: Life) -> str:
     life.apply(life.clone, restoreFrom={"store": life.name, "backup": "latest"})
+    status = life.wait(lambda: life.status(life.clone), f"store {life.clone} has a status")
+    if ready_condition(status)["reason"] == "NoObjectStore":
+        raise NotRun("the platform has no object store, and a backup on a volume is its own store's alone")
+    status = life.await_phase("Ready", life.clone)
+    if status.get("restored") != f"{life.name}/latest":
+        raise ShopError(f"store {life.clone} is Ready, but restored from {status.get('restored', 'nothing')}")
+    return f"{status['url']} restored from {status['restored']}"
 
-    def decided() -> dict[str, Any] | None:
-        status = life.status(life.clone)
-        return status if status.get("phase") in ("Ready", "Failed") else None
 
-    status = life.wait(decided, f"store {life.clone} is Ready")
-    (summary,) = [each for each in status["conditions"] if each["type"] == "Ready"]
-    if "object store" in summary["message"] or "own volumes" in summary["message"]:
-        raise NotRun("this platform has no object store, and backups on volumes are each store's own")
-    if status["phase"] == "Failed":
-        raise ShopError(summary["message"])
-    return str(status["url"])
+def clone_has_the_order(life: Life) -> str:
+    if life.store(life.clone).get("status", {}).get("phase") != "Ready":
+        raise NotRun("there is no clone")
+    shop = life.shop(life.clone)
+    life.wait(shop.title, f"{shop.url} answers")
+    return shop.find_order(life.order)
 
 
 def deleted(life: Life) -> str:
@@ -218,9 +155,10 @@ STEPS: tuple[Step, ...] = (
     suspended,
     closed_through_the_ingress,
     resumed,
-    backed_up,
-    restored_to_a_clone,
+    sells_again,
+    backup_listed,
+    clone_ready,
+    clone_has_the_order,
     deleted,
     nothing_is_left,
 )
-UNAVAILABLE = (ShopError, requests.RequestException)

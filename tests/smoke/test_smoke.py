@@ -6,21 +6,33 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
 from tests.shop.conftest import shop
 from tests.shop.medusa import MedusaStore
+from tests.shop.shopper import ADDRESS
 from tests.stores.engines import GOOD, with_more_versions
-from tests.stores.platform import Platform
+from tests.stores.platform import API, Platform
 
+from .__main__ import versions
 from .shopping import Shop, ShopError
+from .steps import STEPS
 
 __all__ = ["shop"]
 
 PLAYED = "(the containers of this cluster are played)"
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Platform]:
+    """A platform without an object store."""
+    with ControlPlane() as plane, Platform(plane) as platform:
+        yield platform
 
 
 def smoke(plane: ControlPlane, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,64 +57,65 @@ def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tm
         done = smoke(plane, f"--upgrade-to={GOOD}", "--seconds=90")
     lines = without_names(done.stdout)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert re.fullmatch(r"passed: backed up \(20\d\d-.*Z\)", lines.pop(10))
+    assert re.fullmatch(r"passed: backup listed \(20\d\d-.*Z\)", lines.pop(11))
     assert lines == [
-        "passed: applied (store NAME of smoke-test)",
+        "passed: applied (store NAME of admin)",
         "passed: ready (http://NAME.stores.localhost)",
         f"not run: answers through the ingress {PLAYED}",
         f"not run: order placed {PLAYED}",
         "passed: deleted part comes back (Deployment storefront)",
         f"passed: upgraded (version {GOOD})",
         f"not run: order is kept {PLAYED}",
-        "passed: suspended (the phase is Suspended)",
+        "passed: suspended (the phase is Suspended, no pod runs)",
         f"not run: closed through the ingress {PLAYED}",
         "passed: resumed (the phase is Ready)",
-        "passed: restored to a clone (http://NAME-clone.stores.localhost)",
+        f"not run: sells again {PLAYED}",
+        "passed: clone ready (http://NAME-clone.stores.localhost restored from NAME/latest)",
+        f"not run: clone has the order {PLAYED}",
         "passed: deleted (no Store is there)",
         "passed: nothing is left (no namespace, object, host or volume)",
-        "10 steps passed, 4 were not run: answers through the ingress, order placed, order is kept, closed through "
-        "the ingress",
+        "10 steps passed, 6 were not run: answers through the ingress, order placed, order is kept, closed through "
+        "the ingress, sells again, clone has the order",
     ]
 
 
-def test_a_step_that_fails_is_told_with_the_status_and_leaves_no_store(tmp_path: Path) -> None:
-    with ControlPlane() as plane, Platform(plane) as platform:
-        done = smoke(plane, "--upgrade-to=0.0.0", "--seconds=4")
-        left = platform.client.list_all("platform.urumi.dev/v1alpha1", "Store")
-        assert all("deletionTimestamp" in store["metadata"] for store in left)
+def test_a_step_that_fails_is_told_with_the_status_and_leaves_no_store(plain: Platform) -> None:
+    done = smoke(plain.plane, "--upgrade-to=0.0.0")
+    wait_until(lambda: plain.client.list_all(API, "Store") == [], "no Store is left")
     lines = without_names(done.stdout)
     assert done.returncode == 1
-    assert lines[5].startswith("failed: upgraded: store NAME is Ready")
-    assert "UnknownVersion" in lines[5]
-    assert lines[6:] == [
-        f"not run: {name} (an earlier step failed)"
-        for name in (
-            "order is kept",
-            "suspended",
-            "closed through the ingress",
-            "resumed",
-            "backed up",
-            "restored to a clone",
-            "deleted",
-            "nothing is left",
-        )
-    ]
+    assert lines[5].startswith("failed: upgraded: store NAME is Ready can no longer become true: ")
+    assert '"reason": "UnknownVersion"' in lines[5].partition("; status of NAME: ")[2]
+    later = [step.__name__.replace("_", " ") for step in STEPS[6:]]
+    assert lines[6:-1] == [f"not run: {name} (an earlier step failed)" for name in later]
+    assert lines[-1].startswith("upgraded failed, 3 steps passed, 12 were not run: answers through the ingress, ")
 
 
-def test_without_an_object_store_a_clone_is_not_run() -> None:
-    with ControlPlane() as plane, Platform(plane):
-        done = smoke(plane, "--seconds=60")
-    why = "this platform has no object store, and backups on volumes are each store's own"
+def test_without_an_object_store_a_clone_is_not_run(plain: Platform) -> None:
+    done = smoke(plain.plane)
+    why = "the platform has no object store, and a backup on a volume is its own store's alone"
     assert done.returncode == 0, done.stdout
-    assert f"not run: restored to a clone ({why})" in done.stdout
-    assert "not run: upgraded (no version was named (--upgrade-to))" in done.stdout
+    assert f"not run: clone ready ({why})" in done.stdout
+    assert "not run: clone has the order (there is no clone)" in done.stdout
+    assert "not run: upgraded (the engine has one version)" in done.stdout
 
 
 def test_its_shopper_places_an_order_and_finds_it_again(shop: MedusaStore) -> None:
     visitor = Shop(shop.url, shop.ingress.url)
-    assert visitor.is_open()
+    assert visitor.closed() == ""
+    assert visitor.title().endswith("| Käse & $(NAME) <Brot>")
     reference = visitor.order()
     assert visitor.find_order(reference) == f"order {reference}"
-    assert shop.api("GET", f"/admin/orders/order_{reference}", fields="email")["order"]["email"] == "smoke@example.com"
+    assert shop.api("GET", f"/admin/orders/order_{reference}", fields="email")["order"]["email"] == ADDRESS["E-mail"]
     with pytest.raises(ShopError, match="There is no order of that reference"):
         visitor.find_order("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+
+
+def test_where_no_shop_is_open_its_shopper_is_told_the_ingress_controllers_answer(shop: MedusaStore) -> None:
+    assert Shop("http://closed.example.com", shop.ingress.url).closed() == "404"
+
+
+def test_an_upgrade_is_from_the_version_before_the_newest_unless_one_is_named() -> None:
+    assert versions(["2.22.0", "2.21.2"], "") == ("2.21.2", "2.22.0")
+    assert versions(["2.22.0", "2.21.2"], "2.23.0") == ("", "2.23.0")
+    assert versions(["2.22.0"], "") == ("", "")
