@@ -158,6 +158,7 @@ def test_the_catalogue_has_pages_and_each_product_is_on_one(page: Page, shop: Me
     seen = page.locator(".name").all_text_contents()
     expect(page.get_by_text("Page 1 of 2")).to_be_visible()
     page.get_by_role("link", name="More").click()
+    expect(page.get_by_text("Page 2 of 2")).to_be_visible()
     seen += page.locator(".name").all_text_contents()
     assert len(seen) == len(set(seen)) == shop.api("GET", "/admin/products")["count"]
     answer = page.goto("/?page=3")
