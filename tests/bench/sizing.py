@@ -50,7 +50,7 @@ def main() -> None:
             "metacontroller": [platform.loop.pid],
             "api": [each.pid for each in api.processes],
             "gate": [each.pid for each in gate.processes],
-            "dashboard": [dashboard.process.pid],
+            "dashboard": [each.pid for each in dashboard.processes],
             **{name: [pid] for name, pid in plane.pids().items()},
         }
         with Watched(components) as watched:
