@@ -111,7 +111,7 @@ class Store:
                 if attempt := connection.execute(latest_before).scalar():
                     pair = sa.update(table).where(c.id.in_([attempt, decision.id]))
                     connection.execute(pair.values(matched=True))
-                if first := _asked_before(connection, decision):
+                if decision.outcome == "admitted" and (first := _asked_before(connection, decision)):
                     again = sa.update(table).where(c.id.in_(first))
                     connection.execute(again.values(outcome=ATTEMPTED, matched=True))
             alone = sa.update(table).where(~undecided, ~c.matched, c.at < micros(now - SETTLED))
@@ -147,12 +147,12 @@ class Store:
 
 
 def _asked_before(connection: sa.Connection, decision: Any) -> list[str]:
-    """The ids of the same decision shortly before, which can't have come to anything: nobody has undone it since."""
+    """The ids of the same admission shortly before, which can't have come to anything: nobody has undone it since."""
     shortly = c.at.between(decision.at - _micros(FOLLOWS), decision.at)
     recent = sa.select(table).where(c.outcome == "admitted", c.store == decision.store, c.id != decision.id, shortly)
     found: list[str] = []
     for row in connection.execute(recent.order_by(c.at.desc())):
-        if decision.outcome == "admitted" and _what(row) == _what(decision):
+        if _what(row) == _what(decision):
             found.append(row.id)
         elif _names(row) & _names(decision):
             break
