@@ -41,6 +41,14 @@ def copy_chart(folder: Path) -> Path:
     return chart
 
 
+def next_release(chart: Path, folder: Path) -> Path:
+    """The same chart by a later version's number: there is no released one yet to come from."""
+    newer = Path(shutil.copytree(chart, folder / "newer"))
+    meta = yaml.safe_load((newer / "Chart.yaml").read_text())
+    (newer / "Chart.yaml").write_text(yaml.safe_dump({**meta, "version": "0.2.0", "appVersion": "0.2.0"}))
+    return newer
+
+
 @dataclass(frozen=True)
 class Helm:
     """A program with a home of its own, and a cluster where there is one."""

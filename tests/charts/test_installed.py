@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 
@@ -18,7 +16,7 @@ from ..cluster.waiting import wait_until
 from ..stores.platform import API, METACONTROLLER_CRDS
 from .conftest import Render
 from .crds import crds
-from .helm import NAMESPACE, RELEASE, Helm, Object
+from .helm import NAMESPACE, RELEASE, Helm, Object, next_release
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 QUICK = ("--wait", "--timeout=120s", f"--namespace={NAMESPACE}")
@@ -109,10 +107,7 @@ def test_a_rollback_brings_the_release_before_back_and_keeps_every_secret(
 def test_an_upgrade_from_an_older_chart_leaves_what_did_not_change(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path, tmp_path: Path
 ) -> None:
-    """There is no released chart yet: this one by a later version's number."""
-    newer = Path(shutil.copytree(chart, tmp_path / "newer"))
-    meta = yaml.safe_load((newer / "Chart.yaml").read_text())
-    (newer / "Chart.yaml").write_text(yaml.safe_dump({**meta, "version": "0.2.0", "appVersion": "0.2.0"}))
+    newer = next_release(chart, tmp_path)
     specs = {kind: objects(client, kind) for kind in ("NetworkPolicy", "CronJob")}
     on_cluster.run("upgrade", RELEASE, str(newer), *QUICK)
     image = client.get("apps/v1", "Deployment", "hooks", NAMESPACE)["spec"]["template"]["spec"]["containers"][0][

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ..cluster.controlplane import ControlPlane
 from ..cluster.credentials import METACONTROLLER_ACCOUNT
 from ..cluster.waiting import wait_until
 from ..stores.gate import API_USER, Gate
 from ..stores.platform import API, Platform, shipped
-from .helm import HERE, NAMESPACE, RELEASE, Helm
+from .helm import HERE, NAMESPACE, RELEASE, Helm, next_release
 
 # As whom the tests' loop calls.
 WHERE = "--set=metacontroller.namespaceOverride=metacontroller"
@@ -69,12 +67,9 @@ def installation(binary: object, program: Path, tmp_path: Path) -> Iterator[Inst
 def test_an_upgrade_while_stores_are_made_disturbs_none_and_rewrites_nothing(
     installation: Installation, chart: Path, tmp_path: Path
 ) -> None:
-    """There is no released chart yet: this one by a later version's number, with another controller and settings."""
     platform = installation.platform
     installation.install(chart)
-    newer = Path(shutil.copytree(chart, tmp_path / "newer"))
-    meta = yaml.safe_load((newer / "Chart.yaml").read_text())
-    (newer / "Chart.yaml").write_text(yaml.safe_dump({**meta, "version": "0.2.0", "appVersion": "0.2.0"}))
+    newer = next_release(chart, tmp_path)
 
     def make(name: str) -> None:
         store = {"apiVersion": API, "kind": "Store", "metadata": {"name": name}}
