@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import requests
 import yaml
@@ -17,7 +15,7 @@ from storeplatform.templates import ENGINES
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import User
 from tests.cluster.processes import Process, free_ports
-from tests.cluster.waiting import wait_until
+from tests.cluster.served import Served
 from tests.stores.gate import API_USER
 from tests.values import settings_of, write_settings
 
@@ -45,12 +43,14 @@ def token_of(plane: ControlPlane, user: str) -> str:
     return str(config["users"][0]["user"]["token"])
 
 
-class Api:
+class Api(Served):
     """Some processes of the API on one control plane; started on entering, ended on leaving.
 
     :param settings: top-level values that take the place of the shipped settings of the API.
     :param engines: a folder of engines instead of the installed one.
     """
+
+    what, ready_path = "the API", "/readyz"
 
     def __init__(
         self,
@@ -70,36 +70,6 @@ class Api:
         self.urls = [f"http://127.0.0.1:{port}" for port in ports[:processes]]
         self.metrics_urls = [f"http://127.0.0.1:{port}/metrics" for port in ports[processes:]]
         self.processes = [self._process(number) for number in range(processes)]
-
-    def __enter__(self) -> Self:
-        for number in range(len(self.processes)):
-            self.start(number)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for process in self.processes:
-            process.stop()
-        if not isinstance(error, Exception):  # a Ctrl-C is no failure
-            shutil.rmtree(self.home)
-        else:
-            print(f"logs of the API are kept in {self.home}", file=sys.stderr, flush=True)
-
-    @property
-    def url(self) -> str:
-        """Where the first process answers."""
-        return self.urls[0]
-
-    def start(self, number: int = 0) -> None:
-        """Start one process, and wait until it is ready."""
-        process = self.processes[number]
-        process.start()
-        wait_until(
-            lambda: requests.get(f"{self.urls[number]}/readyz", timeout=2).ok,
-            "the API is ready",
-            stop_if=process.failure,
-        )
 
     def caller(self, user: str, number: int = 0) -> Caller:
         """Somebody who calls one of the processes."""

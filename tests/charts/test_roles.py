@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,15 +12,18 @@ import pytest
 
 from ..api.server import USERS, Api
 from ..cluster.controlplane import ControlPlane
-from ..cluster.credentials import METACONTROLLER_ACCOUNT, User
+from ..cluster.credentials import METACONTROLLER_ACCOUNT
 from ..cluster.loops import find_metacontroller
 from ..cluster.waiting import wait_until
 from ..stores.gate import Gate
 from ..stores.platform import API, Platform, shipped
+from ..stores.reaper import REAPER, REAPER_USER, reap
 
-SPACE = "system:serviceaccount:store-platform"
-REAPER = User(f"{SPACE}:reaper", ("system:serviceaccounts", "system:serviceaccounts:store-platform"))
-ACCOUNTS = {"metacontroller": METACONTROLLER_ACCOUNT, "api": f"{SPACE}:api", "reaper": REAPER.username}
+ACCOUNTS = {
+    "metacontroller": METACONTROLLER_ACCOUNT,
+    "api": USERS["api"].username,
+    "reaper": REAPER.username,
+}
 # Asked by the policies, of the authorizer: no request shows them.
 BY_POLICY = {"act-for-owner", "vouch"}
 
@@ -67,7 +67,7 @@ RARELY: dict[str, dict[Call, str]] = {
 @pytest.fixture(scope="module")
 def plane(binary: object) -> Iterator[ControlPlane]:
     """A platform in which a store had a whole life, through every door."""
-    with ControlPlane(users={**USERS, "reaper": REAPER}) as plane:
+    with ControlPlane(users={**USERS, **REAPER_USER}) as plane:
         settings = {"expiry": {"warningHours": 1, "graceHours": 0}, "resyncSeconds": {"settled": 600, "changing": 1}}
         with Platform(plane, settings=settings) as platform, Gate(plane) as gate, Api(plane) as api:
             live(platform, api, gate)
@@ -103,11 +103,9 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
                           {"spec": {"expiresAt": past}})  # fmt: skip
     wait_until(lambda: platform.store("life")["status"].get("deletesAt"), "its end is told")
     platform.await_phase("life", "Suspended")
-    environment = {**os.environ, "KUBECONFIG": str(platform.plane.kubeconfig("reaper"))}
-    command = [sys.executable, "-W", "error", "-m", "storeplatform.api.reaper"]
 
     def reaped() -> bool:
-        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        reap(platform.plane).check_returncode()
         return platform.client.find(API, "Store", "life") is None
 
     wait_until(reaped, "the reaper deletes it", 60)

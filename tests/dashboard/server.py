@@ -5,27 +5,27 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import requests
 import yaml
 
 from tests.cluster.processes import Process, free_ports
-from tests.cluster.waiting import wait_until
+from tests.cluster.served import Served
 from tests.values import settings_of
 
 
-class Dashboard:
+class Dashboard(Served):
     """Some processes of the dashboard with the same settings; started on entering, ended on leaving.
 
     :param api: where the intent API answers. :param settings: top-level values in place of the shipped settings'.
     :param links: tokens by the secret words of sign-in links.
     """
+
+    what, ready_path = "the dashboard", "/healthz"
 
     def __init__(
         self,
@@ -43,36 +43,6 @@ class Dashboard:
         (self.home / "key").write_text(secrets.token_hex(32))
         (self.home / "links.yaml").write_text(yaml.safe_dump({"links": links or {}}))
         self.processes = [self._process(number) for number in range(processes)]
-
-    def __enter__(self) -> Self:
-        for number in range(len(self.processes)):
-            self.start(number)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for process in self.processes:
-            process.stop()
-        if not isinstance(error, Exception):  # a Ctrl-C is no failure
-            shutil.rmtree(self.home)
-        else:
-            print(f"the dashboard's logs are kept in {self.home}", file=sys.stderr, flush=True)
-
-    @property
-    def url(self) -> str:
-        """Where the first process answers."""
-        return self.urls[0]
-
-    def start(self, number: int = 0) -> None:
-        """Start one process, and wait until it answers."""
-        process = self.processes[number]
-        process.start()
-        wait_until(
-            lambda: requests.get(f"{self.urls[number]}/healthz", timeout=2).ok,
-            "the dashboard answers",
-            stop_if=process.failure,
-        )
 
     def _process(self, number: int) -> Process:
         environment = {

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,13 +10,11 @@ import pytest
 
 from tests.cluster.client import ApiError, Object
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.credentials import User
 from tests.cluster.waiting import wait_until
 
 from .engines import CRASHING, FAILING, STAGES, UNPULLABLE, with_more_versions
 from .platform import API, Platform
-
-REAPER = User("system:serviceaccount:store-platform:reaper", ("system:serviceaccounts",))
+from .reaper import REAPER_USER, reap
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +27,7 @@ def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "upgradeDeadlineSeconds": 600,
     }
     with (
-        ControlPlane(extra_stages=STAGES, users={"reaper": REAPER}) as plane,
+        ControlPlane(extra_stages=STAGES, users=REAPER_USER) as plane,
         Platform(plane, engines=engines, settings=settings) as platform,
     ):
         yield platform
@@ -44,13 +39,6 @@ def at(**delta: float) -> str:
 
 def condition(store: Object, kind: str) -> dict[str, Any]:
     return next((c for c in store.get("status", {}).get("conditions", []) if c["type"] == kind), {})
-
-
-def reap(platform: Platform) -> subprocess.CompletedProcess[str]:
-    """The reaper as its CronJob runs it, with the rights of its shipped role."""
-    environment = {**os.environ, "KUBECONFIG": str(platform.plane.kubeconfig("reaper"))}
-    command = [sys.executable, "-W", "error", "-m", "storeplatform.api.reaper"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def gone(platform: Platform, name: str) -> bool:
@@ -69,7 +57,9 @@ def test_an_end_is_announced_closes_with_a_backup_and_is_deleted_by_the_reaper(p
     assert [name.partition("-")[0] for name in jobs if name] == ["snapshot"]
     assert store["status"]["lastBackup"] == f"expired-{closes.replace('-', '').replace(':', '').lower()}"
     assert condition(store, "Ready")["reason"] == "Expired"
-    wait_until(lambda: reap(platform).returncode == 0 and deleted(platform, "passing"), "the reaper deletes it", 30)
+    wait_until(
+        lambda: reap(platform.plane).returncode == 0 and deleted(platform, "passing"), "the reaper deletes it", 30
+    )
     wait_until(lambda: gone(platform, "passing"), "the Store is gone", 90)
 
 
@@ -83,7 +73,7 @@ def test_an_end_that_is_moved_after_the_shop_closed_opens_it_and_the_reaper_leav
     platform.await_phase("saved", "Suspended")
     platform.apply("saved", expiresAt=at(hours=9))
     platform.await_phase("saved", "Ready")
-    assert reap(platform).returncode == 0
+    assert reap(platform.plane).returncode == 0
     assert not deleted(platform, "saved")
     assert condition(platform.store("saved"), "Expiring") == {}
 
@@ -105,7 +95,7 @@ def test_a_protected_store_is_deleted_by_nobody_until_its_protection_goes(platfo
     store = platform.await_phase("kept", "Suspended")
     with pytest.raises(ApiError, match=r"store kept is protected: set spec\.deletionProtection to false before"):
         platform.client.delete(store)
-    assert reap(platform).returncode == 0
+    assert reap(platform.plane).returncode == 0
     assert not deleted(platform, "kept")
     platform.apply("kept", expiresAt=at(hours=9), deletionProtection=False)
     platform.client.delete(store)

@@ -1,0 +1,58 @@
+"""Some processes of one HTTP service, for as long as a test needs them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+
+from .processes import Process
+from .waiting import wait_until
+
+
+class Served:
+    """Started on entering, ended on leaving; after a failure the folder with the logs is kept.
+
+    Whoever derives from it sets ``home``, ``urls`` and ``processes``, and names what it is and the path that answers
+    once it is ready.
+    """
+
+    what: str
+    ready_path: str
+    home: Path
+    urls: list[str]
+    processes: list[Process]
+
+    def __enter__(self) -> Self:
+        for number in range(len(self.processes)):
+            self.start(number)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            process.stop()
+        if not isinstance(error, Exception):  # a Ctrl-C is no failure
+            shutil.rmtree(self.home)
+        else:
+            print(f"logs of {self.what} are kept in {self.home}", file=sys.stderr, flush=True)
+
+    @property
+    def url(self) -> str:
+        """Where the first process answers."""
+        return self.urls[0]
+
+    def start(self, number: int = 0) -> None:
+        """Start one process, and wait until it is ready."""
+        process = self.processes[number]
+        process.start()
+        wait_until(
+            lambda: requests.get(f"{self.urls[number]}{self.ready_path}", timeout=2).ok,
+            f"{self.what} is ready",
+            stop_if=process.failure,
+        )
