@@ -16,7 +16,7 @@ from ..cluster.waiting import wait_until
 from ..stores.platform import API, METACONTROLLER_CRDS
 from .conftest import Render
 from .crds import crds
-from .helm import NAMESPACE, RELEASE, Helm, Object, next_release
+from .helm import NAMESPACE, RELEASE, Helm, HelmError, next_release
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 QUICK = ("--wait", "--timeout=120s", f"--namespace={NAMESPACE}")
@@ -58,6 +58,7 @@ def secret(client: Client, name: str) -> dict[str, bytes]:
 
 
 ADMISSION = "admissionregistration.k8s.io/v1"
+CONTROLLERS = "metacontroller.k8s.io/v1alpha1"
 KEPT = ("root-key", "hooks-token", "dashboard-key", "gate-tls")
 
 
@@ -126,12 +127,45 @@ def objects(client: Client, kind: str) -> dict[str, Any]:
 def test_an_upgrade_brings_back_what_a_disaster_recovery_takes_away(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
-    taken = [("metacontroller.k8s.io/v1alpha1", "CompositeController", "stores")]
+    taken = [(CONTROLLERS, "CompositeController", "stores")]
     taken += [(ADMISSION, f"{kind}WebhookConfiguration", "store-gate") for kind in ("Validating", "Mutating")]
     for version, kind, name in taken:
         client.delete({"apiVersion": version, "kind": kind, "metadata": {"name": name}})
     on_cluster.run("upgrade", RELEASE, str(chart), *QUICK)
     assert all(client.find(*each) for each in taken)
+
+
+def test_a_shard_that_has_stores_can_not_be_taken_away(
+    client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
+) -> None:
+    on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=api.settings.shards=3")
+    without_gate(client)
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "sharded"}}
+    finalizer = "metacontroller.io/compositecontroller-stores-{}"
+    client.create(
+        {
+            **store,
+            "metadata": {"name": "sharded", "finalizers": [finalizer.format(2)]},
+            "spec": {"engine": "medusa", "owner": "ann"},
+        }
+    )
+    with pytest.raises(HelmError, match=r"shards is 2, and shard 2 still has stores \(1, such as sharded\): move them"):
+        on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=api.settings.shards=2")
+    assert client.find(CONTROLLERS, "CompositeController", "stores-2")
+    client.patch(store, {"metadata": {"finalizers": [finalizer.format(1)]}})
+    on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=api.settings.shards=2")
+    assert not client.find(CONTROLLERS, "CompositeController", "stores-2")
+    client.patch(store, {"metadata": {"finalizers": []}})
+    client.delete(store)
+    on_cluster.run("upgrade", RELEASE, str(chart), *QUICK)
+
+
+def without_gate(client: Client) -> None:
+    """No gate runs here, so a Store can only be made where none is asked for."""
+    for kind in ("Validating", "Mutating"):
+        client.delete(
+            {"apiVersion": ADMISSION, "kind": f"{kind}WebhookConfiguration", "metadata": {"name": "store-gate"}}
+        )
 
 
 def test_the_root_key_can_be_changed_by_nobody(client: Client, installed: dict[str, Any]) -> None:
@@ -143,9 +177,7 @@ def test_the_root_key_can_be_changed_by_nobody(client: Client, installed: dict[s
 def test_after_it_was_taken_away_stores_and_root_key_are_there_and_it_comes_back_to_them(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
-    for kind in ("Validating", "Mutating"):  # no gate runs here, and a Store is made
-        gate: Object = {"apiVersion": ADMISSION, "metadata": {"name": "store-gate"}}
-        client.delete({**gate, "kind": f"{kind}WebhookConfiguration"})
+    without_gate(client)
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "stays"}}
     client.create({**store, "spec": {"engine": "medusa", "owner": "ann"}})
     uid = client.get(API, "Store", "stays")["metadata"]["uid"]
