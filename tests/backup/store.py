@@ -41,7 +41,7 @@ def install(area: Path) -> Path:
     """The scripts in a folder as the Dockerfile puts them; returns the folder of their one entry."""
     shutil.copytree(IMAGE, area / "lib/store-backup")
     (area / "bin").mkdir()
-    (area / "bin/store-backup").symlink_to(area / "lib/store-backup/store-backup")
+    (area / "bin/store-backup").symlink_to("../lib/store-backup/store-backup")
     return area / "bin"
 
 

@@ -16,9 +16,9 @@ from storeplatform.templates import ENGINES
 
 from ..cache import cached
 from ..cluster.processes import free_ports
+from ..containers.image import Image, built
+from ..containers.sandbox import Cluster
 from ..debian import need
-from .container import Cluster
-from .image import Image, built
 from .ingress import Ingress
 from .node import node_folder
 from .rendering import render

@@ -6,7 +6,7 @@ import copy
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .container import Container
+from ..containers.sandbox import Container
 from .medusa import MedusaStore
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from .container import Container
+from ..containers.sandbox import Container
 from .wordpress import WordPressStore
 
 TITLE = "Käse & $(NAME) <Brot>"

@@ -14,9 +14,9 @@ import yaml
 from storeplatform.templates import ENGINES
 
 from ..cluster.processes import free_ports
+from ..containers.image import Image, built
+from ..containers.sandbox import Cluster
 from ..debian import need
-from .container import Cluster
-from .image import Image, built
 from .ingress import Ingress
 from .rendering import render
 

@@ -8,7 +8,6 @@ network, memory or processes of its own.
 from __future__ import annotations
 
 import base64
-import re
 import shutil
 import subprocess
 import sys
@@ -21,18 +20,37 @@ import requests
 from ..cluster.processes import Process
 from ..cluster.waiting import wait_until
 from .image import Image
+from .kubelet import command_line, environment
 
 Object = dict[str, Any]
 
 
 class Cluster:
-    """A store's rendered objects, and a folder of this machine for its volumes and logs."""
+    """A store's rendered objects, and a folder of this machine for its volumes and logs.
 
-    def __init__(self, objects: list[Object], images: Mapping[str, Image], area: Path) -> None:
+    :param addresses: of Services that are not at 127.0.0.1, by name.
+    """
+
+    def __init__(
+        self,
+        objects: list[Object],
+        images: Mapping[str, Image],
+        area: Path,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
         self.objects, self.images, self.area = objects, images, area
         names = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "Service"]
-        (area / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
+        hosts = {"localhost": "127.0.0.1", **dict.fromkeys(names, "127.0.0.1"), **(addresses or {})}
+        (area / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts.items()))
         self.started: list[Process] = []
+
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """The values of every Secret, by key."""
+        return {
+            obj["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in obj["data"].items()}
+            for obj in self.objects
+            if obj["kind"] == "Secret"
+        }
 
     def find(self, kind: str, name: str) -> Object:
         """The one object of that kind whose name begins so."""
@@ -83,10 +101,10 @@ class Container:
     def __init__(self, cluster: Cluster, pod_name: str, pod: Object, spec: Object) -> None:
         self.cluster, self.pod_name, self.pod, self.spec = cluster, pod_name, pod, spec
         self.image = cluster.images[spec["image"]]
-        self.env = {**self.image.env, **self._env()}
+        self.env = environment(spec, self.image, cluster.secrets())
         self.log = cluster.area / f"{pod_name}-{spec['name']}.log"
-        command = [*spec.get("command", self.image.entrypoint), *spec.get("args", self.image.command)]
-        self.process = Process(f"{pod_name}/{spec['name']}", self._inside(command), self.log, self.env)
+        command = self._inside(command_line(spec, self.image, self.env))
+        self.process = Process(f"{pod_name}/{spec['name']}", command, self.log, self.env)
 
     def start(self) -> None:
         """Start it, and wait for nothing."""
@@ -137,22 +155,6 @@ class Container:
     def _port(self, name: str) -> int:
         (port,) = [port["containerPort"] for port in self.spec["ports"] if port["name"] == name]
         return int(port)
-
-    def _env(self) -> dict[str, str]:
-        """The variables as the kubelet makes them: "$(NAME)" stands for one that was said before, "$$" for "$"."""
-        env: dict[str, str] = {}
-        for each in self.spec.get("env", []):
-            if "valueFrom" in each:
-                ref = each["valueFrom"]["secretKeyRef"]
-                env[each["name"]] = base64.b64decode(
-                    self.cluster.find("Secret", ref["name"])["data"][ref["key"]]
-                ).decode()
-            else:
-                known = dict(env)
-                env[each["name"]] = re.sub(
-                    r"\$(\$|\((\w+)\))", lambda m, k=known: "$" if m[1] == "$" else k.get(m[2], m[0]), each["value"]
-                )
-        return env
 
     def _inside(self, command: list[str]) -> list[str]:
         user, group = self.pod["securityContext"]["runAsUser"], self.pod["securityContext"]["runAsGroup"]

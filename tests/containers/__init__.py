@@ -1,0 +1,1 @@
+"""Containers of rendered manifests as processes of this machine."""
