@@ -20,7 +20,8 @@ def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind(tmp_path: P
 
 
 def test_the_demo_ends_with_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.demo", "--local"]
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, which children inherit.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "tests.demo", "--local"]
     with subprocess.Popen(
         command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     ) as demo:
