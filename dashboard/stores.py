@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
@@ -12,6 +11,7 @@ from werkzeug.wrappers import Response
 from .asking import choices, me
 from .client import ApiProblem
 from .filters import PHASES, manifest
+from .form import Field, fields, spec_of
 
 blueprint = Blueprint("stores", __name__)
 
@@ -36,7 +36,8 @@ def overview() -> str:
 @blueprint.get("/stores/new")
 def new() -> str:
     """The form for one."""
-    return _form({"engine": "", "plan": "small", **request.args.to_dict()})
+    asked = _asked()
+    return _form(asked, {**{name: field.default for name, field in asked.items()}, **request.args.to_dict()})
 
 
 @blueprint.post("/stores/new")
@@ -50,9 +51,9 @@ def create() -> Response | tuple[str, int]:
     except ApiProblem as problem:
         if problem.status not in (403, 409, 422):
             raise
-        return _form(given, problem), problem.status
+        return _form(_asked(), given, problem), problem.status
     if preview:
-        return _form(given, shown=manifest({"name": body["name"], "spec": body["spec"] | made["spec"]})), 200
+        return _form(_asked(), given, shown=manifest({"name": body["name"], "spec": body["spec"] | made["spec"]})), 200
     flash(_("%(name)s is being made. This page follows it.", name=body["name"]))
     return redirect(url_for("store.overview", name=body["name"]))
 
@@ -71,30 +72,24 @@ def name() -> Response:
     return jsonify(free=True, words=_("This name is free."))
 
 
-def spec_of(given: Mapping[str, str]) -> dict[str, Any]:
-    """The spec that a form's fields say; what is empty is left to its default."""
-    spec: dict[str, Any] = {
-        key: given[key] for key in ("engine", "plan", "hostname", "adminEmail", "owner") if given.get(key)
-    }
-    shop = {key: given[f"shop.{key}"] for key in ("title", "currency", "country") if given.get(f"shop.{key}")}
-    if shop:
-        spec["shop"] = shop
-    if given.get("backup"):
-        spec["backup"] = {"schedule": "0 3 * * *"}
-    return spec
+def _asked() -> dict[str, Field]:
+    """The form's fields, as the API describes them now: it may be of another release than this process."""
+    return fields(me().read("/openapi.json"))
 
 
-def _form(given: Mapping[str, str], problem: ApiProblem | None = None, shown: str = "") -> str:
+def _form(
+    asked: Mapping[str, Field], given: Mapping[str, str], problem: ApiProblem | None = None, shown: str = ""
+) -> str:
     errors = dict(problem.errors) if problem else {}
-    known = {"/name", "/spec/engine", "/spec/plan", "/spec/hostname", "/spec/adminEmail", "/spec/owner"}
-    known |= {f"/spec/shop/{key}" for key in ("title", "currency", "country")}
+    known = {field.pointer for field in asked.values()}
     rest = [f"{where}: {what}" for where, what in errors.items() if where not in known]
     quota = me().read("/quota")
     return render_template(
         "new.html",
+        fields=asked,
         given=given,
         errors=errors,
-        rest=rest if errors else [],
+        rest=rest,
         fault=problem.detail if problem and not errors else "",
         shown=shown,
         quota=quota,

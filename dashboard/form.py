@@ -1,0 +1,57 @@
+"""A new store's form. What a field may hold is the word of the API's schema; which ones an owner is asked is said here.
+
+Fields are named as in a spec, with a dot between the steps: ``shop.title``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The rest of a spec is for later, or for kubectl.
+ASKED = ("engine", "plan", "hostname", "adminEmail", "owner", "shop.title", "shop.currency", "shop.country")
+NIGHTLY = {"schedule": "0 3 * * *"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: where its value goes (a JSON pointer), what it is if nothing is said, and its input's attributes."""
+
+    pointer: str
+    default: str
+    attributes: Mapping[str, str]
+
+
+def fields(document: Mapping[str, Any]) -> dict[str, Field]:
+    """The name's field and those of ``ASKED``, by name. ``document``: the API's OpenAPI document."""
+    schemas = document["components"]["schemas"]
+    found = {"name": _field("/name", schemas["NewStore"], ["name"])}
+    for name in ASKED:
+        steps = name.split(".")
+        found[name] = _field("/".join(["/spec", *steps]), schemas["NewStoreSpec"], steps)
+    return found
+
+
+def spec_of(given: Mapping[str, str]) -> dict[str, Any]:
+    """The spec that a form's fields say; what is empty is left to its default."""
+    spec: dict[str, Any] = {}
+    for name in ASKED:
+        *parents, last = name.split(".")
+        if given.get(name):
+            inner = spec
+            for step in parents:
+                inner = inner.setdefault(step, {})
+            inner[last] = given[name]
+    return spec | ({"backup": NIGHTLY} if given.get("backup") else {})
+
+
+def _field(pointer: str, schema: Mapping[str, Any], steps: list[str]) -> Field:
+    *parents, last = steps
+    for step in parents:
+        schema = schema["properties"][step]
+    node = schema["properties"][last]
+    attributes = {"maxlength": str(node["maxLength"])} if "maxLength" in node else {}
+    if last in schema.get("required", []):
+        attributes["required"] = "required"
+    return Field(pointer, node.get("default", ""), attributes)

@@ -1,0 +1,62 @@
+"""A new store's form holds what the API's schema says, and becomes the spec that it says."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from storeplatform.dashboard.form import ASKED, Field, fields, spec_of
+from tests.api.server import Api
+
+from .server import Visitor
+
+DOCUMENT: dict[str, Any] = {
+    "components": {
+        "schemas": {
+            "NewStore": {"required": ["name"], "properties": {"name": {"maxLength": 12}}},
+            "NewStoreSpec": {
+                "required": ["engine"],
+                "properties": {
+                    **{
+                        key: {"type": "string", "maxLength": 7} for key in ("engine", "hostname", "adminEmail", "owner")
+                    },
+                    "plan": {"default": "tiny"},
+                    "shop": {"properties": {key: {} for key in ("title", "currency", "country")}},
+                },
+            },
+        }
+    }
+}
+
+
+def test_a_field_is_as_long_as_the_schema_says_and_begins_with_its_default() -> None:
+    found = fields(DOCUMENT)
+    assert found["name"] == Field("/name", "", {"maxlength": "12", "required": "required"})
+    assert found["engine"] == Field("/spec/engine", "", {"maxlength": "7", "required": "required"})
+    assert found["plan"] == Field("/spec/plan", "tiny", {})
+    assert found["shop.title"] == Field("/spec/shop/title", "", {})
+
+
+def test_what_is_given_becomes_a_spec_and_what_is_empty_is_left_out() -> None:
+    given = {
+        "name": "a",
+        "engine": "medusa",
+        "plan": "",
+        "shop.title": "Tea",
+        "shop.country": "",
+        "shop.currency": "EUR",
+    }
+    assert spec_of(given) == {"engine": "medusa", "shop": {"title": "Tea", "currency": "EUR"}}
+    assert spec_of({"engine": "medusa", "backup": "yes"}) == {"engine": "medusa", "backup": {"schedule": "0 3 * * *"}}
+
+
+def test_the_page_asks_for_each_field_of_the_api_with_its_default(ann: Visitor, api: Api) -> None:
+    page = html.unescape(ann.get("/stores/new").text)
+    asked = fields(api.caller("ann").get("/openapi.json"))
+    inputs = {found[1]: found[0] for found in re.finditer(r'<input [^>]*name="([^"]+)"[^>]*>', page)}
+    assert set(ASKED) - inputs.keys() == {"owner"}  # an owner's is their own
+    for name in ("name", "hostname", "adminEmail", "shop.title", "shop.currency", "shop.country"):
+        written = {"value": asked[name].default, **asked[name].attributes}
+        assert [f'{key}="{value}"' for key, value in written.items() if f'{key}="{value}"' not in inputs[name]] == []
+    assert re.search(rf'name="plan" value="{asked["plan"].default}" checked', page)
