@@ -19,7 +19,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.dashboard.server import Dashboard
 from tests.stores.gate import Gate
-from tests.stores.platform import API, Platform
+from tests.stores.platform import Platform
 
 from . import seeding
 from .watched import Watched
@@ -104,11 +104,7 @@ def _make(stores: int, platform: Platform) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda number: platform.apply(f"shop-{number}", owner=f"owner-{number}"), range(stores)))
 
-    def ready() -> bool:
-        found = platform.client.list_all(API, "Store")
-        return sum(store.get("status", {}).get("phase") == "Ready" for store in found) >= stores
-
-    wait_until(ready, "every Store is Ready", 7200, interval=5)
+    wait_until(lambda: len(platform.in_phase("Ready")) >= stores, "every Store is Ready", 7200, interval=5)
 
 
 def _asked(platform: Platform) -> int:

@@ -75,22 +75,15 @@ def test_an_upgrade_while_stores_are_made_disturbs_none_and_rewrites_nothing(
         store = {"apiVersion": API, "kind": "Store", "metadata": {"name": name}}
         platform.client.create({**store, "spec": {"engine": "medusa", "owner": f"owner-of-{name}"}})
 
-    def ready() -> set[str]:
-        return {
-            store["metadata"]["name"]
-            for store in platform.client.list_all(API, "Store")
-            if store.get("status", {}).get("phase") == "Ready"
-        }
-
     with ThreadPoolExecutor(4) as pool:
         made = pool.map(make, NAMES[:25])
-        before = wait_until(lambda: len(found := ready()) > 5 and found, "some are Ready", 120)
+        before = wait_until(lambda: len(found := platform.in_phase("Ready")) > 5 and found, "some are Ready", 120)
         mark = platform.plane.audit.mark()
         there = {name: {c["metadata"]["uid"] for c in platform.children(name)} for name in before}
         meanwhile = pool.map(make, NAMES[25:])
         installation.upgrade(newer, "--set=podDiagnosis=false", "--set=hooks.replicas=3")
         assert [*made, *meanwhile] == [None] * len(NAMES)
-    wait_until(lambda: ready() == set(NAMES), "all are Ready", 300)
+    wait_until(lambda: platform.in_phase("Ready") == set(NAMES), "all are Ready", 300)
     for name, uids in there.items():
         assert {c["metadata"]["uid"] for c in platform.children(name)} == uids
     spaces = {f"store-{name}" for name in before}

@@ -70,11 +70,6 @@ def generations(children: dict[str, list[Object]]) -> dict[str, Any]:
     }
 
 
-def phase_of(platform: Platform, name: str) -> str:
-    """The Store's phase; empty before its first status."""
-    return str(platform.store(name).get("status", {}).get("phase", ""))
-
-
 @pytest.mark.skipif(not find_metacontroller(), reason="no metacontroller on PATH; the stand-in elects no leader")
 def test_when_the_leader_is_killed_the_next_one_finishes_and_makes_and_writes_nothing_twice(two: Two) -> None:
     platform, (leader, standby) = two.platform, two.loops
@@ -83,10 +78,10 @@ def test_when_the_leader_is_killed_the_next_one_finishes_and_makes_and_writes_no
     standby.start()
     for name in STORES:
         platform.apply(name)
-    wait_until(lambda: any(phase_of(platform, name) == "Provisioning" for name in STORES), "stores are under way")
+    wait_until(lambda: platform.in_phase("Provisioning"), "stores are under way")
     leader.kill()
     assert two.lease()["holderIdentity"] == first
-    assert any(phase_of(platform, name) != "Ready" for name in STORES), "all were Ready before the kill: apply more"
+    assert platform.in_phase("Ready") != set(STORES), "all were Ready before the kill: apply more"
     made = generations(platform.children_of(STORES))
     assert made
 

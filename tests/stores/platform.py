@@ -157,6 +157,11 @@ class Platform:
             found = self.client.find(API, "Store", name) or {}
             raise WaitTimeout(f"{error}; its status: {found.get('status')}; the loop: {self.loop.failure()}") from None
 
+    def in_phase(self, phase: str) -> set[str]:
+        """The names of the Stores that are in it now."""
+        stores = self.client.list_all(API, "Store")
+        return {each["metadata"]["name"] for each in stores if each.get("status", {}).get("phase") == phase}
+
     def children(self, name: str) -> list[Object]:
         """Every object the platform made for a Store, of every kind the controller lists."""
         return self.children_of([name])[name]
