@@ -1,16 +1,20 @@
 """What takes long to build is kept in the user's cache, by the hash of what it is built from.
 
-A folder appears under its name only when it is complete, so there is no half-built state.
+A folder appears under its name only when it is complete, so there is no half-built state. What nobody used for a month
+goes when the next of its name is built.
 """
 
 import hashlib
 import os
 import platform
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from filelock import FileLock
+
+UNUSED_SECONDS = 30 * 24 * 3600
 
 
 def cache_home() -> Path:
@@ -33,7 +37,16 @@ def cached(name: str, sources: Iterable[Path], build: Callable[[Path], None]) ->
                 partial.mkdir()
                 build(partial)
                 partial.rename(home)
+                _prune(name)
+    os.utime(home)  # it is used
     return home
+
+
+def _prune(name: str) -> None:
+    for other in cache_home().glob(f"{name}-*"):
+        if other.is_dir() and time.time() - other.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(other)
+            other.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _hash(sources: Iterable[Path]) -> str:
