@@ -143,8 +143,13 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
             if call.caller.role not in ALLOWED[operation.access]:
                 raise Problem("forbidden", f"this is not for the role {call.caller.role.value}")
             _catch_up(services.cache)
+            version = services.cache.version
             call = read(operation, request, call)
-            return response_of(function(call))
+            response = response_of(function(call))
+            if operation.method == "GET":
+                # What is read has at least this in it, so that /changes can go on from there.
+                response.headers["Resource-Version"] = str(version)
+            return response
         except (Problem, ApiException) as error:
             problem = error if isinstance(error, Problem) else problem_of(error)
             if operation.action:

@@ -167,10 +167,13 @@ class Cache:
         with self._changed:
             return self._changed.wait_for(lambda: self._version >= version or self.stopping, seconds)
 
-    def changes(self, since: int) -> list[Change] | None:
-        """What came after that version, in order; None where not all of it is kept."""
+    def changes(self, since: int) -> tuple[list[Change], int] | None:
+        """What came after that version, in order, and the version up to which that is all; None where not all of it is
+        kept. Both in one look: between two, another change could come and be taken for told."""
         with self._changed:
-            return None if since < self._forgotten else [each for each in self._changes if each.version > since]
+            if since < self._forgotten:
+                return None
+            return [each for each in self._changes if each.version > since], max(since, self._version)
 
     def wait_for_change(self, since: int, seconds: float) -> None:
         """Return at a change after that version, at the end of the feeding, or after so long."""
@@ -257,7 +260,7 @@ class Cache:
             if len(self._changes) == KEPT_CHANGES:
                 self._forgotten = self._changes[0].version
             self._changes.append(Change(entry.version, gone, entry))
-        self._advance(entry.version)
+            self._advance(entry.version)
 
     def _keep(self, entry: Entry) -> None:
         known = self._stores.get(entry.name)

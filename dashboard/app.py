@@ -107,6 +107,7 @@ def _templates(app: Flask) -> None:
             "languages": LANGUAGES,
             "language": _language(),
             "icons": filters.PHASES,
+            "since": g.me.since if "me" in g else "",
         }
 
 

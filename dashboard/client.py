@@ -67,10 +67,14 @@ class Api:
 
 
 class Caller:
-    """Somebody's calls. After a change, what they read is at least as new as that."""
+    """Somebody's calls. After a change, what they read is at least as new as that.
+
+    ``since``: the version of the first thing that was read; what changed after that is in the API's stream from there.
+    """
 
     def __init__(self, api: Api, token: str, version: str = "", request_id: str = "") -> None:
         self.api, self.token, self.version, self.request_id = api, token, version, request_id
+        self.since = ""
 
     def read(self, path: str, **query: Any) -> Any:
         """What a GET gives."""
@@ -78,6 +82,11 @@ class Caller:
 
     def answer(self, path: str, **query: Any) -> requests.Response:
         """A GET's whole answer."""
+        answer = self._answer(path, query)
+        self.since = self.since or answer.headers.get("Resource-Version", "")
+        return answer
+
+    def _answer(self, path: str, query: Mapping[str, Any]) -> requests.Response:
         known = {"Min-Resource-Version": self.version} if self.version else {}
         given = {key: value for key, value in query.items() if value not in (None, "")}
         try:

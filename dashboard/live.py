@@ -21,14 +21,14 @@ def places(count: int) -> threading.BoundedSemaphore:
 
 @blueprint.get("/changes")
 def changes() -> Response:
-    """Server-sent events, as long as the reader stays."""
+    """Server-sent events, as long as the reader stays: from where they were, else from what their page was made of."""
     asks = me()
     free: threading.BoundedSemaphore = current_app.extensions["dashboard-streams"]
     with ExitStack() as stack:
         if not free.acquire(blocking=False):
             return Response(status=503, headers={"Retry-After": "30"})
         stack.callback(free.release)
-        seen = request.headers.get("Last-Event-ID", "")
+        seen = request.headers.get("Last-Event-ID") or request.args.get("since", "")
         headers = {"Last-Event-ID": seen} if seen else {}
         answer = current_app.extensions[API].call(
             "GET", "/changes", asks.token, asks.request_id, headers=headers, stream=True

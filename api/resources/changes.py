@@ -38,7 +38,7 @@ class Changes:
         Access.READ,
         Rate.READ,
         "Changes of stores, as they happen",
-        headers={"Last-Event-ID": "The id of the last event that was seen."},
+        headers={"Last-Event-ID": "The id of the last event that was seen, or the Resource-Version of what was read."},
         answers={200: Media("text/event-stream", DESCRIPTION)},
     )
     def stream_changes(self, call: Call) -> Response:
@@ -58,21 +58,19 @@ def events(cache: Cache, caller: Caller, last_seen: str) -> Iterator[bytes]:
     version = int(last_seen) if last_seen.isdecimal() else cache.version
     yield f"retry: {RETRY_MILLISECONDS}\nid: {version}\n\n".encode()
     while not cache.stopping and time.time() < end:
-        changes = cache.changes(version)
-        if changes is None:
+        found = cache.changes(version)
+        if found is None:
             version = cache.version
             yield f"event: reset\nid: {version}\ndata: {{}}\n\n".encode()
             continue
+        changes, version = found
         for change in changes:
-            version = change.version
             if caller.sees(change.entry.owner):
                 yield _event(change)
         if not changes:
             cache.wait_for_change(version, HEARTBEAT_SECONDS)
             if cache.version <= version:
                 yield b":\n\n"
-            elif not cache.changes(version):
-                version = cache.version  # a bookmark: nothing happened up to there
 
 
 def _event(change: Change) -> bytes:

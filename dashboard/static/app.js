@@ -17,8 +17,13 @@ function prepare(root) {
   }
 }
 
+// How long until what the server had no place or time for is asked for again.
+const AGAIN_MILLISECONDS = 10000;
+
+// null where there is none any more, undefined where it can't be had now.
 async function fragment(url) {
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  if (answer.status === 429 || answer.status >= 500) return undefined;
   if (!answer.ok || answer.redirected) return null;
   const template = document.createElement("template");
   template.innerHTML = await answer.text();
@@ -30,7 +35,11 @@ const busy = new Map();
 async function refresh(key, url, place) {
   if (busy.has(key)) { busy.set(key, true); return; }
   busy.set(key, false);
-  const fresh = await fragment(url).catch(() => null);
+  const fresh = await fragment(url).catch(() => undefined);
+  if (fresh === undefined) {
+    await new Promise((done) => setTimeout(done, AGAIN_MILLISECONDS));
+    busy.set(key, true);
+  }
   const old = place();
   if (fresh && old) {
     prepare(fresh);
@@ -52,9 +61,8 @@ function follow() {
   listen(table, shown);
 }
 
-// A server that has no place for a stream refuses it, which a browser takes as the end: then it is asked again later.
-const AGAIN_MILLISECONDS = 10000;
-
+// The stream goes on from what the page was made of, or from its last event, so nothing in between is missed. A server
+// that has no place for one refuses it, which a browser takes as the end: then it is asked again later.
 function listen(table, shown) {
   const headline = () => document.getElementById("headline");
   const lost = document.getElementById("connection");
@@ -78,17 +86,13 @@ function listen(table, shown) {
     if (shown === name) location.assign("/");
   });
   source.addEventListener("reset", updateAll);
-  let wasLost = false;
   source.addEventListener("error", () => {
-    wasLost = true;
     lost.textContent = body.dataset.lost;
     lost.hidden = false;
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(table, shown), AGAIN_MILLISECONDS);
   });
   source.addEventListener("open", () => {
     lost.hidden = true;
-    if (wasLost) updateAll();
-    wasLost = false;
   });
   addEventListener("pagehide", () => source.close());
 }

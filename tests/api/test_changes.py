@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 import requests
 
-from storeplatform.api.cache import KEPT_CHANGES, Cache
+from storeplatform.api.cache import KEPT_CHANGES, Cache, Change
 from storeplatform.api.callers import Caller as ApiCaller
 from storeplatform.api.callers import Role
 from storeplatform.api.resources import changes
@@ -116,9 +116,14 @@ def cache_of(count: int) -> Cache:
     """A cache that saw that many changes, of ann's."""
     cache = Cache(None)  # type: ignore[arg-type]
     for number in range(1, count + 1):
-        metadata = {"name": f"s{number}", "resourceVersion": str(number), "creationTimestamp": "2030-01-01T00:00:00Z"}
-        cache._apply({"metadata": metadata, "spec": {"owner": "ann", "engine": "e", "plan": "p"}}, gone=False)
+        change(cache, number)
     return cache
+
+
+def change(cache: Cache, version: int) -> None:
+    """A store of ann's changes."""
+    metadata = {"name": f"s{version}", "resourceVersion": str(version), "creationTimestamp": "2030-01-01T00:00:00Z"}
+    cache._apply({"metadata": metadata, "spec": {"owner": "ann", "engine": "e", "plan": "p"}}, gone=False)
 
 
 ANN = ApiCaller("ann", Role.OWNER)
@@ -140,6 +145,36 @@ def test_a_stream_ends_with_the_token_and_with_the_process() -> None:
 def test_changes_that_are_no_longer_kept_are_a_reset_and_those_that_are_come_in_order() -> None:
     cache = cache_of(KEPT_CHANGES + 5)
     assert cache.changes(4) is None
-    kept = cache.changes(5)
-    assert kept
-    assert [change.version for change in kept] == list(range(6, KEPT_CHANGES + 6))
+    found = cache.changes(5)
+    assert found
+    assert [each.version for each in found[0]] == list(range(6, KEPT_CHANGES + 6))
+    assert found[1] == KEPT_CHANGES + 5
+
+
+class Busy(Cache):
+    """One in which something happens just after each of the first looks at what happened."""
+
+    def __init__(self, happenings: list[Callable[[], None]]) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self.happenings = happenings
+
+    def changes(self, since: int) -> tuple[list[Change], int] | None:
+        found = super().changes(since)
+        if self.happenings:
+            self.happenings.pop(0)()
+        return found
+
+
+def test_a_change_in_the_moment_after_a_bookmark_is_told() -> None:
+    cache = Busy([])
+    cache.happenings = [lambda: cache._advance(1), lambda: change(cache, 2)]
+    told = events(cache, ANN, "")
+    assert [next(told), next(told)[:23]] == [b"retry: 2000\nid: 0\n\n", b"event: store\nid: 2\ndata"]
+
+
+def test_the_stream_goes_on_from_what_was_read(api: Api) -> None:
+    ann = api.caller("ann")
+    version = ann("GET", "/stores").headers["Resource-Version"]
+    ann.create("after-the-read")
+    with closing(stream(ann, version)) as response:
+        until(read(response), "store", "after-the-read")

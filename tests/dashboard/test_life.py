@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.api.server import Api, token_of
 from tests.cluster.controlplane import ControlPlane
@@ -157,6 +157,48 @@ def test_a_lost_connection_is_told_and_what_was_missed_is_shown_when_it_is_back(
         api.start()
         hand.await_state("Closed")
         expect(page.locator("#connection")).to_be_hidden(timeout=30_000)
+
+
+def test_what_happens_before_the_page_follows_is_shown_once_it_does(
+    page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
+) -> None:
+    hand = Hand(page, script=True)
+    api.caller("ann").create("before")
+    platform.await_phase("before", "Ready")
+    sign_in(hand, dashboard, plane)
+
+    def refuse(route: Route) -> None:
+        api.caller("ann")("POST", "/stores/before/actions/suspend")
+        platform.await_phase("before", "Suspended")
+        route.fulfill(status=503)
+
+    page.route("**/changes*", refuse, times=1)
+    page.goto(f"{dashboard.url}/stores/before/")
+    expect(page.locator("#connection")).to_contain_text("The connection is lost")
+    hand.await_state("Closed")
+    expect(page.locator("#connection")).to_be_hidden()
+
+
+def test_a_change_that_can_not_be_shown_at_once_is_shown_later(
+    page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
+) -> None:
+    hand = Hand(page, script=True)
+    api.caller("ann").create("limited")
+    platform.await_phase("limited", "Ready")
+    sign_in(hand, dashboard, plane)
+
+    def tell_once(route: Route) -> None:
+        api.caller("ann")("POST", "/stores/limited/actions/suspend")
+        platform.await_phase("limited", "Suspended")
+        told = 'retry: 600000\nevent: store\nid: 1\ndata: {"name": "limited"}\n\n'
+        route.fulfill(content_type="text/event-stream", body=told)
+
+    page.route("**/changes*", tell_once)
+    page.route("**/headline", lambda route: route.fulfill(status=429), times=1)
+    with page.expect_response("**/headline") as refused:
+        page.goto(f"{dashboard.url}/stores/limited/")
+    assert refused.value.status == 429
+    hand.await_state("Closed")
 
 
 def test_addresses_and_commands_are_copied(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane) -> None:
