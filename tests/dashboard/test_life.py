@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -159,20 +159,31 @@ def test_a_lost_connection_is_told_and_what_was_missed_is_shown_when_it_is_back(
         expect(page.locator("#connection")).to_be_hidden(timeout=30_000)
 
 
+@pytest.fixture
+def closing(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform) -> Callable[..., Hand]:
+    """Signs in to see a store that is open, and that closes between its page and the page's stream."""
+
+    def arrange(name: str, **stream: Any) -> Hand:
+        def close(route: Route) -> None:
+            api.caller("ann")("POST", f"/stores/{name}/actions/suspend")
+            platform.await_phase(name, "Suspended")
+            route.fulfill(**stream)
+
+        hand = Hand(page, script=True)
+        api.caller("ann").create(name)
+        platform.await_phase(name, "Ready")
+        sign_in(hand, dashboard, plane)
+        page.goto(f"{dashboard.url}/stores/new")  # which has no stream
+        page.route("**/changes*", close, times=1)
+        return hand
+
+    return arrange
+
+
 def test_what_happens_before_the_page_follows_is_shown_once_it_does(
-    page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
+    page: Page, dashboard: Dashboard, closing: Callable[..., Hand]
 ) -> None:
-    hand = Hand(page, script=True)
-    api.caller("ann").create("before")
-    platform.await_phase("before", "Ready")
-    sign_in(hand, dashboard, plane)
-
-    def refuse(route: Route) -> None:
-        api.caller("ann")("POST", "/stores/before/actions/suspend")
-        platform.await_phase("before", "Suspended")
-        route.fulfill(status=503)
-
-    page.route("**/changes*", refuse, times=1)
+    hand = closing("before", status=503)
     page.goto(f"{dashboard.url}/stores/before/")
     expect(page.locator("#connection")).to_contain_text("The connection is lost")
     hand.await_state("Closed")
@@ -180,20 +191,10 @@ def test_what_happens_before_the_page_follows_is_shown_once_it_does(
 
 
 def test_a_change_that_can_not_be_shown_at_once_is_shown_later(
-    page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
+    page: Page, dashboard: Dashboard, closing: Callable[..., Hand]
 ) -> None:
-    hand = Hand(page, script=True)
-    api.caller("ann").create("limited")
-    platform.await_phase("limited", "Ready")
-    sign_in(hand, dashboard, plane)
-
-    def tell_once(route: Route) -> None:
-        api.caller("ann")("POST", "/stores/limited/actions/suspend")
-        platform.await_phase("limited", "Suspended")
-        told = 'retry: 600000\nevent: store\nid: 1\ndata: {"name": "limited"}\n\n'
-        route.fulfill(content_type="text/event-stream", body=told)
-
-    page.route("**/changes*", tell_once)
+    only = 'retry: 600000\nevent: store\nid: 1\ndata: {"name": "limited"}\n\n'
+    hand = closing("limited", content_type="text/event-stream", body=only)
     page.route("**/headline", lambda route: route.fulfill(status=429), times=1)
     with page.expect_response("**/headline") as refused:
         page.goto(f"{dashboard.url}/stores/limited/")
