@@ -32,6 +32,10 @@ from .targets import BUCKET, S3Server, new_folder
 NIGHTLY = {"schedule": "0 3 * * *"}
 
 
+def succeeded(code: int, said: str) -> None:
+    assert (code, "store-backup: " in said) == (0, False), said
+
+
 @dataclass
 class Shop:
     """One store: its objects as the hooks want them, its database's server, and a folder for its volumes."""
@@ -52,14 +56,12 @@ class Shop:
         return container.run_for_code()
 
     def backup(self) -> None:
-        """Run the CronJob's container. :raise AssertionError: it failed."""
-        code, said = self.run("CronJob", "backup")
-        assert code == 0, said
+        """Run the CronJob's container. :raise AssertionError: it failed, or complained."""
+        succeeded(*self.run("CronJob", "backup"))
 
     def restore(self) -> None:
-        """Run the container of the Job that restoreFrom makes. :raise AssertionError: it failed."""
-        code, said = self.try_to_restore()
-        assert code == 0, said
+        """Run the container of the Job that restoreFrom makes. :raise AssertionError: it failed, or complained."""
+        succeeded(*self.try_to_restore())
 
     def try_to_restore(self) -> tuple[int, str]:
         """The same, whatever comes of it: the exit code, and all it said."""
