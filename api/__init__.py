@@ -1,1 +1,1 @@
-"""What of the platform acts on the cluster by itself, with a client and a role of its own."""
+"""The parts of the platform that act on the cluster, each with a client and a role of its own."""

@@ -11,22 +11,25 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 from kubernetes.client.exceptions import ApiException
 from limits.errors import StorageError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .cache import Cache
-from .callers import ALLOWED, Access, Caller, role_of
-from .cluster import Unreachable
+from .callers import ALLOWED, Access, Caller, Identity, role_of
+from .cluster import Unreachable, begin_request
 from .documentation import Documentation
+from .entries import version_in
+from .interfaces import interface_of
 from .metrics import Metrics
 from .operations import Operation, operations_of
 from .problems import Problem
 from .rates import Rates
-from .refusals import AWAY, problem_of
+from .refusals import UNAVAILABLE, problem_of
 from .requests import call_of, read, request_id_of, response_of
 from .resources import resources
 from .services import Services
-from .tokens import InvalidToken, IssuerAway
+from .tokens import InvalidToken, IssuerUnavailable, Tokens
 
 PREFIX = "/api/v1"
 MAX_REQUEST_BYTES = 64 * 1024
@@ -37,8 +40,10 @@ HTTP_KINDS = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     413: "too-large",
     415: "unsupported-media-type",
+    503: "unavailable",
 }
 SOON = {"Retry-After": "1"}
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="store-platform"'}
@@ -61,6 +66,8 @@ def make_app(services: Services) -> Flask:
     app = Flask("storeplatform.api", static_folder=None, template_folder=None)
     origins = services.settings["cors"]["origins"]
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    # An owner may be "https://issuer#sub": an address is taken as it is.
+    app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = bool(origins)
     if proxies := services.settings["trustedProxies"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
@@ -70,22 +77,23 @@ def make_app(services: Services) -> Flask:
 
     @app.before_request
     def begin() -> None:
+        begin_request()
         g.started, g.request_id = time.perf_counter(), request_id_of(request)
+        interface = interface_of(request, services.dashboard_key)
+        g.interface, g.address = interface.name, interface.address
         metrics.in_progress.inc()
 
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
         metrics.in_progress.dec()
 
-    rates.before_authentication(app)
-
     @app.before_request
     def authenticate() -> None:
         operation = operations.get(request.endpoint or "")
         if operation and operation.access is not Access.PUBLIC and request.method != "OPTIONS":
-            g.caller = _caller(services)
+            g.caller = _caller(services, rates)
 
-    rates.after_authentication(app)
+    rates.register(app)
     for each in operations.values():
         view = rates.limited(each, _view(services, each))
         app.add_url_rule(PREFIX + each.path, each.name, view, methods=[each.method])
@@ -116,21 +124,30 @@ def make_app(services: Services) -> Flask:
     return app
 
 
-def _caller(services: Services) -> Caller:
+def _caller(services: Services, rates: Rates) -> Caller:
     """Who calls. :raise Problem: nobody, or somebody with no role here."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem("unauthenticated", "send a token: Authorization: Bearer <token>", headers=CHALLENGE)
-    try:
-        identity = services.tokens.identify(token.strip())
-    except InvalidToken as error:
-        raise Problem("unauthenticated", str(error), headers=CHALLENGE) from None
-    except IssuerAway as error:
-        raise Problem("unavailable", f"{error}: try again", headers=AWAY) from error
+    identity = services.tokens.known(token.strip()) or _identified(token.strip(), services.tokens, rates)
     role = role_of(identity, services.settings["roles"])
     if role is None:
         raise Problem("forbidden", f"{identity.name} is in no group that may use this platform: ask its admins")
     return Caller(identity.name, role, identity.expires)
+
+
+def _identified(token: str, tokens: Tokens, rates: Rates) -> Identity:
+    """Whose token it is. :raise Problem: nobody's, or too many such came from there, or it can't be checked now."""
+    if tokens.costs(token):
+        rates.refuse_guesses(g.address)
+    try:
+        return tokens.identify(token)
+    except InvalidToken as error:
+        rates.refuse_guesses(g.address)
+        rates.count_refused(g.address)
+        raise Problem("unauthenticated", str(error), headers=CHALLENGE) from None
+    except IssuerUnavailable as error:
+        raise Problem("unavailable", f"{error}: try again", headers=UNAVAILABLE) from error
 
 
 def _view(services: Services, operation: Operation) -> Callable[..., Response]:
@@ -138,7 +155,7 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
     function = operation.function
 
     def view(**_: Any) -> Response:
-        call = call_of(operation, request, g.caller, g.request_id)
+        call = call_of(operation, request, g.caller, g.request_id, g.interface)
         try:
             if call.caller.role not in ALLOWED[operation.access]:
                 raise Problem("forbidden", f"this is not for the role {call.caller.role.value}")
@@ -155,6 +172,10 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
             if operation.action:
                 services.trail.refused(call, problem)
             raise problem from (None if problem is error else error)
+        except Unreachable:
+            if operation.action and operation.method != "GET":
+                services.trail.unanswered(call)
+            raise
 
     view.__name__ = operation.name
     return view
@@ -162,8 +183,8 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
 
 def _catch_up(cache: Cache) -> None:
     """Wait until the cache has what the caller wrote. :raise Problem: it has not, or has nothing yet."""
-    least = request.headers.get("Min-Resource-Version", "")
-    if least.isdecimal() and not cache.wait_for(int(least), CATCH_UP_SECONDS):
+    least = version_in(request.headers.get("Min-Resource-Version", ""))
+    if least is not None and not cache.wait_for(least, CATCH_UP_SECONDS):
         raise Problem("not-yet", "this server has not seen that version yet: try again", headers=SOON)
     if not cache.synced:
         raise Problem("unavailable", "this server is still reading the stores: try again", headers=SOON)
@@ -179,12 +200,12 @@ def _health(app: Flask, services: Services) -> None:
         """Ready once all stores were read, and not while it is ending; how stale what it knows is."""
         cache = services.cache
         ready = cache.synced and not cache.stopping
-        told = {
+        state = {
             "stores": len(cache),
             "resourceVersion": str(cache.version),
             "staleSeconds": round(cache.stale_seconds(), 1),
         }
-        return {"ready": ready, "cache": told}, 200 if ready else 503
+        return {"ready": ready, "cache": state}, 200 if ready else 503
 
 
 def _errors(app: Flask) -> None:
@@ -192,15 +213,18 @@ def _errors(app: Flask) -> None:
         return problem.response(g.get("request_id", ""))
 
     @app.errorhandler(Problem)
-    def told(error: Problem) -> Response:
+    def problem(error: Problem) -> Response:
         return answer(error)
 
-    @app.errorhandler(Unreachable)
-    @app.errorhandler(StorageError)
+    needs = {Unreachable: "the cluster", StorageError: "the counter of requests", SQLAlchemyError: "the audit database"}
+
     def away(error: Exception) -> Response:
-        log.error("what a request needs is away", error=str(error), request_id=g.get("request_id", ""))
-        what = "the cluster" if isinstance(error, Unreachable) else "the counter of requests"
-        return answer(Problem("unavailable", f"{what} does not answer: try again", headers=AWAY))
+        log.error("what a request needs is unavailable", error=type(error).__name__, request_id=g.get("request_id", ""))
+        what = next(what for kind, what in needs.items() if isinstance(error, kind))
+        return answer(Problem("unavailable", f"{what} does not answer: try again", headers=UNAVAILABLE))
+
+    for kind in needs:
+        app.register_error_handler(kind, away)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
@@ -208,8 +232,9 @@ def _errors(app: Flask) -> None:
         if status == 429:
             return answer(Problem("too-many-requests", f"at most {error.description}: wait, then try again"))
         kind = HTTP_KINDS.get(status, "internal" if status >= 500 else "malformed-request")
-        allowed = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
-        return answer(Problem(kind, error.description or error.name, headers=allowed))
+        headers = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
+        headers |= SOON if status == 503 else {}
+        return answer(Problem(kind, error.description or error.name, headers=headers))
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:

@@ -1,93 +1,35 @@
-"""Every Store, as the API server's watch tells it; one cache a process, and the changes it saw last.
+"""Every Store, as the API server's watch reports it; one cache a process, and the changes it saw last.
 
-A list, then a watch from there. A watch that ends goes on where it was; one that is too old (410) or an API server
-that is away begins with a list again. Who reads is told how stale what they read is.
+A list, then a watch from there. A watch that ends goes on where it was; one that is too old (410), or newer than a
+cluster that was restored, begins with a list again. Each reader sees how stale the cache is.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-import orjson
 import structlog
 import urllib3
 from kubernetes import watch
 from kubernetes.client.exceptions import ApiException
 
-from .cluster import GROUP, STORES, VERSION, Cluster, Object, Unreachable
-from .views import summary
+from storeplatform.common.objects import GROUP, VERSION
+
+from .cluster import STORES, Cluster, Object, Unreachable
+from .entries import Entries, Entry, entry_of, version_of
+from .journal import Change, Journal
 
 PAGE = 500
 # The API server sends a bookmark each minute: silence for longer than that is a connection that died.
 SILENCE_SECONDS = 90
 WATCH_SECONDS = 600
 RETRY_SECONDS = (0.2, 10.0)
-KEPT_CHANGES = 10_000
 
 log = structlog.get_logger("api.cache")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A Store in the cache: what lists choose and order by, and the rest as JSON.
-
-    10,000 Stores as mappings are a million objects, and each of Python's garbage collections would look at all of
-    them: pages took 150 ms at times. As bytes they are nothing to look at (``tests/bench/lists.py``).
-    """
-
-    name: str
-    owner: str
-    engine: str
-    plan: str
-    phase: str
-    created: str
-    searched: str
-    version: int
-    summary: bytes
-    whole: bytes
-
-    def store(self) -> Object:
-        """The Store itself, without what nobody here reads; the caller's own."""
-        read: Object = orjson.loads(self.whole)
-        return read
-
-
-def entry_of(store: Object) -> Entry:
-    """A Store, as the API server gives it, for the cache."""
-    kept = {key: value for key, value in store["metadata"].items() if key != "managedFields"}
-    told = summary(store)
-    named = (told["name"], told["owner"], store["spec"].get("hostname", ""), told["url"] or "")
-    return Entry(
-        name=told["name"],
-        owner=told["owner"],
-        engine=told["engine"],
-        plan=told["plan"],
-        phase=told["phase"],
-        created=told["createdAt"],
-        searched=" ".join(named).lower(),
-        version=version_of(store),
-        summary=orjson.dumps(told),
-        whole=orjson.dumps({**store, "metadata": kept}),
-    )
-
-
-def version_of(obj: Object) -> int:
-    """An object's resourceVersion: a number that grows with each write to the cluster."""
-    return int(obj["metadata"]["resourceVersion"])
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What happened to a Store; ``version`` is the cluster's resourceVersion, which only grows."""
-
-    version: int
-    gone: bool
-    entry: Entry
 
 
 class Cache:
@@ -95,11 +37,9 @@ class Cache:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._stores: dict[str, Entry] = {}
+        self._stores = Entries()
         self._version = 0
-        self._changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
-        # Changes up to this version may be missing from what is kept.
-        self._forgotten = 0
+        self._journal = Journal()
         self._changed = threading.Condition()
         self._synced = threading.Event()
         self._heard_at = 0.0
@@ -119,6 +59,7 @@ class Cache:
         if self._watch:
             self._watch.stop()  # type: ignore[no-untyped-call]
         with self._changed:
+            self._journal.wake_all()
             self._changed.notify_all()
 
     @property
@@ -145,10 +86,15 @@ class Cache:
         silent = time.monotonic() - self._heard_at
         return 0.0 if self._watching and silent < SILENCE_SECONDS else silent
 
-    def stores(self) -> list[Entry]:
-        """All of them, in no order."""
+    def stores(self, owner: str = "") -> Collection[Entry]:
+        """Those of an owner, or all of them; in no order."""
         with self._changed:
-            return list(self._stores.values())
+            return list(self._stores.of(owner) if owner else self._stores.all())
+
+    def counts(self) -> Mapping[str, int]:
+        """How many each owner has who has any."""
+        with self._changed:
+            return self._stores.counts()
 
     def get(self, name: str) -> Entry | None:
         """One of them."""
@@ -158,9 +104,14 @@ class Cache:
         return len(self._stores)
 
     def put(self, store: Object) -> None:
-        """What this process has just written, so that who wrote it reads it. The watch tells it as a change later."""
+        """What this process has just written, so that who wrote it reads it. The watch has it as a change later.
+
+        What the watch has passed already is left as it is: the store may have been deleted since.
+        """
+        entry = entry_of(store)
         with self._changed:
-            self._keep(entry_of(store))
+            if entry.version > self._version:
+                self._keep(entry)
 
     def wait_for(self, version: int, seconds: float) -> bool:
         """Whether what was written at that version is in it, within so long."""
@@ -169,46 +120,51 @@ class Cache:
 
     def changes(self, since: int) -> tuple[list[Change], int] | None:
         """What came after that version, in order, and the version up to which that is all; None where not all of it is
-        kept. Both in one look: between two, another change could come and be taken for told."""
+        kept, or the cluster never came to that version (it was restored). Both under one lock: a change that came
+        between two reads would never be sent."""
         with self._changed:
-            if since < self._forgotten:
+            if not self._journal.forgotten <= since <= self._version:
                 return None
-            return [each for each in self._changes if each.version > since], max(since, self._version)
+            return self._journal.since(since), self._version
 
-    def wait_for_change(self, since: int, seconds: float) -> None:
-        """Return at a change after that version, at the end of the feeding, or after so long."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._version > since or self.stopping, seconds)
+    def listening(self, owner: str | None) -> AbstractContextManager[threading.Event]:
+        """An event that is set at each change of that owner's stores (None: of anybody's), and at the end."""
+        return self._journal.listening(owner)
 
     def _feed(self) -> None:
         retry = RETRY_SECONDS[0]
         fresh = False
         while not self.stopping:
             try:
-                if not fresh:
+                if not fresh or self._restored():
                     self._list()
                     fresh = True
                 self._follow()
                 retry = RETRY_SECONDS[0]
             except (ApiException, Unreachable, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 self._watching = False
-                gone = isinstance(error, ApiException)
+                gone = isinstance(error, ApiException) and error.status == 410
                 fresh = fresh and not gone
-                log.warning("the watch of stores broke", error=_told(error), list_again=gone, retry_seconds=retry)
+                log.warning("the watch of stores broke", error=_reason(error), list_again=gone, retry_seconds=retry)
                 self._stopping.wait(retry)
                 retry = min(retry * 2, RETRY_SECONDS[1])
 
+    def _restored(self) -> bool:
+        """Whether the cluster is older than what was read of it: a watch from there would hear nothing."""
+        page = self.cluster.list_objects(limit=1)
+        return int(page["metadata"]["resourceVersion"]) < self._version
+
     def _list(self) -> None:
-        found: dict[str, Entry] = {}
+        found = Entries()
         version = 0
         for page in self._pages():
             version = int(page["metadata"]["resourceVersion"])
             for store in page["items"]:
-                found[store["metadata"]["name"]] = entry_of(store)
+                found.put(entry_of(store))
         with self._changed:
             # What happened between the watch's end and now is not known change by change.
-            self._changes.clear()
-            self._stores, self._version, self._forgotten = found, version, version
+            self._stores, self._version = found, version
+            self._journal.begin(version)
             self._changed.notify_all()
         self._heard()
         self._synced.set()
@@ -254,19 +210,17 @@ class Cache:
         entry = entry_of(store)
         with self._changed:
             if gone:
-                self._stores.pop(entry.name, None)
+                self._stores.remove(entry.name)
             else:
                 self._keep(entry)
-            if len(self._changes) == KEPT_CHANGES:
-                self._forgotten = self._changes[0].version
-            self._changes.append(Change(entry.version, gone, entry))
             self._advance(entry.version)
+            self._journal.add(Change(entry.version, gone, entry))
 
     def _keep(self, entry: Entry) -> None:
         known = self._stores.get(entry.name)
         if known is None or known.version <= entry.version:
-            self._stores[entry.name] = entry
+            self._stores.put(entry)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"{error.status} {error.reason}" if isinstance(error, ApiException) else type(error).__name__

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from storeplatform.common.objects import GROUP
+
+# The annotations of a Store that say who the intent API acts for, and whether they are an admin. Only its account may
+# set them.
+REQUESTED_BY = f"{GROUP}/requested-by"
+REQUESTED_AS = f"{GROUP}/requested-as"
+
 
 class Role(StrEnum):
     """What a caller is. The first that their groups give is theirs."""

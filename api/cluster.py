@@ -1,35 +1,69 @@
-"""The one way to the API server: every call has an end, and an error that says what it is for a caller."""
+"""The one way to the API server: every call has an end, and an error that says what it is for a caller.
+
+The calls of one request share its time (``timeouts``): what the first one took, the next ones do not have.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from time import monotonic
+from typing import Any, Self
 
 import orjson
 import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-GROUP, VERSION = "platform.urumi.dev", "v1alpha1"
+from storeplatform.common.objects import GROUP, VERSION
+from storeplatform.common.timeouts import API_REQUEST, CONNECT
+
 STORES, QUOTAS = "stores", "storequotas"
-SECONDS = (3.05, 10.0)
 
 Object = dict[str, Any]
+
+_ends: ContextVar[float] = ContextVar("ends")
 
 
 class Unreachable(Exception):
     """The API server did not answer in time, or could not."""
 
 
+def begin_request() -> None:
+    """What this thread calls from now on is one request's, and ends with its time."""
+    _ends.set(monotonic() + API_REQUEST)
+
+
+def seconds_left() -> float:
+    """What is left of the request's time; all of it outside of one. :raise Unreachable: nothing is."""
+    now = monotonic()
+    left: float = _ends.get(now + API_REQUEST) - now
+    if left <= 0:
+        raise Unreachable("the API server took too long")
+    return left
+
+
 class TimedClient(client.ApiClient):
     """A client none of whose calls waits for ever."""
 
     def call_api(self, *arguments: Any, **options: Any) -> Any:
-        """As its parent's, ended after ``SECONDS`` (to connect, to read) where the caller says nothing else."""
-        options["_request_timeout"] = options.get("_request_timeout") or SECONDS
+        """As its parent's, ended with the request's time where the caller gives no other."""
+        if not options.get("_request_timeout"):
+            left = seconds_left()
+            options["_request_timeout"] = (min(CONNECT, left), left)
         return super().call_api(*arguments, **options)
+
+
+class Reconnect(urllib3.Retry):
+    """One more try where the connection failed, as a kept one does after a restart; none where there was no answer."""
+
+    def increment(self, *arguments: Any, error: Exception | None = None, **named: Any) -> Self:
+        """As its parent's."""
+        if isinstance(error, urllib3.exceptions.TimeoutError):
+            raise error
+        return super().increment(*arguments, error=error, **named)  # type: ignore[misc]
 
 
 def connect() -> TimedClient:
@@ -43,7 +77,7 @@ def connect() -> TimedClient:
     except config.ConfigException:
         # The library reads KUBECONFIG once, when it is imported.
         config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)  # type: ignore[no-untyped-call]
-    settings.retries = 1
+    settings.retries = Reconnect(1, respect_retry_after_header=False)
     settings.connection_pool_maxsize = 64
     return TimedClient(settings)
 
@@ -66,7 +100,7 @@ class Cluster:
 
     def __init__(self, api: client.ApiClient) -> None:
         self.core, self.custom = client.CoreV1Api(api), client.CustomObjectsApi(api)
-        self.authentication = client.AuthenticationV1Api(api)
+        self.api, self.authentication = api, client.AuthenticationV1Api(api)
 
     def get(self, name: str, plural: str = STORES) -> Object:
         """One Store, or object of another kind of ours, as it is now."""
@@ -106,6 +140,12 @@ class Cluster:
                 )
             )
 
+    def replace_status(self, body: Object, plural: str) -> Object:
+        """As ``replace``, of the status alone."""
+        name = body["metadata"]["name"]
+        with answered():
+            return self._object(self.custom.replace_cluster_custom_object_status(GROUP, VERSION, plural, name, body))
+
     def delete(self, store: Object) -> Object | None:
         """Ask for the deletion of that very Store, whatever changed of it meanwhile; what is left of it until then."""
         unchanged = client.V1Preconditions(uid=store["metadata"]["uid"])
@@ -116,38 +156,49 @@ class Cluster:
             )
         return self._object(left) if left["kind"] == "Store" else None
 
+    def namespace(self, name: str) -> Object | None:
+        """The namespace, None where there is none."""
+        return made_yet(lambda: self.core.read_namespace(name, _preload_content=False))
+
     def pods(self, namespace: str) -> list[Object]:
-        """The pods of a namespace."""
-        with answered():
-            return self._items(self.core.list_namespaced_pod(namespace, limit=500, _preload_content=False))
+        """The pods of a store's namespace."""
+        return self._items(lambda: self.core.list_namespaced_pod(namespace, limit=500, _preload_content=False))
 
     def events(self, namespace: str, of: str = "") -> list[Object]:
         """The newest events of a namespace; of those whose fields ``of`` selects."""
-        with answered():
-            return self._items(
-                self.core.list_namespaced_event(namespace, field_selector=of, limit=500, _preload_content=False)
-            )
+        return self._items(
+            lambda: self.core.list_namespaced_event(namespace, field_selector=of, limit=500, _preload_content=False)
+        )
 
-    def log(self, namespace: str, pod: str, container: str, tail: int, follow: bool) -> Any:
-        """A response whose ``stream()`` gives the log's bytes; the caller closes it."""
+    def log(self, namespace: str, pod: str, container: str, tail: int, follow: float) -> Any:
+        """A response whose ``stream()`` gives the log's bytes; the caller closes it.
+
+        :param follow: for how many seconds to wait for more; 0: what there is now.
+        """
         with answered():
-            # A log that is followed may be silent for long. What must end it is its reader.
-            limit = (SECONDS[0], 3600.0) if follow else SECONDS
             return self.core.read_namespaced_pod_log(
                 pod,
                 namespace,
                 container=container,
                 tail_lines=tail,
-                follow=follow,
+                follow=follow > 0,
                 _preload_content=False,
-                _request_timeout=limit,
+                _request_timeout=(CONNECT, follow) if follow > 0 else None,
             )
 
-    def secret(self, namespace: str, name: str) -> Mapping[str, str]:
-        """A Secret's data, still in base64."""
-        with answered():
-            answer: Any = self.core.read_namespaced_secret(name, namespace, _preload_content=False)
-            return dict(orjson.loads(answer.data).get("data") or {})
+    def secret(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """A Secret's data, still in base64; None where it, or our role in that namespace, is not made yet."""
+        read = made_yet(lambda: self.core.read_namespaced_secret(name, namespace, _preload_content=False))
+        return None if read is None else dict(read.get("data") or {})
+
+    def fill_secret(self, namespace: str, name: str, store_uid: str, data: Mapping[str, str]) -> bool:
+        """Replace a Secret's data, in base64, where it is of the Store with that uid; whether there is such a one."""
+        change: list[Object] = [
+            {"op": "test", "path": "/metadata/ownerReferences/0/uid", "value": store_uid},
+            {"op": "add", "path": "/data", "value": dict(data)},
+        ]
+        written = made_yet(lambda: self.core.patch_namespaced_secret(name, namespace, change, _preload_content=False))
+        return written is not None
 
     def review(self, token: str, audiences: list[str]) -> Object:
         """What the API server says of a token: the status of a TokenReview."""
@@ -161,5 +212,21 @@ class Cluster:
         return dict(answer)
 
     @staticmethod
-    def _items(answer: Any) -> list[Object]:
-        return list(orjson.loads(answer.data)["items"])
+    def _items(read: Callable[[], Any]) -> list[Object]:
+        return list((made_yet(read) or {"items": []})["items"])
+
+
+def selector(labels: Mapping[str, str]) -> str:
+    """The label selector of objects that have all of these labels."""
+    return ",".join(f"{name}={value}" for name, value in labels.items())
+
+
+def made_yet(read: Callable[[], Any]) -> Object | None:
+    """The object that ``read`` returns; None where it (404), or our role in the namespace (403), does not exist yet."""
+    with answered():
+        try:
+            return dict(orjson.loads(read().data))
+        except ApiException as error:
+            if error.status in (403, 404):
+                return None
+            raise

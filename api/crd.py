@@ -21,6 +21,8 @@ Node = dict[str, Any]
 SILENT = {"description", "default", "type", "x-kubernetes-validations", "x-kubernetes-list-type"}
 SILENT |= {"x-kubernetes-list-map-keys"}
 
+NAMED_CHOICES = 20
+
 
 @lru_cache
 def part(name: str) -> Node:
@@ -37,7 +39,7 @@ def json_schema(node: Node) -> Node:
     for key, value in node.items():
         if key == "properties":
             plain[key] = {name: json_schema(each) for name, each in value.items()}
-        elif key == "items":
+        elif key in ("items", "additionalProperties"):
             plain[key] = json_schema(value)
         elif not key.startswith("x-kubernetes-"):
             plain[key] = value
@@ -81,7 +83,7 @@ def schema_of(node: Node, name: str) -> type[Schema]:
 
 def _field(node: Node, name: str, required: bool) -> fields.Field[Any]:
     known = SILENT | {"properties", "required", "items", "format", "pattern", "enum", "maxItems"}
-    known |= {"minLength", "maxLength", "minimum", "maximum"}
+    known |= {"minLength", "maxLength", "minimum", "maximum", "additionalProperties", "maxProperties"}
     if unknown := node.keys() - known:
         raise ValueError(f"{name} has keywords that the validation doesn't know: {', '.join(sorted(unknown))}")
     options: dict[str, Any] = {"required": required, "validate": _validators(node)}
@@ -92,6 +94,9 @@ def _field(node: Node, name: str, required: bool) -> fields.Field[Any]:
             return fields.Integer(strict=True, **options)
         case "boolean":
             return fields.Boolean(truthy={True}, falsy={False}, **options)
+        case "object" if "additionalProperties" in node:
+            values = _field(node["additionalProperties"], f"{name}.additionalProperties", True)
+            return fields.Dict(keys=fields.String(), values=values, **options)
         case "object":
             return fields.Nested(schema_of(node, name), **options)
         case "array":
@@ -99,16 +104,25 @@ def _field(node: Node, name: str, required: bool) -> fields.Field[Any]:
     raise ValueError(f"{name} has a type that the validation doesn't know: {node['type']}")
 
 
+def _choices(node: Node) -> str:
+    """What to say of a value that is none of them; with a description where they are too many to be read."""
+    choices = [str(each) for each in node["enum"]]
+    if len(choices) > NAMED_CHOICES:
+        return f"must be one of {len(choices)} values that the API's document lists. {node['description']}"
+    return f"must be one of {', '.join(choices)}"
+
+
 def _validators(node: Node) -> list[validate.Validator]:
     found: list[validate.Validator] = []
     if "minLength" in node or "maxLength" in node:
         found.append(validate.Length(node.get("minLength"), node.get("maxLength")))
-    if "maxItems" in node:
-        found.append(validate.Length(max=node["maxItems"]))
+    for limit in ("maxItems", "maxProperties"):
+        if limit in node:
+            found.append(validate.Length(max=node[limit]))
     if "minimum" in node or "maximum" in node:
         found.append(validate.Range(node.get("minimum"), node.get("maximum")))
     if "pattern" in node:
         found.append(Matches(node["pattern"], node["description"]))
     if "enum" in node:
-        found.append(validate.OneOf(node["enum"]))
+        found.append(validate.OneOf(node["enum"], error=_choices(node)))
     return found

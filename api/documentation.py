@@ -21,7 +21,7 @@ from .views import Summary
 
 VERSION = "1.0.0"
 DESCRIPTION = """Running online shops from declarations. Every change is an intent: it is accepted (202), and the
-store's status tells how far it is. Errors are application/problem+json with a stable type."""
+store's status reports the progress. Errors are application/problem+json with a stable type."""
 
 # What any operation with a caller may answer.
 ALWAYS = (401, 403, 429, 500, 503)
@@ -60,7 +60,7 @@ class Documentation:
         spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
         _components(spec)
         for each in self.operations:
-            path = "/api/v1" + re.sub(r"<(\w+)>", r"{\1}", each.path)
+            path = "/api/v1" + re.sub(r"<(?:path:)?(\w+)>", r"{\1}", each.path)
             spec.path(path, operations={each.method.lower(): _operation(each)})
         return spec.to_dict()
 
@@ -71,7 +71,7 @@ class Documentation:
 
 
 def _components(spec: APISpec) -> None:
-    """What is the CRD's is told as the CRD has it."""
+    """A field that the CRD has is documented with the CRD's schema."""
     wanted = json_schema(part("spec"))
     theirs = copy.deepcopy(wanted)
     theirs["required"] = [key for key in wanted["required"] if key != "owner"]
@@ -117,17 +117,17 @@ def _components(spec: APISpec) -> None:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    told: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
-    told["description"] = f"For: {operation.access.value}. Rate: {operation.rate.value}."
-    told["security"] = [] if operation.access is Access.PUBLIC else [{"bearer": []}]
-    told["parameters"] = _parameters(operation)
+    document: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    document["description"] = f"For: {operation.access.value}. Rate: {operation.rate.value}."
+    document["security"] = [] if operation.access is Access.PUBLIC else [{"bearer": []}]
+    document["parameters"] = _parameters(operation)
     if operation.body is not None:
         types = {operation.body_type, "application/json"}
-        told["requestBody"] = {
+        document["requestBody"] = {
             "required": True,
             "content": {each: {"schema": _reference(operation.body)} for each in sorted(types)},
         }
-    told["responses"] = {str(status): _answer(status, what) for status, what in operation.answers.items()}
+    document["responses"] = {str(status): _answer(status, what) for status, what in operation.answers.items()}
     may = {
         *ALWAYS,
         *((412,) if operation.method == "GET" else ()),
@@ -136,16 +136,16 @@ def _operation(operation: Operation) -> dict[str, Any]:
         *((422,) if operation.body else ()),
     }
     for status in sorted(may):
-        told["responses"][str(status)] = _problem(status)
+        document["responses"][str(status)] = _problem(status)
     if operation.query is not None:
-        told["responses"]["414"] = {"description": "The address is longer than the server reads."}
-    return told
+        document["responses"]["414"] = {"description": "The address is longer than the server reads."}
+    return document
 
 
 def _parameters(operation: Operation) -> list[Any]:
     found: list[Any] = [
         {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"<(\w+)>", operation.path)
+        for name in re.findall(r"<(?:path:)?(\w+)>", operation.path)
     ]
     if operation.query is not None:
         found.append({"in": "query", "schema": operation.query})
@@ -164,8 +164,8 @@ def _answer(status: int, what: Any) -> dict[str, Any]:
         return {"description": "What is known already is right."}
     if isinstance(what, Media):
         return {"description": what.description, "content": {what.type: {"schema": {"type": "string"}}}}
-    told = {200: "As asked.", 202: "Accepted; the status tells how far it is."}[status]
-    return {"description": told, "content": {"application/json": {"schema": _reference(what)}}}
+    description = {200: "As asked.", 202: "Accepted; the status reports the progress."}[status]
+    return {"description": description, "content": {"application/json": {"schema": _reference(what)}}}
 
 
 def _problem(status: int) -> dict[str, Any]:

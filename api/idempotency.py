@@ -1,45 +1,125 @@
-"""A create that comes again with its Idempotency-Key: it is told by what the Store it made carries."""
+"""A create that comes again with its Idempotency-Key makes no second store.
+
+A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server makes it once,
+for however many replicas ask at the same time. It holds a hash of the request's body, and the uid of the Store it made
+once that is known. The Store carries the Lease's name in an annotation that only this API may write, so that a create
+which was interrupted between the two is recognized too. ``forget_old`` removes keys after a day.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import structlog
+from kubernetes.client.exceptions import ApiException
 
-from .cluster import GROUP, Cluster, Object
+from storeplatform.common.objects import GROUP
+
+from .cluster import Cluster, Object, Unreachable
+from .leases import Leases
 from .operations import Body
 from .problems import Problem
 
-# A hash of the key and its caller, by which the Store is found, and one of the body it was made with.
-KEY_LABEL = f"{GROUP}/idempotency-key"
-BODY_ANNOTATION = f"{GROUP}/idempotency-body"
+KEY_ANNOTATION = f"{GROUP}/idempotency-key"
+BODY = f"{GROUP}/idempotency-body"
+MADE = f"{GROUP}/idempotency-made"
+LABELS = {f"{GROUP}/idempotency": "key"}
+KEPT = timedelta(days=1)
+LONGEST = 255
+
+log = structlog.get_logger("api.idempotency")
 
 
-def mark(metadata: dict[str, Any], caller: str, key: str, body: Body) -> None:
-    """Have a Store that is to be made say what it was asked for with."""
-    metadata["labels"] = {KEY_LABEL: _digest([caller, key])}
-    metadata["annotations"] = {**metadata.get("annotations", {}), BODY_ANNOTATION: _digest(body)}
+@dataclass
+class Attempt:
+    """One create with a key. ``lease`` is the key's, as it is on the API server."""
+
+    cluster: Cluster
+    leases: Leases
+    name: str
+    lease: Object
+
+    def mark(self, metadata: dict[str, Any]) -> None:
+        """Have the Store that is to be made carry the key."""
+        metadata["annotations"] = {**metadata.get("annotations", {}), KEY_ANNOTATION: self.name}
+
+    def made_before(self, name: str) -> Object | None:
+        """The Store of that name, where this key made it; None where it has made none yet.
+
+        :raise Problem: that Store is being deleted, or is deleted.
+        """
+        store = self.cluster.find(name)
+        ours = store is not None and store["metadata"].get("annotations", {}).get(KEY_ANNOTATION) == self.name
+        uid = self.lease["metadata"]["annotations"].get(MADE)
+        if store is None or not ours or (uid and store["metadata"]["uid"] != uid):
+            if uid:
+                raise Problem(
+                    "conflict", f"the store {name} that this request made is deleted: a new one needs a new key"
+                )
+            return None
+        if store["metadata"].get("deletionTimestamp"):
+            raise Problem(
+                "conflict", f"the store {name} that this request made is being deleted: a new one needs a new key"
+            )
+        return store
+
+    def made(self, store: Object) -> None:
+        """Remember what the key made. Should that fail, the Store's annotation still says so while it is there.
+
+        The Store is made by then, so no failure here may be the caller's answer.
+        """
+        self.lease["metadata"]["annotations"][MADE] = store["metadata"]["uid"]
+        try:
+            self.lease = self.leases.replace(self.lease)
+        except (ApiException, Unreachable) as error:
+            log.warning("a key does not know what it made", store=store["metadata"]["name"], error=type(error).__name__)
 
 
-def made_before(cluster: Cluster, new: Object) -> Object | None:
-    """The Store that the same request has made already; None where it was not made, or has no key.
+@contextmanager
+def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body) -> Iterator[Attempt]:
+    """Hold a key for one request. A request that is refused gives a key back that it was the first to use.
 
-    :raise Problem: the key was used for another request.
+    :raise Problem: the key is too long, or was used for another request.
     """
-    metadata = new["metadata"]
-    if not (key := metadata.get("labels", {}).get(KEY_LABEL)):
-        return None
-    found: list[Object] = cluster.list_objects(label_selector=f"{KEY_LABEL}={key}")["items"]
-    if not found:
-        return None
-    if found[0]["metadata"].get("annotations", {}).get(BODY_ANNOTATION) != metadata["annotations"][BODY_ANNOTATION]:
+    if len(key) > LONGEST:
+        raise Problem("invalid", f"an Idempotency-Key must have at most {LONGEST} characters")
+    name, digest = f"idempotency-{_digest([caller, key])[:40]}", _digest(body)
+    lease = leases.create(name, LABELS, {BODY: digest})
+    first = lease is not None
+    lease = lease or leases.find(name)
+    if lease is None:
+        raise Problem(
+            "unavailable", "the first use of this key was just refused: try again", headers={"Retry-After": "1"}
+        )
+    if lease["metadata"]["annotations"].get(BODY) != digest:
         raise Problem(
             "idempotency-mismatch", "this Idempotency-Key was used for another request: a new one needs a new key"
         )
-    return found[0]
+    try:
+        yield Attempt(cluster, leases, name, lease)
+    except (ApiException, Problem) as error:
+        if first and 400 <= (error.status or 0) < 500:
+            leases.delete(lease)
+        raise
+
+
+def forget_old(leases: Leases, now: datetime) -> int:
+    """Remove the keys that are older than a day; how many there were."""
+    old = [each for each in leases.list(LABELS) if now - _created(each) > KEPT]
+    for each in old:
+        leases.delete(each)
+    return len(old)
+
+
+def _created(lease: Object) -> datetime:
+    return datetime.fromisoformat(lease["metadata"]["creationTimestamp"]).astimezone(UTC)
 
 
 def _digest(value: Any) -> str:
-    """Of the length a label may have."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:63]
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

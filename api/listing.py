@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping
+import heapq
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from .cache import Entry
 from .callers import Caller, Role
+from .entries import Entry
 from .problems import Problem
 from .views import PHASES
 
@@ -39,24 +40,25 @@ class Query:
     cursor: str = ""
 
 
-def select(entries: Iterable[Entry], caller: Caller, query: Query) -> list[Entry]:
-    """Those the caller sees and asks for."""
+def select(stores: Callable[[str], Collection[Entry]], caller: Caller, query: Query) -> Collection[Entry]:
+    """Those the caller sees and asks for. ``stores``: gives an owner's, or all of them for ""."""
     owner = query.owner or (caller.name if caller.role is Role.OWNER else "")
     if not caller.sees(owner):
         return []
-    text = query.text.lower()
+    entries, text = stores(owner), query.text.lower()
+    if not (query.engine or query.plan or query.phase or text):
+        return entries
     return [
         entry
         for entry in entries
-        if (not owner or entry.owner == owner)
-        and (not query.engine or entry.engine == query.engine)
+        if (not query.engine or entry.engine == query.engine)
         and (not query.plan or entry.plan == query.plan)
         and (not query.phase or entry.phase == query.phase)
         and (not text or text in entry.searched)
     ]
 
 
-def page(entries: list[Entry], query: Query) -> tuple[list[Entry], str | None]:
+def page(entries: Collection[Entry], query: Query) -> tuple[list[Entry], str | None]:
     """One page of them, and the next one's cursor; None after the last.
 
     The cursor is the last store's place in the order, so a store that comes or goes shifts no page.
@@ -72,7 +74,8 @@ def page(entries: list[Entry], query: Query) -> tuple[list[Entry], str | None]:
     if query.cursor:
         last = _read(query.cursor, query.sort)
         entries = [each for each in entries if (place(each) < last if turned else place(each) > last)]
-    ordered = sorted(entries, key=place, reverse=turned)
+    first = heapq.nlargest if turned else heapq.nsmallest
+    ordered = first(query.limit + 1, entries, key=place)
     shown = ordered[: query.limit]
     more = len(ordered) > query.limit
     return shown, _write(place(shown[-1]), query.sort) if more else None

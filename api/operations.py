@@ -30,7 +30,8 @@ class Call:
     """A request whose caller and rate are known to be in order, and its form where it has a query and a body.
 
     ``query`` and ``body`` are what the operation's schemas made of them; ``door`` is "api", or "dashboard" where the
-    caller came through that; ``action`` is the operation's.
+    caller came through that; ``action`` is the operation's; ``dry_run``: nothing is to be changed; ``sealed``: no
+    record may hold anything of the body.
     """
 
     caller: Caller
@@ -39,6 +40,8 @@ class Call:
     action: str
     path: Mapping[str, str]
     headers: Headers
+    dry_run: bool = False
+    sealed: bool = False
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Body = field(default_factory=dict)
 
@@ -64,10 +67,10 @@ class Media:
 class Operation:
     """One method of one address.
 
-    ``path``: below /api/v1, with ``<name>`` for what varies. ``answers``: what it gives when all is well, by status: a
-    schema, a schema's name, or another medium (several are one more beside the JSON). ``problems``: which statuses it
-    may answer beside those that every operation may. ``action``: what it is called in the audit; it is not in it
-    where that is empty.
+    ``path``: below /api/v1, with ``<name>`` for what varies (``<path:name>`` where it may have slashes). ``answers``:
+    what it gives when all is well, by status: a schema, a schema's name, or another medium (several are one more beside
+    the JSON). ``problems``: which statuses it may answer beside those that every operation may. ``action``: what it is
+    called in the audit; it is not in it where that is empty. ``sealed``: its body holds secrets.
     """
 
     method: str
@@ -82,6 +85,7 @@ class Operation:
     headers: Mapping[str, str] = field(default_factory=dict)
     problems: frozenset[int] = frozenset()
     action: str = ""
+    sealed: bool = False
     function: Callable[[Call], Answer | Response] | None = None
     name: str = ""
 

@@ -20,6 +20,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "quota-exceeded": (403, "The quota is used up"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The address knows other methods"),
+    "too-slow": (408, "The request did not arrive in time"),
     "conflict": (409, "It is there already, or changed meanwhile"),
     "stale": (412, "It changed since it was read"),
     "not-yet": (412, "This server has not seen that version yet"),
@@ -55,11 +56,11 @@ class Problem(Exception):
 
     def body(self, request_id: str) -> dict[str, Any]:
         """As ``ProblemSchema`` has it."""
-        told: dict[str, Any] = {"type": TYPE + self.kind, "title": self.title, "status": self.status}
-        told |= {"detail": self.detail, "requestId": request_id}
+        body: dict[str, Any] = {"type": TYPE + self.kind, "title": self.title, "status": self.status}
+        body |= {"detail": self.detail, "requestId": request_id}
         if self.errors:
-            told["errors"] = [{"pointer": where, "detail": what} for where, what in self.errors.items()]
-        return told
+            body["errors"] = [{"pointer": where, "detail": what} for where, what in self.errors.items()]
+        return body
 
     def response(self, request_id: str) -> Response:
         """The answer itself."""

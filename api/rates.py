@@ -1,47 +1,75 @@
-"""How often a caller may ask. When the counter is away, reading goes on and changing does not."""
+"""How often a caller may ask. Without the counter, reading goes on and changing does not.
+
+Who is known is counted by name. Whose token is refused is counted by address, and only that: nobody has to answer for
+the neighbours behind the same address, since a token that is known is let in whatever else comes from there.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, g
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from limits import parse
 from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from storeplatform.common.timeouts import REDIS
 
 from .operations import Operation
+from .problems import Problem
 
-# A counter in Redis that does not answer must not hold a request up.
-REDIS_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 1}
+# A counter in Redis that does not answer must not hold a request up, nor be asked again for the same one.
+REDIS_OPTIONS = {"socket_connect_timeout": REDIS, "socket_timeout": REDIS, "retry": Retry(NoBackoff(), 0)}
+PREFIX = "store-api"
+# What one holder of an IPv6 address has in all.
+IPV6_NETWORK = 64
 
 
 class Rates:
-    """``settings``: the settings' ``rates``. Callers are counted by name, refused tokens by address."""
+    """``settings``: the settings' ``rates``."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
         options: dict[str, Any] = {"wrap_exceptions": True}
         if settings["url"].startswith("redis"):
             options |= REDIS_OPTIONS
-        common: dict[str, Any] = {"storage_uri": settings["url"], "storage_options": options, "key_prefix": "store-api"}
+        common: dict[str, Any] = {"storage_uri": settings["url"], "storage_options": options, "key_prefix": PREFIX}
         self._open = Limiter(_caller, swallow_errors=True, **common)
         self._closed = Limiter(_caller, swallow_errors=False, **common)
-        self._refused = Limiter(
-            get_remote_address,
-            swallow_errors=True,
-            application_limits=[settings["refused"]],
-            application_limits_deduct_when=lambda response: response.status_code == 401,
-            **common,
-        )
+        self._refused = parse(settings["refused"])
+        self._refusals = FixedWindowRateLimiter(storage_from_string(settings["url"], **options))
 
-    def before_authentication(self, app: Flask) -> None:
-        """Who was refused too often is not even asked who they are."""
-        self._refused.init_app(app)
+    def refuse_guesses(self, address: str) -> None:
+        """:raise Problem: too many tokens from that address were refused."""
+        key = (PREFIX, "refused", network_of(address))
+        try:
+            if self._refusals.test(self._refused, *key):
+                return
+            reset = self._refusals.get_window_stats(self._refused, *key).reset_time
+        except StorageError:
+            return
+        seconds = max(0, int(reset - time.time())) + 1
+        headers = {"RateLimit-Limit": str(self._refused.amount), "RateLimit-Remaining": "0"}
+        headers |= {"RateLimit-Reset": str(seconds), "Retry-After": str(seconds)}
+        detail = f"at most {self._refused} tokens may be refused: wait, then try again with the right one"
+        raise Problem("too-many-requests", detail, headers=headers)
 
-    def after_authentication(self, app: Flask) -> None:
-        """From here on callers have names."""
+    def count_refused(self, address: str) -> None:
+        """A token from that address was refused."""
+        try:
+            self._refusals.hit(self._refused, PREFIX, "refused", network_of(address))
+        except StorageError:
+            return
+
+    def register(self, app: Flask) -> None:
+        """Count the application's operations. Callers have names by then."""
         app.after_request(self._tell)
         self._open.init_app(app)
         self._closed.init_app(app)
@@ -57,8 +85,6 @@ class Rates:
     def _tell(self, response: Response) -> Response:
         """The RateLimit headers, with seconds as RFC drafts have them."""
         limit = self._closed.current_limit or self._open.current_limit
-        if limit is None and response.status_code in (401, 429):
-            limit = self._refused.current_limit
         if limit is None:
             return response
         try:
@@ -73,6 +99,15 @@ class Rates:
         return response
 
 
+def network_of(address: str) -> str:
+    """What an address is counted as: itself, or of IPv6 the network that one holder has."""
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        return address
+    return address if version == 4 else str(ipaddress.ip_network((address, IPV6_NETWORK), strict=False))
+
+
 def _caller() -> str:
     caller = g.get("caller")
-    return caller.name if caller else get_remote_address()
+    return str(caller.name if caller else g.address)

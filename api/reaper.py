@@ -1,11 +1,14 @@
-"""Deletes stores whose time of grace is over. A hook can't delete its parent, so a CronJob runs this.
+"""Deletes stores whose grace period is over, and idempotency keys after a day. A hook can't delete its parent, so a
+CronJob runs this.
 
-``python -m storeplatform.api.reaper``. Its role is to list and delete Stores, no more.
+``python -m storeplatform.api.reaper``. Its role is to list and delete Stores, and the Leases that keys are, no more.
+STORE_PLATFORM_NAMESPACE: the platform's own.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +17,11 @@ from typing import Any
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from .cluster import GROUP, STORES, VERSION, connect
+from storeplatform.common.objects import GROUP, VERSION
+
+from .cluster import STORES, Cluster, connect
+from .idempotency import forget_old
+from .leases import Leases
 
 PAGE = 500
 
@@ -29,7 +36,11 @@ def due(store: dict[str, Any], now: datetime) -> bool:
     if not current or not spec.get("expiresAt") or spec.get("deletionProtection"):
         return False
     deletes_at = status.get("deletesAt")
-    return status.get("phase") == "Suspended" and bool(deletes_at) and datetime.fromisoformat(deletes_at) <= now
+    return (
+        status.get("phase") in ("Suspending", "Suspended")
+        and bool(deletes_at)
+        and datetime.fromisoformat(deletes_at) <= now
+    )
 
 
 def stores(api: client.CustomObjectsApi) -> Iterator[dict[str, Any]]:
@@ -63,7 +74,11 @@ def reap(api: client.CustomObjectsApi, now: datetime) -> int:
 
 def main() -> None:
     """Reap once, in the cluster this runs in or the one of the current kubeconfig."""
-    sys.exit(1 if reap(client.CustomObjectsApi(connect()), datetime.now(UTC)) else 0)
+    api, now = connect(), datetime.now(UTC)
+    failed = reap(client.CustomObjectsApi(api), now)
+    forgotten = forget_old(Leases(Cluster(api), os.environ.get("STORE_PLATFORM_NAMESPACE") or "store-platform"), now)
+    print(json.dumps({"message": "idempotency keys removed", "count": forgotten}))
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

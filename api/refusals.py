@@ -11,17 +11,21 @@ from kubernetes.client.exceptions import ApiException
 from .problems import Problem
 
 # A webhook or the API server itself is on its way back.
-AWAY = {"Retry-After": "5"}
-MEND = "the request must be mended where its errors say"
+UNAVAILABLE = {"Retry-After": "5"}
+# What the gate answers where it can decide nothing now; without its words it is the API server's own.
+BUSY = {429: "too-many-requests", 503: "unavailable"}
+INVALID = "the request is invalid: correct the fields that its errors name"
 # What the API server puts before a policy's or a webhook's own words.
 VALUE = re.compile(r'^Invalid value: ("(?:[^"\\]|\\.)*": )?')
 # How the CRD's rules of the whole object begin; they have no field to hang on.
 NAMES = re.compile("a store's name must")
+# How a policy's or the gate's words on one field begin.
+FIELDS = (("the name ", "/name"), ("spec.hostname ", "/spec/hostname"), ("the host ", "/spec/hostname"))
 DENIED = re.compile(r".*?denied (the )?request: ", re.DOTALL)
 
 
 def problem_of(error: ApiException) -> Problem:
-    """The problem that tells a refusal; its words are the API server's, the policy's or the gate's own."""
+    """The problem that reports a refusal; its words are the API server's, the policy's or the gate's own."""
     status = _status(error)
     message = str(status.get("message") or error.reason or "the API server refused")
     reason = status.get("reason", "")
@@ -33,21 +37,30 @@ def problem_of(error: ApiException) -> Problem:
         return Problem(
             "conflict", f"it changed meanwhile: read it and try again ({message})", headers={"Retry-After": "1"}
         )
+    if error.status in BUSY:
+        seconds = (status.get("details") or {}).get("retryAfterSeconds") or 1
+        denied = DENIED.match(message)
+        kind = BUSY[error.status] if denied else "unavailable"
+        words = DENIED.sub("", message) if denied else "the platform is busy: try again"
+        return Problem(kind, words, headers={"Retry-After": str(seconds)} if denied else UNAVAILABLE)
+    if DENIED.match(message) and error.status == 422:
+        words = DENIED.sub("", message)
+        return Problem("invalid", words, {where: words for begins, where in FIELDS if words.startswith(begins)})
     if DENIED.match(message) or error.status == 403:
         kind = "quota-exceeded" if "StoreQuota" in message else "forbidden"
         return Problem(kind, DENIED.sub("", message))
     if error.status == 422:
         causes = _causes(status)
-        return Problem("invalid", MEND if causes else message, causes)
+        return Problem("invalid", INVALID if causes else message, causes)
     if error.status == 400:
         return Problem("malformed-request", message)
-    if error.status == 429:
-        return Problem("unavailable", "the platform is busy: try again", headers=AWAY)
     if "failed calling webhook" in message:
         return Problem(
-            "unavailable", "the gate that checks quotas is away, so nothing can be created: try again", headers=AWAY
+            "unavailable",
+            "the gate, which checks quotas, is unavailable, so nothing can be created: try again",
+            headers=UNAVAILABLE,
         )
-    return Problem("unavailable", "the cluster can't do this now: try again", headers=AWAY)
+    return Problem("unavailable", "the cluster can't do this now: try again", headers=UNAVAILABLE)
 
 
 def _status(error: ApiException) -> dict[str, Any]:

@@ -14,12 +14,11 @@ from marshmallow import Schema, ValidationError
 from .callers import Caller
 from .operations import Answer, Body, Call, Operation
 from .problems import Problem, pointers
-from .refusals import MEND
+from .refusals import INVALID
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 # No Store needs more; deeper JSON is there to exhaust somebody's stack.
 MAX_DEPTH = 20
-DOORS = {"dashboard": "dashboard"}
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -29,15 +28,17 @@ def request_id_of(request: Request) -> str:
     return given if REQUEST_ID.match(given) else uuid.uuid4().hex
 
 
-def call_of(operation: Operation, request: Request, caller: Caller, request_id: str) -> Call:
-    """The call before its query and body are read."""
+def call_of(operation: Operation, request: Request, caller: Caller, request_id: str, interface: str) -> Call:
+    """The call before its query and body are read. ``interface``: what it came through."""
     return Call(
         caller=caller,
         request_id=request_id,
-        door=DOORS.get(request.headers.get("X-Store-Platform-Door", ""), "api"),
+        door=interface,
         action=operation.action,
         path=dict(request.view_args or {}),
         headers=request.headers,
+        dry_run=request.args.get("dryRun") == "true",
+        sealed=operation.sealed,
     )
 
 
@@ -61,7 +62,7 @@ def _query(schema: Schema | None, request: Request) -> dict[str, Any]:
         return dict(schema.load(request.args.to_dict()))
     except ValidationError as error:
         errors = {f"?{where.lstrip('/')}": what for where, what in pointers(error.messages).items()}
-        raise Problem("invalid", "the query must be mended where the errors say", errors) from None
+        raise Problem("invalid", "the query is invalid: correct the parameters that the errors name", errors) from None
 
 
 def _body(operation: Operation, request: Request) -> Body:
@@ -82,7 +83,7 @@ def _body(operation: Operation, request: Request) -> Body:
     try:
         return dict(operation.body.load(body))
     except ValidationError as error:
-        raise Problem("invalid", MEND, pointers(error.messages)) from None
+        raise Problem("invalid", INVALID, pointers(error.messages)) from None
 
 
 def depth_exceeds(value: Any, most: int) -> bool:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from kubernetes.config import ConfigException
 from prometheus_client import CollectorRegistry
 
-from storeplatform.hooks.engines import Engine
+from storeplatform.common.configuration import ConfigurationError, file_in, optional_text
+from storeplatform.common.engines import Engine, read_engines
+from storeplatform.common.integrations import Integration, read_integrations
+from storeplatform.common.settings import load_values
+from storeplatform.templates import ENGINES
 
 from .audit import Audit
 from .cache import Cache
-from .cluster import Cluster
+from .cluster import Cluster, connect
+from .settings import load_api_settings
 from .streams import Streams
 from .tokens import Tokens
 from .trail import Trail
@@ -21,17 +29,22 @@ from .trail import Trail
 
 @dataclass(frozen=True)
 class Services:
-    """``settings``: the API's own; ``values``: the platform's settings file."""
+    """``settings``: the API's own; ``values``: the platform's settings file.
+
+    ``dashboard_key``: by which the dashboard proves to be the dashboard; empty: there is none.
+    """
 
     settings: Mapping[str, Any]
     values: Mapping[str, Any]
     engines: Mapping[str, Engine]
+    integrations: Mapping[str, Integration]
     cluster: Cluster
     cache: Cache
     tokens: Tokens
     audit: Audit
     streams: Streams
     registry: CollectorRegistry
+    dashboard_key: str = ""
 
     @cached_property
     def trail(self) -> Trail:
@@ -50,3 +63,39 @@ class Services:
     def close(self) -> None:
         """When the last request is answered."""
         self.audit.close()
+
+
+def make_services() -> Services:
+    """What the environment names: STORE_PLATFORM_SETTINGS, STORE_PLATFORM_API_SETTINGS, a cluster, and where there is
+    a dashboard STORE_PLATFORM_DASHBOARD_KEY_FILE.
+
+    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    """
+    settings = load_api_settings()
+    values = load_values(file_in("STORE_PLATFORM_SETTINGS"))
+    templates = Path(os.environ.get("STORE_PLATFORM_ENGINES") or ENGINES)
+    engines, integrations = read_engines(templates, values["retiredVersions"]), read_integrations(templates)
+    try:
+        cluster = Cluster(connect())
+    except ConfigException as error:
+        raise ConfigurationError(f"there is no cluster to talk to: {error}") from error
+    registry = CollectorRegistry()
+    return Services(
+        settings,
+        values,
+        engines,
+        integrations,
+        cluster,
+        Cache(cluster),
+        Tokens(cluster, settings),
+        make_audit(settings["audit"], registry),
+        Streams(settings["streams"]),
+        registry,
+        optional_text("STORE_PLATFORM_DASHBOARD_KEY_FILE"),
+    )
+
+
+def make_audit(settings: Mapping[str, Any], registry: CollectorRegistry) -> Audit:
+    """The audit store that the settings' ``audit`` name. :raise ConfigurationError: it can't be used."""
+    spool, days, size = Path(settings["spool"]), settings["retentionDays"], settings["retentionBytes"]
+    return Audit(settings["url"], spool, settings["spoolBytes"], days, size, registry)

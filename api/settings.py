@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from storeplatform.hooks.settings import ConfigurationError, file_in, read_yaml
+from storeplatform.common.configuration import file_in, optional_text, rate, read_yaml
 
 
 def _texts() -> fields.List[Any]:
@@ -18,11 +16,6 @@ def _texts() -> fields.List[Any]:
 
 def _count(least: int = 1) -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=validate.Range(min=least))
-
-
-def _rate() -> fields.String:
-    form = validate.Regexp(r"[1-9][0-9]*/(second|minute|hour)\Z", error='must be a rate such as "60/minute"')
-    return fields.String(required=True, validate=form)
 
 
 class _Roles(Schema):
@@ -54,10 +47,10 @@ class _Quota(Schema):
 
 class _Rates(Schema):
     url = fields.String(required=True)
-    read = _rate()
-    write = _rate()
-    costly = _rate()
-    refused = _rate()
+    read = rate()
+    write = rate()
+    costly = rate()
+    refused = rate()
 
 
 class _Streams(Schema):
@@ -70,6 +63,7 @@ class _Audit(Schema):
     spool = fields.String(required=True)
     spoolBytes = _count()
     retentionDays = _count()
+    retentionBytes = _count()
 
 
 class _Cors(Schema):
@@ -96,13 +90,5 @@ def load_api_settings() -> Mapping[str, Any]:
     """
     values = read_yaml(file_in("STORE_PLATFORM_API_SETTINGS"), "API's settings file", _Settings())
     for part in ("audit", "rates"):
-        if os.environ.get(variable := f"STORE_PLATFORM_{part.upper()}_URL_FILE"):
-            values[part]["url"] = _secret(file_in(variable))
+        values[part]["url"] = optional_text(f"STORE_PLATFORM_{part.upper()}_URL_FILE") or values[part]["url"]
     return values
-
-
-def _secret(file: Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError as error:
-        raise ConfigurationError(f"can't read {file}: {error.strerror}") from error

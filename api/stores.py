@@ -8,26 +8,24 @@ from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
+from storeplatform.common.objects import namespace_of
+
+from .callers import REQUESTED_AS, REQUESTED_BY, Role
 from .cluster import Object
+from .locks import ANNOTATION as LOCKED
+from .locks import locked_fields, with_lock
 from .operations import Call
 from .problems import Problem
 from .services import Services
 from .views import matches
 
-# Only this API's account may set it: that it has seen who the caller is.
-REQUESTED_BY = "platform.urumi.dev/requested-by"
 TRIES = 5
 # What else the path may hold is no store's name, and nothing to ask the API server for.
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?\Z")
 
 
-def namespace_of(name: str) -> str:
-    """The namespace of a store's objects."""
-    return f"store-{name}"
-
-
 class StoreAccess:
-    """Another's store is not there (404): its name says nothing to who may not see it."""
+    """A store owned by someone else returns 404, so its name reveals nothing to those who may not see it."""
 
     def __init__(self, services: Services) -> None:
         self.cache, self.cluster, self.trail = services.cache, services.cluster, services.trail
@@ -45,20 +43,29 @@ class StoreAccess:
         """As ``read``, as it is now."""
         return self._seen(call, self._find(call.path["name"]))
 
+    def namespace(self, store: Object) -> str | None:
+        """The namespace that this very Store controls; None where it has none yet, or another has taken the name.
+
+        A name proves nothing: ``store-<name>`` may have been another team's long before the Store.
+        """
+        name = namespace_of(store["metadata"]["name"])
+        found = self.cluster.namespace(name)
+        return name if found and controls(store, found) else None
+
     def change(
         self, call: Call, changed: Callable[[Object], Object], dry_run: bool = False, if_match: str = ""
     ) -> Object:
         """Replace a store's spec, and tell the audit.
 
         :param changed: gives the new spec for a Store. :param if_match: the state the caller knows, "" for any.
-        :raise Problem: it is not there, or is another than the caller knows, or the new spec is refused.
+        :raise Problem: it does not exist, has changed since the caller read it, or the new spec is refused.
         """
         for attempt in range(TRIES):
             store = self.live(call)
             if if_match and not matches(store, if_match):
                 raise Problem("stale", "the store changed since it was read: read it again, and change that")
             new = {**store, "spec": changed(store)}
-            new["metadata"] = vouched(store["metadata"], call)
+            new["metadata"] = locked(vouched(store["metadata"], call), store["spec"], new["spec"], call)
             if dry_run:
                 return self.cluster.replace(new, dry_run=True)
             try:
@@ -83,7 +90,23 @@ class StoreAccess:
         return store
 
 
+def controls(store: Object, child: Object) -> bool:
+    """Whether that very Store, and not another one of its name, is the object's controller."""
+    references = child["metadata"].get("ownerReferences") or []
+    return any(each.get("controller") and each.get("uid") == store["metadata"]["uid"] for each in references)
+
+
+def locked(metadata: dict[str, Any], old: Object, new: Object, call: Call) -> dict[str, Any]:
+    """Metadata that names what this caller locks for the owner. The gate finds the same, and may be unavailable."""
+    annotations = metadata["annotations"]
+    fields = locked_fields(annotations.get(LOCKED, ""), old, new, call.caller.name)
+    return {**metadata, "annotations": with_lock(annotations, fields)}
+
+
 def vouched(metadata: dict[str, Any], call: Call) -> dict[str, Any]:
     """Metadata that says for whom this API writes."""
     annotations = {**metadata.get("annotations", {}), REQUESTED_BY: call.caller.name}
+    annotations.pop(REQUESTED_AS, None)
+    if call.caller.role is Role.ADMIN:
+        annotations[REQUESTED_AS] = Role.ADMIN.value
     return {**metadata, "annotations": annotations}

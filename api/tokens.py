@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import jwt
 import requests
 from cachetools import TLRUCache
 
+from storeplatform.common.timeouts import ISSUER
+
 from .callers import Identity
+from .claims import InvalidToken, check, groups_of, name_of, time_of, unproven
 from .cluster import Cluster
 
-FOREVER = float("inf")
+__all__ = ["InvalidToken", "IssuedTokens", "IssuerUnavailable", "ReviewedTokens", "Tokens"]
+
+FOREVER = math.inf
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-TIMEOUT_SECONDS = 5
-# How often a token with a key that is not known may make us ask the issuer for its keys again.
-KEYS_SECONDS = 30
+# Only the signature is PyJWT's to check: what it makes of the claims is not what kube-apiserver makes of them.
+SIGNATURE_ALONE: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+# When keys that are in use are read again; when none of them is believed any more; how often a token with a key that
+# is not known may make us ask; and how soon after a failure.
+KEYS_FRESH_SECONDS = 300.0
+KEYS_LAST_SECONDS = 3600.0
+KEYS_SECONDS = 30.0
+RETRY_SECONDS = 1.0
+# What an issuer sends is small. More is not read.
+MOST_BYTES = 1024 * 1024
 REMEMBERED = 10_000
 
 
-class InvalidToken(Exception):
-    """The token is nobody's; the message says why, and never holds any of it."""
-
-
-class IssuerAway(Exception):
+class IssuerUnavailable(Exception):
     """The issuer's keys can't be had, so none of its tokens can be checked now."""
 
 
@@ -42,11 +53,7 @@ class ReviewedTokens:
 
     def identify(self, token: str) -> Identity:
         """:raise InvalidToken: the API server knows nobody by it."""
-        # Kept by its hash: what is in memory can't be used as a token.
-        key = hashlib.sha256(token.encode()).digest()
-        with self._lock:
-            known = self._reviewed.get(key)
-        if known is not None:
+        if known := self.known(token):
             return known
         status = self.cluster.review(token, self.audiences)
         if not status.get("authenticated"):
@@ -56,67 +63,135 @@ class ReviewedTokens:
         user = status["user"]
         identity = Identity(user["username"], frozenset(user.get("groups", [])), _end(token))
         with self._lock:
-            self._reviewed[key] = identity
+            self._reviewed[_digest(token)] = identity
         return identity
+
+    def known(self, token: str) -> Identity | None:
+        """Whose it is, where that is known without asking."""
+        with self._lock:
+            return self._reviewed.get(_digest(token))
 
     def _until(self, _key: bytes, identity: Identity, now: float) -> float:
         return min(now + self.seconds, identity.expires)
 
 
 class IssuedTokens:
-    """Tokens of one OIDC issuer. Its keys are asked for when the first one comes."""
+    """Tokens of one OIDC issuer, as the settings' ``oidc`` take them; ``claims`` has the rules."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings, self.issuer = settings, settings["issuer"].rstrip("/")
-        self._lock = threading.Lock()
-        self._keys: dict[str, Any] = {}
-        self._asked = -FOREVER
+        self.settings, self.issuer = settings, settings["issuer"]
+        self._keys = Keys(self.issuer)
 
     def issued(self, token: str) -> bool:
         """Whether a token says that it is this issuer's."""
-        return bool(self.issuer) and str(_claims(token).get("iss", "")).rstrip("/") == self.issuer
+        return bool(self.issuer) and unproven(token).get("iss") == self.issuer
 
     def identify(self, token: str) -> Identity:
-        """:raise InvalidToken: the token does not hold. :raise IssuerAway: its issuer can't be asked."""
-        try:
-            header = jwt.get_unverified_header(token)
-            key = self._key(str(header.get("kid", "")))
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=ALGORITHMS,
-                audience=self.settings["audience"],
-                issuer=[self.issuer, self.issuer + "/"],
-                options={"require": ["exp", "iss", "aud"]},
-            )
-        except jwt.PyJWTError as error:
-            raise InvalidToken(f"the issuer's token does not hold: {error}") from None
-        name = claims.get(self.settings["usernameClaim"])
-        groups = claims.get(self.settings["groupsClaim"], [])
-        if not isinstance(name, str) or not name:
-            raise InvalidToken(f'the issuer\'s token must name its user in "{self.settings["usernameClaim"]}"')
-        named = {self.settings["groupsPrefix"] + group for group in groups if isinstance(group, str)}
+        """:raise InvalidToken: the token does not hold. :raise IssuerUnavailable: its issuer can't be asked."""
+        claims, settings = self._proven(token), self.settings
+        check(claims, self.issuer, settings["audience"], time.time())
+        groups = groups_of(claims, settings["groupsClaim"], settings["groupsPrefix"])
         return Identity(
-            self.settings["usernamePrefix"] + name,
-            frozenset(named | set(self.settings["groups"])),
+            name_of(claims, settings["usernameClaim"], settings["usernamePrefix"]),
+            frozenset(groups | set(settings["groups"])),
             float(claims["exp"]),
         )
 
-    def _key(self, kid: str) -> Any:
-        with self._lock:
-            if kid not in self._keys and time.monotonic() - self._asked > KEYS_SECONDS:
-                self._keys = {key.key_id or "": key for key in self._read_keys().keys}
-                self._asked = time.monotonic()
-            if kid not in self._keys:
-                raise InvalidToken("the issuer's token is signed with a key that is not among the issuer's")
-            return self._keys[kid]
-
-    def _read_keys(self) -> jwt.PyJWKSet:
+    def _proven(self, token: str) -> dict[str, Any]:
+        """The claims, once their signature is known to be the issuer's."""
         try:
-            found = _json(f"{self.issuer}/.well-known/openid-configuration")
-            return jwt.PyJWKSet.from_dict(_json(found["jwks_uri"]))
-        except (requests.RequestException, KeyError, ValueError, jwt.PyJWTError) as error:
-            raise IssuerAway(f"the issuer's keys can't be had: {type(error).__name__}") from error
+            keys = self._keys.named(jwt.get_unverified_header(token).get("kid"))
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise InvalidToken(f"the issuer's token is malformed: {type(error).__name__}") from None
+        failure = "the issuer's token is signed with a key that is not among the issuer's"
+        for key in keys:
+            try:
+                return dict(jwt.decode(token, key, algorithms=ALGORITHMS, options=SIGNATURE_ALONE))
+            except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+                failure = f"the issuer's token does not hold: {error}"
+        raise InvalidToken(failure)
+
+
+class Keys:
+    """An issuer's keys. One thread reads them, and who needs them now waits for that one, without a lock.
+
+    Keys that are in use are read again beside it: a key that the issuer has withdrawn is believed for
+    ``KEYS_FRESH_SECONDS`` more, or where the issuer can't be asked for ``KEYS_LAST_SECONDS``.
+    """
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+        self._keys: list[jwt.PyJWK] = []
+        self._read_at = self._asked_at = -math.inf
+        self._reading: Future[None] | None = None
+        self._failure: IssuerUnavailable | None = None
+        self._lock = threading.Lock()
+
+    def named(self, kid: str | None) -> list[jwt.PyJWK]:
+        """Those that a token may be signed with. :raise IssuerUnavailable: they can't be had now."""
+        now = time.monotonic()
+        found = self._named(kid)
+        ended = now - self._read_at > KEYS_LAST_SECONDS
+        if ended and self._failure and now - self._asked_at < RETRY_SECONDS:
+            raise self._failure
+        if ended or (not found and (self._reading or now - self._asked_at > KEYS_SECONDS)):
+            self._await(self._read())
+            return self._named(kid)
+        if now - self._read_at > KEYS_FRESH_SECONDS and now - self._asked_at > KEYS_SECONDS:
+            self._read()
+        return found
+
+    def _named(self, kid: str | None) -> list[jwt.PyJWK]:
+        return [key for key in self._keys if not kid or key.key_id == kid]
+
+    def _read(self) -> Future[None]:
+        """The reading that is under way, begun where none is."""
+        with self._lock:
+            if self._reading is None:
+                self._reading, self._asked_at = Future(), time.monotonic()
+                threading.Thread(target=self._run, args=(self._reading,), name="issuer", daemon=True).start()
+            return self._reading
+
+    def _run(self, reading: Future[None]) -> None:
+        try:
+            self._keys, self._read_at, self._failure = self._read_keys(), time.monotonic(), None
+        except (requests.RequestException, KeyError, TypeError, ValueError, RecursionError, jwt.PyJWTError) as error:
+            self._failure = IssuerUnavailable(f"the issuer's keys can't be had: {type(error).__name__}")
+        with self._lock:
+            self._reading = None
+        if self._failure:
+            reading.set_exception(self._failure)
+        else:
+            reading.set_result(None)
+
+    @staticmethod
+    def _await(reading: Future[None]) -> None:
+        try:
+            reading.result(ISSUER)
+        except TimeoutError:
+            raise IssuerUnavailable("the issuer does not answer") from None
+
+    def _read_keys(self) -> list[jwt.PyJWK]:
+        found = _json(f"{self._issuer.removesuffix('/')}/.well-known/openid-configuration")
+        if found["issuer"] != self._issuer:
+            raise ValueError("the discovery document is another issuer's")
+        return [key for key in jwt.PyJWKSet.from_dict(_json(found["jwks_uri"])).keys if _signs(key)]
+
+
+def _signs(key: jwt.PyJWK) -> bool:
+    return key.public_key_use in (None, "sig") and key.key_type != "oct"
+
+
+def _json(url: str) -> dict[str, Any]:
+    """What is at that address. :raise requests.RequestException, ValueError: it is no JSON object, or too late."""
+    end, body = time.monotonic() + ISSUER, b""
+    with requests.get(url, timeout=ISSUER, stream=True) as answer:
+        answer.raise_for_status()
+        for piece in answer.iter_content(64 * 1024):
+            body += piece
+            if len(body) > MOST_BYTES or time.monotonic() > end:
+                raise requests.Timeout("the issuer sends too much, or too slowly")
+    return dict(json.loads(body))
 
 
 class Tokens:
@@ -128,26 +203,28 @@ class Tokens:
     def identify(self, token: str) -> Identity:
         """Whose token it is.
 
-        :raise InvalidToken: nobody's. :raise IssuerAway, Unreachable: it can't be checked now.
+        :raise InvalidToken: nobody's. :raise IssuerUnavailable, Unreachable: it can't be checked now.
         """
-        kind: Callable[[str], Identity] = self.issued.identify if self.issued.issued(token) else self.reviewed.identify
-        return kind(token)
+        return self.issued.identify(token) if self.issued.issued(token) else self.reviewed.identify(token)
+
+    def costs(self, token: str) -> bool:
+        """Whether somebody else is asked about it: an issuer's keys are here already."""
+        return not self.issued.issued(token)
+
+    def known(self, token: str) -> Identity | None:
+        """Whose token it is, where the cluster has said so just now: it costs nothing to know."""
+        return self.reviewed.known(token)
 
 
-def _json(url: str) -> dict[str, Any]:
-    answer = requests.get(url, timeout=TIMEOUT_SECONDS)
-    answer.raise_for_status()
-    return dict(answer.json())
-
-
-def _claims(token: str) -> dict[str, Any]:
-    """What a JWT says, unproven; nothing where it is none."""
-    try:
-        return dict(jwt.decode(token, options={"verify_signature": False, "verify_exp": False, "verify_aud": False}))
-    except jwt.PyJWTError:
-        return {}
+def _digest(token: str) -> bytes:
+    """What a token is kept by: what is in memory can't be used as one."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def _end(token: str) -> float:
-    end = _claims(token).get("exp")
-    return float(end) if isinstance(end, int | float) else FOREVER
+    """When a token that the cluster knows says that it ends."""
+    try:
+        end = time_of(unproven(token), "exp")
+    except InvalidToken:  # it says nothing that the cluster would go by
+        end = None
+    return FOREVER if end is None else end

@@ -14,6 +14,8 @@ from .problems import Problem
 # What is no refusal of what was asked: it was not understood, came too often, or nobody could say yes or no.
 NOT_RECORDED = {400, 401, 413, 415, 428, 429, 500}
 
+UNANSWERED = "the API server did not answer in time: it may have been done all the same"
+
 
 class Trail:
     """Writes records of this API's callers. The gate writes those of everybody else."""
@@ -33,16 +35,24 @@ class Trail:
         self._record(call, store, owner, outcome="admitted", before=before, after=after)
 
     def refused(self, call: Call, problem: Problem) -> None:
-        """A call was refused. What it asked for stands in the record as what would have been."""
-        if problem.status in NOT_RECORDED:
+        """A call was refused: the record holds what it asked for. Of a dry run there is no record."""
+        if problem.status in NOT_RECORDED or call.dry_run:
             return
         store = call.path.get("name") or str(call.body.get("name") or "")
         known, spec = self.cache.get(store), call.body.get("spec")
         wanted = str(spec.get("owner") or "") if isinstance(spec, dict) else ""
-        owner = known.owner if known else wanted or call.caller.name
-        told = [problem.detail, *(f"{where} {what}" for where, what in problem.errors.items())]
-        asked = plain(call.body) or None
-        self._record(call, store, owner, outcome="refused", reason="; ".join(told), after=asked)
+        owner = known.owner if known else call.path.get("owner") or wanted or call.caller.name
+        reasons = [problem.detail, *(f"{where} {what}" for where, what in problem.errors.items() if not call.sealed)]
+        self._record(call, store, owner, outcome="refused", reason="; ".join(reasons), after=_asked(call))
+
+    def unanswered(self, call: Call) -> None:
+        """The API server gave no answer to a call that writes: nobody knows whether it was done."""
+        if call.dry_run:
+            return
+        store = call.path.get("name") or str(call.body.get("name") or "")
+        known = self.cache.get(store)
+        owner = known.owner if known else call.path.get("owner") or call.caller.name
+        self._record(call, store, owner, outcome="refused", reason=UNANSWERED, after=_asked(call))
 
     def _record(self, call: Call, store: str, owner: str, **more: Any) -> None:
         said: dict[str, Any] = {
@@ -52,3 +62,7 @@ class Trail:
             "request_id": call.request_id,
         }
         self.audit.record(Record(**said, store=store, owner=owner, **more))
+
+
+def _asked(call: Call) -> Any:
+    return None if call.sealed else plain(call.body) or None

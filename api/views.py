@@ -9,7 +9,17 @@ from marshmallow import Schema, fields
 from .cluster import Object
 
 # In the order in which they need somebody.
-PHASES = ("Failed", "Degraded", "Terminating", "Upgrading", "Provisioning", "Pending", "Suspended", "Ready")
+PHASES = (
+    "Failed",
+    "Degraded",
+    "Terminating",
+    "Upgrading",
+    "Provisioning",
+    "Pending",
+    "Suspending",
+    "Suspended",
+    "Ready",
+)
 READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not looked at it yet"}
 
 
@@ -30,6 +40,7 @@ class Summary(Schema):
     """A store in a list."""
 
     name = _text("Its name; also the first label of its address.", required=True)
+    title = _text("Its name for shoppers, as its spec has it; the store's name where it has none.", required=True)
     owner = _text("Whose it is.", required=True)
     engine = _text("What the shop runs on.", required=True)
     version = _text("The engine's version that serves shoppers.", allow_none=True, required=True)
@@ -48,6 +59,7 @@ def summary(store: Object) -> dict[str, Any]:
     ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), READY_UNKNOWN)
     return {
         "name": metadata["name"],
+        "title": (spec.get("shop") or {}).get("title") or metadata["name"],
         "owner": spec["owner"],
         "engine": spec["engine"],
         "version": status.get("release", {}).get("running"),

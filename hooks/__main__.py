@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from gevent import monkey
+
+monkey.patch_all()  # before anything else is imported: see serving.worker
+# ruff: noqa: E402
+
 import os
 import sys
 
+from storeplatform.common.configuration import ConfigurationError
+from storeplatform.common.serving import serve
+
 from .app import create_app
-from .serving import serve
-from .settings import ConfigurationError
 
 
 def main() -> None:
@@ -16,7 +22,7 @@ def main() -> None:
         application = create_app()
     except ConfigurationError as error:
         sys.exit(f"store-platform hooks: {error}")
-    serve(application, os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8080"))
+    serve(lambda: application, os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8080"))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,27 @@ from typing import Any
 import orjson
 import structlog
 from flask import Flask, Response, g, request
-from jinja2 import TemplateError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from werkzeug.exceptions import HTTPException, Unauthorized
 
+from storeplatform.common.configuration import file_in, load_token
+from storeplatform.common.serving import configure_logs
+from storeplatform.common.times import written
 from storeplatform.templates import ENGINES
 
-from .core import GuardError, MalformedRequest, RenderError, Store, customize, parse, render, sync
+from .core import (
+    GuardError,
+    MalformedRequest,
+    RenderError,
+    SyncRequest,
+    customize,
+    parse,
+    sync,
+    unreconciled,
+)
 from .metrics import Metrics
-from .serving import configure_logs
-from .settings import ConfigurationError, Settings, file_in, load_settings
+from .settings import Settings, load_settings
+from .template_check import check_templates
 
 # A full store's request is 75 KB. Metacontroller sends nothing near this; a stray sender might.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
@@ -65,13 +76,23 @@ def make_app(settings: Settings, token: str) -> Flask:
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
             raise Unauthorized("the bearer token must be the one in this service's token file")
 
+    def reconciled(asked: SyncRequest) -> dict[str, Any]:
+        """The core's answer; the last resort where there is none, so that the Store's status reports it."""
+        try:
+            return sync(asked, settings)
+        except Exception as error:
+            reason, message = _failure(error)
+            metrics.unreconciled.labels(reason).inc()
+            log.exception("not reconciled", store=g.store, reason=reason)
+            return unreconciled(asked, reason, message)
+
     @app.post("/sync")
     @app.post("/finalize")
     def answer() -> Response:
         authenticate()
         asked = parse(request.get_data(cache=False), _now())
         g.store = asked.parent["metadata"]["name"]
-        made = sync(asked, settings)
+        made = reconciled(asked)
         g.stage = _stage(made["status"])
         return Response(orjson.dumps(made), mimetype="application/json")
 
@@ -115,15 +136,6 @@ def make_app(settings: Settings, token: str) -> Flask:
     def malformed(error: MalformedRequest) -> Response:
         return _problem(400, "malformed-request", str(error))
 
-    @app.errorhandler(GuardError)
-    def guarded(error: GuardError) -> Response:
-        return _problem(500, "guard", str(error))
-
-    @app.errorhandler(RenderError)
-    @app.errorhandler(TemplateError)
-    def unrendered(error: Exception) -> Response:
-        return _problem(500, "template", str(error))
-
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
         return _problem(error.code or 500, "http", error.description or error.name)
@@ -137,42 +149,13 @@ def _stage(status: dict[str, Any]) -> str:
     return next((c["type"] for c in unmet if c["reason"] != "Waiting"), "Ready")
 
 
-# What a store may ask for beside the choices that every store makes, so that every template is rendered.
-EVERYTHING: dict[str, Any] = {
-    "shop_items": (("country", "DE"), ("currency", "EUR"), ("title", "s")),
-    "snapshot": "x",
-    "restore": "y",
-    "restore_uploads": True,
-    "backup_schedule": "0 3 * * *",
-    "restarted_at": "z",
-}
-
-
-def check_templates(settings: Settings) -> None:
-    """Render every engine, version and plan once; raise ConfigurationError where one can't be."""
-    for engine in settings.engines.values():
-        for version in engine.versions:
-            for plan in settings.plans:
-                sample = Store(
-                    "s", "0", "o", engine.name, version, plan, "s.test", "a@s.test", 1, 1, True, **EVERYTHING
-                )
-                try:
-                    render(settings, sample)
-                except (RenderError, TemplateError) as error:
-                    raise ConfigurationError(f"engine {engine.name} {version}, plan {plan}: {error}") from error
-
-
-def load_token(file: Path) -> str:
-    """The bearer token in ``file``; raise ConfigurationError where there is none."""
-    try:
-        token = file.read_text().strip()
-    except OSError as error:
-        raise ConfigurationError(f"can't read the token file {file}: {error.strerror}") from error
-    if len(token) < 16:
-        raise ConfigurationError(
-            f"the token file {file} must hold at least 16 characters: openssl rand -hex 32 > {file}"
-        )
-    return token
+def _failure(error: Exception) -> tuple[str, str]:
+    """Why a store is not reconciled: a reason, and a message that holds nothing of what was sent."""
+    if isinstance(error, GuardError):
+        return "Guard", f"the answer would do harm and was not given: {error}"
+    if isinstance(error, RenderError):
+        return "Template", f"the engine's templates failed: {error}"
+    return "Error", f"the hooks failed with an unexpected {type(error).__name__}"
 
 
 def _problem(status: int, kind: str, detail: str) -> Response:
@@ -183,4 +166,4 @@ def _problem(status: int, kind: str, detail: str) -> Response:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(datetime.now(UTC))

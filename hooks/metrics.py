@@ -21,6 +21,12 @@ class Metrics:
         self._errors = Counter(
             "store_hook_errors", "Answers that made Metacontroller try again", ["hook"], registry=registry
         )
+        self.unreconciled = Counter(
+            "store_hook_unreconciled",
+            "Answers that keep a store as it is because no other could be made, by reason",
+            ["reason"],
+            registry=registry,
+        )
         self._seconds = Histogram(
             "store_hook_duration_seconds", "Time to an answer", ["hook"], registry=registry, buckets=BUCKETS
         )

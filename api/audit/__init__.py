@@ -1,4 +1,4 @@
-"""The audit store: who did what to which store, through which door, when, and with what result.
+"""The audit store: who did what to which store, through which interface, when, and with what result.
 
 A record is on disk before ``Audit.record`` returns, and moves to the database from there.
 """

@@ -13,11 +13,12 @@ from time import monotonic
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from storeplatform.hooks.settings import ConfigurationError
+from storeplatform.common.configuration import ConfigurationError
 
+from .fairness import Fairness
 from .record import Record
 from .spool import Spool, SpoolFull
-from .store import Filters, Store
+from .store import Filters, RecordStore
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 CLOSING_SECONDS = 10
@@ -35,19 +36,26 @@ class Audit:
     """
 
     def __init__(
-        self, url: str, spool: Path, spool_bytes: int, retention_days: int, registry: CollectorRegistry
+        self,
+        url: str,
+        spool: Path,
+        spool_bytes: int,
+        retention_days: int,
+        retention_bytes: int,
+        registry: CollectorRegistry,
     ) -> None:
         """:raise ConfigurationError: the URL or the spool's folder can't be used; the message says what must hold."""
-        self._store = Store(url)
+        self._store = RecordStore(url)
         try:
             self._spool = Spool(spool, spool_bytes)
         except OSError as error:
             raise ConfigurationError(f"the audit's spool {spool} must be a folder to write to: {error}") from error
-        self._retention = timedelta(days=retention_days)
+        self._fairness = Fairness()
+        self._retention, self._retention_bytes = timedelta(days=retention_days), retention_bytes
         self._cleaned: float | None = None
         self._wake, self._closing, self._lock = Event(), Event(), Lock()
         self._thread: Thread | None = None
-        # To alert on: any increase of the first two. The third shows how long the database was away.
+        # To alert on: any increase of the first two. The third shows how long the database was unavailable.
         self._dropped = Counter("store_audit_dropped", "Records that only the log has", registry=registry)
         self._errors = Counter("store_audit_write_errors", "Writes the database refused", registry=registry)
         waiting = Gauge("store_audit_spool_bytes", "What waits on disk for the database", registry=registry)
@@ -61,7 +69,14 @@ class Audit:
                 self._thread.start()
 
     def record(self, record: Record) -> None:
-        """Keep it. Where even the disk can't, the log has it and ``store_audit_dropped_total`` grows."""
+        """Keep it, unless too much is refused to its actor: see ``Fairness``.
+
+        Where even the disk can't, the log has it and ``store_audit_dropped_total`` grows.
+        """
+        for each in self._fairness.kept(record.bounded()):
+            self._keep(each)
+
+    def _keep(self, record: Record) -> None:
         values = record.as_json()
         log.info("audit", **values)
         try:
@@ -124,6 +139,7 @@ class Audit:
             self._store.match(now)
             if self._cleaned is None or monotonic() - self._cleaned > CLEANING_SECONDS:
                 self._store.remove(now - self._retention, now)
+                self._store.shrink(self._retention_bytes)
                 self._cleaned = monotonic()
 
     def _records(self, segment: Path) -> Iterator[Record]:

@@ -6,16 +6,21 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from storeplatform.common.times import written
 
 # No field of a store's spec is a secret. What is refused may have any field at all, so these hide their values.
 SECRET = re.compile(r"passw|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
 HIDDEN = "(redacted)"
 
 # A spec is a few hundred bytes. What is refused may be megabytes.
-LARGEST = 16 * 1024
+LARGEST = 2 * 1024
+
+# Of what is refused anything may be a name.
+LONGEST_TEXT = 1024
 
 ATTEMPTED = "attempted"
 
@@ -49,9 +54,14 @@ class Record:
         """What ``Audit.query`` goes on from after this record."""
         return f"{micros(self.at)}.{self.id}"
 
+    def bounded(self) -> Record:
+        """The record with no text longer than it needs."""
+        texts = {name: value for name, value in vars(self).items() if isinstance(value, str)}
+        return replace(self, **{name: value[:LONGEST_TEXT] for name, value in texts.items()})  # type: ignore[arg-type]
+
     def as_json(self) -> dict[str, Any]:
         """As what JSON can hold, the time in RFC 3339."""
-        return {**asdict(self), "at": self.at.isoformat().replace("+00:00", "Z")}
+        return {**asdict(self), "at": written(self.at, "auto")}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Record:

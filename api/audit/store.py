@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Engine, RowMapping, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.engine import RowMapping, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from storeplatform.hooks.settings import ConfigurationError
+from storeplatform.common.configuration import ConfigurationError
+from storeplatform.common.timeouts import DATABASE
 
+from .engine import give, make_engine
 from .record import ATTEMPTED, Record, micros
+
+# Nobody waits for what the audit's own thread does.
+WRITE_SECONDS = 60.0
 
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -30,7 +34,7 @@ SKEW = timedelta(seconds=2)
 # What was recorded in another replica's spool may arrive later. After this it is not waited for.
 SETTLED = timedelta(days=1)
 
-REFUSED = "by the schema or a policy of the API server; the caller was told which"
+REFUSED = "by the schema or a policy of the API server; the caller's answer names it"
 
 TEXTS = ("actor", "door", "action", "store", "owner", "outcome", "reason", "request_id", "key")
 metadata = sa.MetaData()
@@ -51,8 +55,8 @@ table = sa.Table(
     sa.Index("audit_matched", "matched", "outcome"),
 )
 c = table.c
-# Of what is refused anything may be a name.
-LONGEST = 4096
+# What a row takes beside its texts: its numbers, and its entries in the indexes.
+ROW_BYTES = 400
 
 # The outcome as it is read.
 outcome = sa.case((c.outcome == ATTEMPTED, "refused"), else_=c.outcome)
@@ -71,7 +75,7 @@ class Filters:
     until: datetime | None = None
 
 
-class Store:
+class RecordStore:
     """The table behind a URL. Nothing is connected before the first call."""
 
     def __init__(self, url: str) -> None:
@@ -81,17 +85,26 @@ class Store:
             parsed = make_url(url)
             if parsed.get_backend_name() not in INSERTS:
                 raise ConfigurationError(f"the audit store's URL {form}, not one of {parsed.get_backend_name()}")
-            self.engine = _engine(parsed)
+            self.engine = make_engine(parsed)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(f"the audit store's URL {form}") from error
         except OSError as error:
             raise ConfigurationError(f"the audit store's folder can't be made: {error}") from error
-        self._lock, self._made = Lock(), False
+        self._made = False
 
     def insert(self, records: Iterable[Record]) -> None:
-        """Add what is not there yet, all or nothing. :raise sqlalchemy.exc.DBAPIError: the database can't now."""
+        """Add the records that do not exist yet, all or none. A record that comes again as refused corrects the one
+        that exists.
+
+        :raise sqlalchemy.exc.DBAPIError: the database can't now.
+        """
         if rows := [_row(record) for record in records]:
-            statement = INSERTS[self.engine.dialect.name](table).on_conflict_do_nothing(index_elements=["id"])
+            statement = INSERTS[self.engine.dialect.name](table)
+            statement = statement.on_conflict_do_update(
+                index_elements=["id"],
+                set_={name: statement.excluded[name] for name in ("outcome", "reason")},
+                where=statement.excluded.outcome == "refused",
+            )
             with self._begin() as connection:
                 connection.execute(statement, rows)
 
@@ -99,7 +112,7 @@ class Store:
         """Pair what was decided with its attempt: one each, the latest before it.
 
         The API server asks again where the object it asked about had changed meanwhile. What was decided first was
-        an attempt then, and what followed is told.
+        an attempt then, and the record shows what followed. A creation is not asked about again: its outcome is known.
         """
         undecided = c.outcome == ATTEMPTED
         with self._begin() as connection:
@@ -111,39 +124,60 @@ class Store:
                 if attempt := connection.execute(latest_before).scalar():
                     pair = sa.update(table).where(c.id.in_([attempt, decision.id]))
                     connection.execute(pair.values(matched=True))
-                if decision.outcome == "admitted" and (first := _asked_before(connection, decision)):
+                changed = decision.outcome == "admitted" and decision.action != "create"
+                if changed and (first := _asked_before(connection, decision)):
                     again = sa.update(table).where(c.id.in_(first))
                     connection.execute(again.values(outcome=ATTEMPTED, matched=True))
             alone = sa.update(table).where(~undecided, ~c.matched, c.at < micros(now - SETTLED))
             connection.execute(alone.values(matched=True))
 
     def remove(self, before: datetime, now: datetime) -> None:
-        """Take away what is older, and attempts of which all is told by what followed."""
+        """Take away what is older, and attempts whose outcome a later record has."""
         followed = sa.and_(c.outcome == ATTEMPTED, c.matched, c.at < micros(now - SETTLED))
         with self._begin() as connection:
             connection.execute(sa.delete(table).where(sa.or_(c.at < micros(before), followed)))
 
+    def shrink(self, most: int) -> None:
+        """Take away the oldest records beyond ``most`` bytes, by the size of their texts and not of the file."""
+        texts = [c[name] for name in (*TEXTS, "before", "after")]
+        size = sum((sa.func.coalesce(sa.func.length(text), 0) for text in texts), sa.literal(ROW_BYTES))
+        newest_first = (c.at.desc(), c.id.desc())
+        running = sa.select(c.at, sa.func.sum(size).over(order_by=newest_first).label("bytes")).subquery()
+        beyond = sa.select(sa.func.max(running.c.at)).where(running.c.bytes > most)
+        with self._begin() as connection:
+            if (last := connection.execute(beyond).scalar()) is not None:
+                connection.execute(sa.delete(table).where(c.at <= last))
+
     def select(self, filters: Filters, limit: int, cursor: str | None, now: datetime) -> list[Record]:
         """The newest first. :raise ValueError: no cursor of ours. :raise sqlalchemy.exc.DBAPIError: as above."""
-        told = sa.or_(c.outcome != ATTEMPTED, sa.and_(~c.matched, c.at < micros(now - UNDECIDED)))
-        wanted = [told, *_conditions(filters)]
+        shown = sa.or_(c.outcome != ATTEMPTED, sa.and_(~c.matched, c.at < micros(now - UNDECIDED)))
+        wanted = [shown, *_conditions(filters)]
         if cursor:
             at, _, identity = cursor.partition(".")
             wanted.append(sa.tuple_(c.at, c.id) < sa.tuple_(sa.literal(int(at)), sa.literal(identity)))
         statement = sa.select(table).where(*wanted).order_by(c.at.desc(), c.id.desc()).limit(limit)
-        with self._begin() as connection:
+        with self._begin(DATABASE) as connection:
             return [_record(row) for row in connection.execute(statement).mappings()]
 
-    def _begin(self) -> Any:
-        """A transaction, the table made before it."""
-        with self._lock:
-            if not self._made:
-                try:
-                    metadata.create_all(self.engine)
-                except DBAPIError:  # another process makes it in this moment, or the database is away
-                    metadata.create_all(self.engine)
-                self._made = True
-        return self.engine.begin()
+    @contextmanager
+    def _begin(self, seconds: float = WRITE_SECONDS) -> Iterator[sa.Connection]:
+        """A transaction of so many seconds at most, the table made before it."""
+        if not self._made:
+            try:
+                self._make(seconds)
+            except DBAPIError as error:
+                if isinstance(error, OperationalError) and self.engine.dialect.name == "postgresql":
+                    raise
+                self._make(seconds)  # another process made it meanwhile
+            self._made = True
+        with self.engine.begin() as connection:
+            give(connection, seconds)
+            yield connection
+
+    def _make(self, seconds: float) -> None:
+        with self.engine.begin() as connection:
+            give(connection, seconds)
+            metadata.create_all(connection)
 
 
 def _asked_before(connection: sa.Connection, decision: Any) -> list[str]:
@@ -172,22 +206,6 @@ def _micros(time: timedelta) -> int:
     return time // timedelta(microseconds=1)
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url)
-
-    @sa.event.listens_for(engine, "connect")
-    def several_processes(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-
-    return engine
-
-
 def _conditions(filters: Filters) -> list[Any]:
     columns = {"owner": c.owner, "store": c.store, "actor": c.actor, "action": c.action, "outcome": outcome}
     wanted: list[Any] = [
@@ -205,13 +223,13 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _text(value: str) -> str:
-    """What every database takes: no NUL, no half of a character, no more than it needs."""
-    return value.encode(errors="replace").decode().replace("\0", "")[:LONGEST]
+    """What every database takes: no NUL, no half of a character."""
+    return value.encode(errors="replace").decode().replace("\0", "")
 
 
 def _record(row: RowMapping) -> Record:
     values: dict[str, Any] = {name: row[name] for name in row if name != "matched"}
     specs = {name: json.loads(row[name]) if row[name] else None for name in ("before", "after")}
     at = datetime.fromtimestamp(row["at"] // 1_000_000, UTC) + timedelta(microseconds=row["at"] % 1_000_000)
-    told = {"outcome": "refused", "reason": REFUSED} if row["outcome"] == ATTEMPTED else {}
-    return Record(**{**values, **specs, "at": at, **told})
+    refused = {"outcome": "refused", "reason": REFUSED} if row["outcome"] == ATTEMPTED else {}
+    return Record(**{**values, **specs, "at": at, **refused})

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
+from gevent import monkey
+
+monkey.patch_all()  # before anything else is imported: see storeplatform.common.serving.worker
+# ruff: noqa: E402
+
 import os
 import sys
-from typing import Any
 
-from prometheus_client import start_http_server
+from storeplatform.common.configuration import ConfigurationError, file_in
+from storeplatform.common.serving import Serving, serve
 
-from storeplatform.hooks.serving import serve
-from storeplatform.hooks.settings import ConfigurationError, file_in
-
-from .app import Service, create_service
-
-# A request waits for the API server most of its time.
-THREADS = 32
+from .app import create_service
 
 
 def main() -> None:
     """Serve until a signal; exit with one line on stderr where the configuration is wrong.
 
     STORE_PLATFORM_BIND and STORE_PLATFORM_METRICS_BIND: host:port, the first with TLS by
-    STORE_PLATFORM_GATE_CERT_FILE and STORE_PLATFORM_GATE_KEY_FILE, which are read again for each connection.
+    STORE_PLATFORM_GATE_CERT_FILE and STORE_PLATFORM_GATE_KEY_FILE, which are read again when they change.
     """
     try:
         service = create_service()
         tls = {f"{part}file": str(_readable(f"STORE_PLATFORM_GATE_{part.upper()}_FILE")) for part in ("cert", "key")}
     except ConfigurationError as error:
         sys.exit(f"store-platform gate: {error}")
-    bind = os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8443")
-    serve(service.app, bind, threads=THREADS, **tls, **_worker_hooks(service))
-
-
-def _worker_hooks(service: Service) -> dict[str, Any]:
-    """What begins and ends with gunicorn's worker: threads don't survive its fork."""
-    host, _, port = os.environ.get("STORE_PLATFORM_METRICS_BIND", "0.0.0.0:9090").rpartition(":")
-
-    def post_worker_init(_: Any) -> None:
-        start_http_server(int(port), host, service.registry)
-        service.audit.start()
-
-    def worker_exit(_server: Any, _worker: Any) -> None:
-        service.audit.close()
-
-    return {"post_worker_init": post_worker_init, "worker_exit": worker_exit}
+    serving = Serving(
+        metrics=service.registry,
+        metrics_bind=os.environ.get("STORE_PLATFORM_METRICS_BIND", "0.0.0.0:9090"),
+        start=service.start,
+        stop=service.close,
+    )
+    serve(lambda: service.app, os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8443"), serving, **tls)
 
 
 def _readable(variable: str) -> str:

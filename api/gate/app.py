@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, Response, request
 from kubernetes.config import ConfigException
 from prometheus_client import CollectorRegistry
+from werkzeug.exceptions import NotFound
 
 from storeplatform.api.audit import Audit
 from storeplatform.api.settings import load_api_settings
-from storeplatform.hooks.serving import configure_logs
-from storeplatform.hooks.settings import ConfigurationError
+from storeplatform.common.configuration import ConfigurationError, file_in, load_token
+from storeplatform.common.serving import configure_logs
 
-from .cluster import Cluster
-from .gate import Gate
+from .cluster import GateCluster
+from .gate import Callers, Gate
 from .metrics import Metrics
-from .review import MalformedReview, parse
-from .slots import Slots
+from .outcomes import Outcomes
+from .proof import Proof
+from .reservations import Reservations
+from .review import MalformedReview, Review, parse
 
 # The API server takes 3 MiB of a request, and sends an old and a new object.
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 API_USER = "system:serviceaccount:store-platform:api"
+CONTROLLER_USER = "system:serviceaccount:metacontroller:metacontroller"
 
 
 @dataclass(frozen=True)
@@ -34,49 +39,74 @@ class Service:
 
     app: Flask
     audit: Audit
+    outcomes: Outcomes
     registry: CollectorRegistry
+
+    def start(self) -> None:
+        """Begin what runs beside the requests. Not before the process that answers them is forked."""
+        self.audit.start()
+        self.outcomes.start()
+
+    def close(self) -> None:
+        """When the last request is answered."""
+        self.outcomes.stop()
+        self.audit.close()
 
 
 def create_service() -> Service:
     """The gate, from what the environment names.
 
-    STORE_PLATFORM_API_SETTINGS: the settings file. STORE_PLATFORM_API_USER: who the intent API is to the API server.
+    STORE_PLATFORM_API_SETTINGS: the settings file. STORE_PLATFORM_GATE_TOKEN_FILE: the token that the webhooks' paths
+    hold. STORE_PLATFORM_API_USER and STORE_PLATFORM_CONTROLLER_USER: who the intent API and Metacontroller are to the
+    API server.
 
     :raise ConfigurationError: one is missing or wrong; the message says what to do.
     """
     configure_logs()
     settings, registry = load_api_settings(), CollectorRegistry()
     kept, quota = settings["audit"], settings["quota"]
-    audit = Audit(kept["url"], Path(kept["spool"]), kept["spoolBytes"], kept["retentionDays"], registry)
+    days, size = kept["retentionDays"], kept["retentionBytes"]
+    audit = Audit(kept["url"], Path(kept["spool"]), kept["spoolBytes"], days, size, registry)
     try:
-        cluster = Cluster()
+        cluster = GateCluster()
     except ConfigException as error:
         raise ConfigurationError(f"the gate must run in a cluster, or KUBECONFIG must name one: {error}") from error
-    slots, metrics = Slots(cluster, quota["owner"], quota["everybody"]), Metrics(registry)
-    api_user = os.environ.get("STORE_PLATFORM_API_USER") or API_USER
-    gate = Gate(cluster, slots, audit, metrics, api_user, settings["shards"])
-    return Service(make_app(gate, metrics), audit, registry)
+    reservations, metrics = Reservations(cluster, quota["owner"], quota["everybody"]), Metrics(registry)
+    token = load_token(file_in("STORE_PLATFORM_GATE_TOKEN_FILE"))
+    configure_logs(hide=(token,))
+    proof, outcomes = Proof(token), Outcomes(cluster, audit)
+    callers = Callers(
+        proof,
+        os.environ.get("STORE_PLATFORM_API_USER") or API_USER,
+        os.environ.get("STORE_PLATFORM_CONTROLLER_USER") or CONTROLLER_USER,
+        settings["shards"],
+    )
+    gate = Gate(cluster, reservations, audit, outcomes, metrics, callers)
+    return Service(make_app(gate, metrics, proof), audit, outcomes, registry)
 
 
-def make_app(gate: Gate, metrics: Metrics) -> Flask:
+def make_app(gate: Gate, metrics: Metrics, proof: Proof) -> Flask:
     """The WSGI application for an API server."""
     app = Flask("storeplatform.gate", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
 
-    @app.post("/admission/stores")
-    def judge() -> Response:
+    def answer(judge: Callable[[Review], bytes]) -> Response:
         started, review = time.perf_counter(), parse(request.get_data(cache=False))
-        answer = gate.judge(review)
+        made = judge(review)
         metrics.seconds.labels(review.operation).observe(time.perf_counter() - started)
-        return Response(answer, mimetype="application/json")
+        return Response(made, mimetype="application/json")
 
-    @app.post("/admission/stores/attempts")
-    def attempt() -> Response:
-        return Response(gate.attempt(parse(request.get_data(cache=False))), mimetype="application/json")
+    @app.post("/admission/creations")
+    def create() -> Response:
+        return answer(gate.create)
 
-    @app.post("/admission/quotas")
-    def judge_quota() -> Response:
-        return Response(gate.judge_quota(parse(request.get_data(cache=False))), mimetype="application/json")
+    @app.post("/admission/<token>/<what>")
+    def ask(token: str, what: str) -> Response:
+        """What is asked is not read before the token is seen."""
+        judges = {"attempts": gate.attempt, "changes": gate.change, "quotas": gate.judge_quota}
+        if what not in judges or not proof.serves(token):
+            raise NotFound
+        return answer(judges[what])
 
     @app.get("/healthz")
     @app.get("/readyz")

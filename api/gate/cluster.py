@@ -13,7 +13,8 @@ from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
-from storeplatform.api.cluster import GROUP, VERSION, connect
+from storeplatform.api.cluster import connect
+from storeplatform.common.objects import GROUP, VERSION
 
 ROOT = f"/apis/{GROUP}/{VERSION}"
 
@@ -45,7 +46,7 @@ class Deadline:
         return seconds
 
 
-class Cluster:
+class GateCluster:
     """Calls as the service account this runs with, or as the user of the current kubeconfig.
 
     Each call raises ``ApiException`` for a refusal, ``urllib3``'s ``HTTPError`` where there is no answer, and
@@ -72,6 +73,10 @@ class Cluster:
     def store(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         """The Store, or None."""
         return self._found("GET", f"{ROOT}/stores/{name}", deadline)
+
+    def namespace(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
+        """The Namespace, or None."""
+        return self._found("GET", f"/api/v1/namespaces/{name}", deadline)
 
     def names(self, owner: str | None, deadline: Deadline) -> set[str]:
         """The names of an owner's stores, or of all: as they are now, from no cache."""

@@ -1,8 +1,10 @@
-"""What the gate does with a request of a Store: judge, give slots back, write receipts, and tell the audit."""
+"""What the gate does with a request of a Store: judge, release reservations, write deletion records, and record it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -10,50 +12,89 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from storeplatform.api.audit import Audit, Record
+from storeplatform.common.timeouts import GATE_CHANGE, GATE_CREATE
 
-from . import receipt, record
-from .cluster import Cluster, Deadline, TimeIsUp
+from ..storequotas import quota_name
+from . import deletion_record, record
+from .cluster import Deadline, GateCluster, TimeIsUp
 from .metrics import Metrics
-from .quota import quota_name
+from .mutation import mutation
+from .outcomes import Outcomes
+from .proof import Proof
+from .reservations import UNANSWERED, NamespaceTaken, NameTaken, QuotaExceeded, Reservations
 from .review import Review, admitted, refused
-from .shards import shard_patch
-from .slots import UNANSWERED, QuotaExceeded, Slots
-
-# Within the webhook's own timeout of 10 s, with time left for a queue before and the way back.
-JUDGE_SECONDS = 7
-# What refuses nothing must not hold up what it follows.
-FOLLOW_SECONDS = 3
 
 log = structlog.get_logger("gate")
 
 
-class Gate:
-    """One for all requests.
+@dataclass(frozen=True)
+class Callers:
+    """What the gate knows of who asks.
 
-    :param api_user: who the intent API is to the API server. It has its own part of the audit, so its requests are
-        held to the quotas and not recorded. :param shards: how many controllers share the Stores.
+    :param proof: recognizes the API server. :param api: who the intent API is to the API server; it has
+        its own part of the audit, so its requests are held to the quotas and not recorded. :param controller: who
+        Metacontroller is. :param shards: how many controllers share the Stores.
     """
 
+    proof: Proof
+    api: str
+    controller: str
+    shards: int
+
+
+class Gate:
+    """One for all requests."""
+
     def __init__(
-        self, cluster: Cluster, slots: Slots, audit: Audit, metrics: Metrics, api_user: str, shards: int
+        self,
+        cluster: GateCluster,
+        reservations: Reservations,
+        audit: Audit,
+        outcomes: Outcomes,
+        metrics: Metrics,
+        callers: Callers,
     ) -> None:
-        self._cluster, self._slots, self._audit, self._metrics = cluster, slots, audit, metrics
-        self._api_user, self._shards = api_user, shards
+        self._cluster, self._reservations, self._audit, self._metrics = cluster, reservations, audit, metrics
+        self._outcomes, self._callers = outcomes, callers
 
     def attempt(self, review: Review) -> bytes:
-        """The answer at the request's beginning: it goes on, with its shard."""
+        """The answer at the request's beginning: it goes on, with what the gate adds to it."""
         self._record(review, record.attempt(review))
-        return admitted(review, shard_patch(review, self._shards))
+        callers = self._callers
+        return admitted(review, mutation(review, callers.proof, callers.api, callers.shards, time.time()))
 
-    def judge(self, review: Review) -> bytes:
-        """The answer at its end. Only a creation can be refused."""
-        if review.operation == "CREATE":
-            return self._create(review)
-        if not review.dry_run:
+    def create(self, review: Review) -> bytes:
+        """The answer to a creation at its end. What the gate has not seen begin is nobody's to have answered."""
+        if not self._callers.proof.stamped(review, time.time()):
+            return refused(review, 429, "TooManyRequests", "the gate did not see this request in time: try again")
+        owner, deadline = review.new["spec"]["owner"], Deadline.within(GATE_CREATE)
+        try:
+            self._reservations.take(review.name, owner, deadline, dry_run=review.dry_run)
+        except NameTaken as error:
+            return self._refuse(review, 409, "AlreadyExists", str(error))
+        except NamespaceTaken as error:
+            return self._refuse(review, 422, "Invalid", str(error))
+        except QuotaExceeded as error:
+            return self._refuse(review, 403, "Forbidden", str(error))
+        except TimeIsUp:
+            self._metrics.undecided.inc()
+            message = f"too much is asked for at once to count the stores of {owner} in time: try again"
+            return self._refuse(review, 429, "TooManyRequests", message)
+        except (ApiException, HTTPError) as error:
+            self._metrics.undecided.inc()
+            log.error("a quota can't be counted", store=review.name, owner=owner, error=_words(error))
+            message = f"the stores of {owner} can't be counted now: try again, and tell a platform admin if it lasts"
+            return self._refuse(review, 503, "ServiceUnavailable", message)
+        return self._conclude(review, "admitted", "", admitted(review))
+
+    def change(self, review: Review) -> bytes:
+        """The answer to a change or a deletion at its end. Neither is refused here."""
+        self._outcomes.exists(str(review.old["metadata"].get("uid", "")))
+        if not review.dry_run and not review.subresource:
             if review.operation == "DELETE":
-                self._try("slot", lambda: self._give_back(review))
-            if receipt.is_last(review):
-                self._receipt(review)
+                self._try("reservation", lambda: self._give_back(review))
+            if deletion_record.is_last(review):
+                self._write_deletion_record(review)
         return self._conclude(review, "admitted", "", admitted(review))
 
     def judge_quota(self, review: Review) -> bytes:
@@ -66,35 +107,14 @@ class Gate:
         self._record(review, record.quota(review, "admitted", ""))
         return admitted(review)
 
-    def _create(self, review: Review) -> bytes:
-        owner, deadline = review.new["spec"]["owner"], Deadline.within(JUDGE_SECONDS)
-        try:
-            if shard_patch(review, self._shards):
-                raise TimeIsUp  # its beginning went past us, and a Store without a shard is no controller's
-            self._slots.take(review.name, owner, deadline, dry_run=review.dry_run)
-        except QuotaExceeded as error:
-            code, reason, message = 403, "Forbidden", str(error)
-        except TimeIsUp:
-            self._metrics.undecided.inc()
-            code, reason = 429, "TooManyRequests"
-            message = f"too much is asked for at once to count the stores of {owner} in time: try again"
-        except (ApiException, HTTPError) as error:
-            self._metrics.undecided.inc()
-            log.error("a quota can't be counted", store=review.name, owner=owner, error=_words(error))
-            code, reason = 503, "ServiceUnavailable"
-            message = f"the stores of {owner} can't be counted now: try again, and tell a platform admin if it lasts"
-        else:
-            return self._conclude(review, "admitted", "", admitted(review))
-        return self._conclude(review, "refused", message, refused(review, code, reason, message))
-
     def _give_back(self, review: Review) -> None:
         metadata, owner = review.old["metadata"], review.old["spec"]["owner"]
-        self._slots.give_back(metadata["name"], metadata["uid"], owner, Deadline.within(FOLLOW_SECONDS))
+        self._reservations.give_back(metadata["name"], metadata["uid"], owner, Deadline.within(GATE_CHANGE))
 
-    def _receipt(self, review: Review) -> None:
-        event = receipt.event(review, datetime.now(UTC))
-        self._try("receipt", lambda: self._cluster.create_event(event, Deadline.within(FOLLOW_SECONDS)))
-        self._audit.record(record.gone(review, receipt.words(review)))
+    def _write_deletion_record(self, review: Review) -> None:
+        event = deletion_record.event(review, datetime.now(UTC))
+        self._try("deletion record", lambda: self._cluster.create_event(event, Deadline.within(GATE_CHANGE)))
+        self._audit.record(record.gone(review, deletion_record.words(review)))
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         try:
@@ -103,14 +123,24 @@ class Gate:
             self._metrics.failures.labels(what).inc()
             log.error(f"a {what} failed", error=_words(error))
 
+    def _refuse(self, review: Review, code: int, reason: str, message: str) -> bytes:
+        return self._conclude(review, "refused", message, refused(review, code, reason, message))
+
     def _conclude(self, review: Review, outcome: str, reason: str, answer: bytes) -> bytes:
         self._metrics.admissions.labels(review.operation, outcome).inc()
-        self._record(review, record.decision(review, outcome, reason))
+        made = self._record(review, record.decision(review, outcome, reason))
+        if made and outcome == "admitted":
+            self._outcomes.follow(review, made)
         return answer
 
-    def _record(self, review: Review, made: Record | None) -> None:
-        if made and not review.dry_run and review.user != self._api_user:
-            self._audit.record(made)
+    def _record(self, review: Review, made: Record | None) -> Record | None:
+        """The record, where one is kept: not of what the intent API records itself, nor of the controller's steps."""
+        if made is None or review.dry_run or review.user == self._callers.api:
+            return None
+        if review.user == self._callers.controller and review.old.get("spec") == review.new.get("spec"):
+            return None
+        self._audit.record(made)
+        return made
 
 
 def _words(error: Exception) -> str:

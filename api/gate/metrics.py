@@ -20,4 +20,6 @@ class Metrics:
         self.undecided = Counter("store_gate_undecided", "Creates whose quota could not be counted", registry=registry)
         # To alert on: what was left undone, that refuses nobody anything.
         labels = ["what"]
-        self.failures = Counter("store_gate_failures", "Receipts and slots that failed", labels, registry=registry)
+        self.failures = Counter(
+            "store_gate_failures", "Deletion records and reservations that failed", labels, registry=registry
+        )

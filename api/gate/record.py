@@ -9,10 +9,25 @@ from typing import Any
 
 from storeplatform.api.audit import Record, changes, plain
 
-from .review import Review
+from ..callers import REQUESTED_AS, REQUESTED_BY
+from ..locks import ANNOTATION as LOCKED
+from .proof import ANNOTATION
+from .review import Review, spec_of
 
 # Whoever calls the API server directly, by whatever program.
 DOOR = "kubectl"
+
+
+# Annotations that the gate and the intent API write beside a change, and kubectl's copy of the spec.
+OWN = {
+    "kubectl.kubernetes.io/last-applied-configuration",
+    ANNOTATION,
+    LOCKED,
+    REQUESTED_AS,
+    REQUESTED_BY,
+}
+# What the gate changes between a request's beginning and its end: see ``mutation``.
+MUTATED = ("metadata.labels",)
 
 
 def attempt(review: Review) -> Record | None:
@@ -27,7 +42,7 @@ def decision(review: Review, outcome: str, reason: str) -> Record | None:
 
 def gone(review: Review, reason: str) -> Record:
     """A Store whose last finalizer is taken off: nothing is left of it after this."""
-    metadata, spec = review.old["metadata"], _spec(review.old)
+    metadata, spec = review.old["metadata"], spec_of(review.old)
     return Record(
         review.user, DOOR, "gone", metadata["name"], _owner(spec), "admitted", reason, review.uid, before=plain(spec)
     )
@@ -35,55 +50,75 @@ def gone(review: Review, reason: str) -> Record:
 
 def quota(review: Review, outcome: str, reason: str) -> Record:
     """A limit that is set, changed or taken away: of an owner, or of all where there is none."""
-    owner = _owner(_spec(review.object))
-    before, after = _whole(review.old), _whole(review.new)
+    owner = _owner(spec_of(review.object))
+    before, after = _plain_or_none(spec_of(review.old)), _plain_or_none(spec_of(review.new))
     return Record(review.user, DOOR, "quota", "", owner, outcome, reason, review.uid, before, after)
 
 
 def _record(review: Review, outcome: str, reason: str) -> Record | None:
-    old, new = _spec(review.old), _spec(review.new)
-    if review.operation == "UPDATE" and old == new:
-        return None
-    before, after = changes(old, new) if review.operation == "UPDATE" else (_whole(review.old), _whole(review.new))
-    name = review.name or str(review.object["metadata"].get("generateName", ""))
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+    if review.operation == "UPDATE":
+        old, new = _writable(review.old, review.subresource), _writable(review.new, review.subresource)
+        before, after = changes(old, new)
+        if old == new:
+            return None
+    else:
+        old, new = spec_of(review.old), _writable(review.new) if review.new else {}
+        before, after = _plain_or_none(old), _plain_or_none(new)
     return Record(
         actor=review.user,
         door=DOOR,
-        action=_action(review.operation, old, new),
-        store=name,
-        owner=_owner(old or new),
+        action=_action(review, old, new),
+        store=review.name or review.asked_name,
+        owner=_owner(spec_of(review.old) or spec_of(review.new)),
         outcome=outcome,
         reason=reason,
         request_id=review.uid,
         before=before,
         after=after,
-        key=_key(review),
+        key=_key(review, new or old),
     )
 
 
-def _action(operation: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _writable(obj: Mapping[str, Any], subresource: str = "") -> dict[str, Any]:
+    """What of a Store can be written: its spec's fields, and some of its metadata; of its status that alone."""
+    if subresource:
+        return {subresource: obj[subresource]} if subresource in obj else {}
+    metadata = obj.get("metadata") or {}
+    kept: dict[str, Any] = {name: metadata.get(name) for name in ("finalizers", "ownerReferences")}
+    # An annotation may hold anything: that it changed is recorded, not what it says.
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in OWN}
+    kept["annotations"] = {key: _digest(str(value))[:12] for key, value in annotations.items()}
+    kept["labels"] = metadata.get("labels")
+    return {**spec_of(obj), **{f"metadata.{name}": value for name, value in kept.items() if value}}
+
+
+def _action(review: Review, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     changed = {name for name in {**old, **new} if old.get(name) != new.get(name)}
-    if operation == "UPDATE" and changed == {"suspended"}:
+    if review.subresource:
+        return f"update-{review.subresource}"
+    if review.operation == "UPDATE" and changed == {"suspended"}:
         return "suspend" if new.get("suspended") else "resume"
-    return operation.lower()
+    return review.operation.lower()
 
 
-def _key(review: Review) -> str:
-    """The same for a request at its beginning and at its end: the API server asks twice without saying it is one."""
-    metadata = review.object["metadata"]
-    name = metadata.get("generateName") or review.name
-    asked = [review.user, review.operation, name, _spec(review.object)]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+def _key(review: Review, asked: Mapping[str, Any]) -> str:
+    """The same for a request at its beginning and at its end: the API server asks twice without saying it is one.
+
+    What the gate itself adds in between is left out.
+    """
+    own = {name: value for name, value in asked.items() if name not in MUTATED}
+    said = [review.user, review.operation, review.asked_name, review.subresource, own]
+    return _digest(json.dumps(said, sort_keys=True))[:32]
 
 
-def _whole(obj: Mapping[str, Any]) -> Any:
-    return plain(_spec(obj)) if obj else None
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
-def _spec(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of what is refused it may be anything."""
-    spec = obj.get("spec")
-    return spec if isinstance(spec, dict) else {}
+def _plain_or_none(values: Mapping[str, Any]) -> Any:
+    return plain(values) if values else None
 
 
 def _owner(spec: Mapping[str, Any]) -> str:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from storeplatform.common.objects import GROUP
+
 from .review import Review
 
-LABEL = "platform.urumi.dev/shard"
+LABEL = f"{GROUP}/shard"
 
 
-def shard_patch(review: Review, shards: int) -> list[dict[str, Any]]:
-    """A JSON patch that gives a new Store its shard; empty where it has one, or all are one controller's."""
-    labels = review.new.get("metadata", {}).get("labels") or {}
-    if shards < 2 or review.operation != "CREATE" or LABEL in labels:
-        return []
+def shard_of(review: Review, shards: int) -> str:
+    """The shard of a new Store, by its name; empty where all Stores are one controller's. No caller chooses it."""
+    if shards < 2:
+        return ""
     # The request's own id stands for a name that is not made up yet.
-    shard = zlib.crc32((review.name or review.uid).encode()) % shards
-    return [{"op": "add", "path": "/metadata/labels", "value": {**labels, LABEL: str(shard)}}]
+    return str(zlib.crc32((review.name or review.uid).encode()) % shards)
+
+
+def labelled(labels: dict[str, Any], shard: str) -> dict[str, Any]:
+    """A new Store's labels with its shard."""
+    rest = {name: value for name, value in labels.items() if name != LABEL}
+    return {**rest, LABEL: shard} if shard else rest

@@ -8,6 +8,7 @@ from ..services import Services
 from .catalog import Catalog
 from .changes import Changes
 from .inside import Inside
+from .integrations import Integrations
 from .lifecycle import Lifecycle
 from .quotas import Quotas
 from .records import Records
@@ -16,5 +17,5 @@ from .stores import Stores
 
 def resources(services: Services) -> Sequence[object]:
     """All of them."""
-    kinds = (Stores, Lifecycle, Inside, Changes, Catalog, Quotas, Records)
+    kinds = (Stores, Lifecycle, Inside, Integrations, Changes, Catalog, Quotas, Records)
     return [kind(services) for kind in kinds]

@@ -18,6 +18,22 @@ class EngineView(Schema):
     versions = fields.List(
         fields.String(), required=True, metadata={"description": "The first is what a new store gets."}
     )
+    retired = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Versions that only stores run which had them before: they should get another one."},
+    )
+    words = fields.Dict(
+        keys=fields.String(),
+        values=fields.Dict(keys=fields.String(), values=fields.String()),
+        required=True,
+        metadata={"description": "What its stores' conditions are called: by language, then by the condition's type."},
+    )
+    steps = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "The conditions that a store passes on its way to Ready, in order."},
+    )
 
 
 class EngineList(Schema):
@@ -67,8 +83,16 @@ class Catalog:
     @operation("GET", "/engines", Access.ANYBODY, Rate.READ, "The engines there are", answers={200: EngineList})
     def list_engines(self, call: Call) -> Answer:
         items = [
-            {"name": e.name, "title": e.values["title"], "description": e.values["description"], "versions": e.versions}
-            for e in self.engines.values()
+            {
+                "name": engine.name,
+                "title": engine.values["title"],
+                "description": engine.values["description"],
+                "versions": engine.offered,
+                "retired": sorted(engine.retired),
+                "words": engine.words,
+                "steps": engine.steps,
+            }
+            for engine in self.engines.values()
         ]
         return Answer({"items": items})
 

@@ -9,14 +9,19 @@ from contextlib import ExitStack
 import orjson
 from flask import Response
 
-from ..cache import Cache, Change
-from ..callers import Access, Caller
+from storeplatform.common.timeouts import STREAM_COMMENT
+
+from ..cache import Cache
+from ..callers import Access, Caller, Role
+from ..entries import version_in
+from ..journal import Change
 from ..operations import Call, Media, Rate, operation
 from ..services import Services
 
-# Also how long a reader who left is not noticed: a page that is turned leaves its stream behind.
-HEARTBEAT_SECONDS = 5
-# A stream ends by itself, so that a caller's token and groups are looked at again. Clients come back at once.
+HEARTBEAT_SECONDS = STREAM_COMMENT
+# How long a reader waits who has seen what this process has not: another one may be ahead of it.
+CATCH_UP_SECONDS = 2.0
+# A stream has an end, so that a caller's token and groups are looked at again. Clients come back at once.
 LONGEST_SECONDS = 600
 RETRY_MILLISECONDS = 2000
 
@@ -55,22 +60,24 @@ class Changes:
 def events(cache: Cache, caller: Caller, last_seen: str) -> Iterator[bytes]:
     """The stream's bytes, until it has been open for long, the caller's token ends or the process does."""
     end = min(time.time() + LONGEST_SECONDS, caller.expires)
-    version = int(last_seen) if last_seen.isdecimal() else cache.version
-    yield f"retry: {RETRY_MILLISECONDS}\nid: {version}\n\n".encode()
-    while not cache.stopping and time.time() < end:
-        found = cache.changes(version)
-        if found is None:
-            version = cache.version
-            yield f"event: reset\nid: {version}\ndata: {{}}\n\n".encode()
-            continue
-        changes, version = found
-        for change in changes:
-            if caller.sees(change.entry.owner):
-                yield _event(change)
-        if not changes:
-            cache.wait_for_change(version, HEARTBEAT_SECONDS)
-            if cache.version <= version:
-                yield b":\n\n"
+    version = version_in(last_seen) if last_seen else cache.version
+    yield f"retry: {RETRY_MILLISECONDS}\nid: {cache.version if version is None else version}\n\n".encode()
+    if version is not None:
+        cache.wait_for(version, CATCH_UP_SECONDS)
+    with cache.listening(caller.name if caller.role is Role.OWNER else None) as heard:
+        while not cache.stopping and (left := end - time.time()) > 0:
+            heard.clear()
+            found = None if version is None else cache.changes(version)
+            if found is None:
+                version = cache.version
+                yield f"event: reset\nid: {version}\ndata: {{}}\n\n".encode()
+                continue
+            before, (changes, version) = version, found
+            seen = [_event(change) for change in changes if caller.sees(change.entry.owner)]
+            yield from seen
+            if not seen and not heard.wait(min(HEARTBEAT_SECONDS, left)):
+                # An id alone is no event: a browser that comes back begins there.
+                yield b":\n\n" if version == before else b"id: %d\n\n" % version
 
 
 def _event(change: Change) -> bytes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
-from contextlib import ExitStack
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 
+import urllib3
 from flask import Response
-from kubernetes.client.exceptions import ApiException
 from marshmallow import Schema, fields, validate
 
 from ..callers import Access
@@ -15,9 +18,11 @@ from ..cluster import Object
 from ..operations import Answer, Call, Media, Rate, operation
 from ..problems import Problem
 from ..services import Services
-from ..stores import StoreAccess, namespace_of
+from ..stores import StoreAccess
 
 CREDENTIALS = "credentials"
+# A log is followed for so long, and no longer than the caller's token lasts.
+LONGEST_LOG_SECONDS = 3600.0
 
 
 class Event(Schema):
@@ -104,9 +109,10 @@ class Inside:
         problems=frozenset({404}),
     )
     def list_events(self, call: Call) -> Answer:
-        name = self.access.read(call)["metadata"]["name"]
-        own = self.cluster.events("default", f"involvedObject.kind=Store,involvedObject.name={name}")
-        found = [_event(each) for each in [*own, *self.cluster.events(namespace_of(name))]]
+        store = self.access.read(call)
+        # By its uid: one of the same name may have been another owner's before.
+        own = self.cluster.events("default", f"involvedObject.uid={store['metadata']['uid']}")
+        found = [_event(each) for each in [*own, *self._inside(store, self.cluster.events)]]
         return Answer({"items": sorted(found, key=lambda event: event["lastSeen"] or "", reverse=True)})
 
     @operation(
@@ -119,8 +125,7 @@ class Inside:
         problems=frozenset({404}),
     )
     def list_pods(self, call: Call) -> Answer:
-        name = self.access.read(call)["metadata"]["name"]
-        return Answer({"items": [_pod(each) for each in self.cluster.pods(namespace_of(name))]})
+        return Answer({"items": [_pod(each) for each in self._inside(self.access.read(call), self.cluster.pods)]})
 
     @operation(
         "GET",
@@ -133,11 +138,9 @@ class Inside:
         problems=frozenset({404, 422}),
     )
     def read_log(self, call: Call) -> Response:
-        name = self.access.read(call)["metadata"]["name"]
-        pod = next(
-            (each for each in self.cluster.pods(namespace_of(name)) if each["metadata"]["name"] == call.path["pod"]),
-            None,
-        )
+        store = self.access.read(call)
+        pods = self._inside(store, self.cluster.pods)
+        pod = next((each for each in pods if each["metadata"]["name"] == call.path["pod"]), None)
         if pod is None:
             raise Problem("not-found", f"there is no pod {call.path['pod']} in this store: list its pods")
         containers = [each["name"] for kind in ("containers", "initContainers") for each in pod["spec"].get(kind, [])]
@@ -145,13 +148,23 @@ class Inside:
         if container not in containers:
             wrong = {"?container": f"must be one of: {', '.join(containers)}"}
             raise Problem("invalid", "the pod has no such container", wrong)
+        left = min(LONGEST_LOG_SECONDS, max(1.0, call.caller.expires - time.time()))
         with ExitStack() as stack:
             stack.enter_context(self.streams.one_of(call.caller.name))
             log = self.cluster.log(
-                namespace_of(name), call.path["pod"], container, call.query["tail"], call.query["follow"]
+                pod["metadata"]["namespace"],
+                call.path["pod"],
+                container,
+                call.query["tail"],
+                left if call.query["follow"] else 0,
             )
             stack.callback(log.close)
-            response = Response(log.stream(decode_content=False), mimetype="text/plain")
+            # It may be silent, so it is no piece of it that ends it with the caller's token.
+            end = threading.Timer(left, log.shutdown)
+            end.start()
+            stack.callback(end.cancel)
+            response = Response(_until_its_end(log), mimetype="text/plain")
+            response.headers["X-Accel-Buffering"] = "no"
             response.call_on_close(stack.pop_all().close)
         return response
 
@@ -168,18 +181,25 @@ class Inside:
     def reveal_credentials(self, call: Call) -> Answer:
         store = self.access.live(call)
         name, spec, status = store["metadata"]["name"], store["spec"], store.get("status", {})
-        try:
-            data = self.cluster.secret(namespace_of(name), CREDENTIALS)
-            password = base64.b64decode(data["admin-password"]).decode()
-        except (ApiException, KeyError) as error:
-            if isinstance(error, ApiException) and error.status != 404:
-                raise
-            raise Problem(
-                "conflict", "the store has no passwords yet: they are made with it, try again when it is further"
-            ) from None
+        namespace = self.access.namespace(store)
+        data = self.cluster.secret(namespace, CREDENTIALS) if namespace else None
+        if not data or "admin-password" not in data:
+            raise Problem("conflict", "the store has no passwords yet: they are made with it, so try again later")
+        password = base64.b64decode(data["admin-password"]).decode()
         self.trail.done(call, name, spec["owner"])
         user = spec.get("adminEmail") or f"admin@{status.get('url', '').partition('://')[2]}"
         return Answer({"adminURL": status.get("adminURL"), "username": user, "password": password})
+
+    def _inside(self, store: Object, read: Callable[[str], list[Object]]) -> list[Object]:
+        """What ``read`` finds in the store's own namespace; nothing where it has none."""
+        namespace = self.access.namespace(store)
+        return read(namespace) if namespace else []
+
+
+def _until_its_end(log: Any) -> Iterator[bytes]:
+    """A log's bytes. One that is cut off, by its time or by the cluster, is at its end, too."""
+    with suppress(urllib3.exceptions.HTTPError):
+        yield from log.stream(decode_content=False)
 
 
 def _event(event: Object) -> dict[str, Any]:
@@ -199,7 +219,7 @@ def _pod(pod: Object) -> dict[str, Any]:
     conditions = {each["type"]: each for each in status.get("conditions", [])}
     ready = conditions.get("Ready", {})
     unscheduled = conditions.get("PodScheduled", {})
-    told = unscheduled if unscheduled.get("status") == "False" else status
+    cause = unscheduled if unscheduled.get("status") == "False" else status
     containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
     return {
         "name": metadata["name"],
@@ -207,20 +227,20 @@ def _pod(pod: Object) -> dict[str, Any]:
         "phase": status.get("phase", "Unknown"),
         "ready": ready.get("status") == "True",
         "createdAt": metadata["creationTimestamp"],
-        "reason": told.get("reason"),
-        "message": told.get("message"),
+        "reason": cause.get("reason"),
+        "message": cause.get("message"),
         "containers": [_container(each) for each in containers],
     }
 
 
 def _container(container: Object) -> dict[str, Any]:
     states: dict[str, Any] = container.get("state") or {"unknown": {}}
-    state, told = next(iter(states.items()))
+    state, details = next(iter(states.items()))
     return {
         "name": container["name"],
         "ready": container["ready"],
         "restarts": container["restartCount"],
         "state": state,
-        "reason": told.get("reason"),
-        "message": told.get("message"),
+        "reason": details.get("reason"),
+        "message": details.get("message"),
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema
+
+from storeplatform.common.times import written
 
 from ..callers import Access
 from ..cluster import Object
@@ -17,7 +19,7 @@ from ..services import Services
 from ..stores import StoreAccess
 from ..views import etag, whole
 
-MAY = frozenset({403, 404, 409, 422})
+MAY = frozenset({403, 404, 409, 412, 422})
 
 
 class Extension(Schema):
@@ -45,7 +47,7 @@ def _action(name: str, summary: str, **more: Any) -> Callable[[Function], Functi
 
 
 class Lifecycle:
-    """They need no If-Match: what they change is theirs alone, whatever else changed."""
+    """They need no If-Match: what they change is theirs alone, whatever else changed. Where there is one it holds."""
 
     def __init__(self, services: Services) -> None:
         self.access = StoreAccess(services)
@@ -70,8 +72,7 @@ class Lifecycle:
 
     @_action("restart", "Replace the shop's pods, the database's excepted")
     def restart_store(self, call: Call) -> Answer:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return self._do(call, lambda spec: {**spec, "restartedAt": now})
+        return self._do(call, lambda spec: {**spec, "restartedAt": _now()})
 
     @_action(
         "restore",
@@ -79,9 +80,32 @@ class Lifecycle:
         body=schema_of(part("spec")["properties"]["restoreFrom"], "RestoreFrom")(),
     )
     def restore_store(self, call: Call) -> Answer:
-        return self._do(call, lambda spec: {**spec, "restoreFrom": dict(call.body)})
+        def changed(store: Object) -> Object:
+            _refuse_without_backup(store, call.body)
+            return {**store["spec"], "restoreFrom": {**call.body, "requestedAt": _now()}}
+
+        return self._change(call, changed)
 
     def _do(self, call: Call, changed: Callable[[Object], Object]) -> Answer:
-        written = self.access.change(call, lambda store: changed(store["spec"]))
+        return self._change(call, lambda store: changed(store["spec"]))
+
+    def _change(self, call: Call, changed: Callable[[Object], Object]) -> Answer:
+        written = self.access.change(call, changed, if_match=call.headers.get("If-Match", ""))
         headers = {"ETag": etag(written), "Resource-Version": written["metadata"]["resourceVersion"]}
         return Answer(whole(written), 202, headers)
+
+
+def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
+    """A store that has no backup can't be restored from its own. Whether the one that is named is there and whole is
+    checked by a Job before the shop closes.
+
+    :raise Problem: it has none.
+    """
+    own = wanted.get("store") in (None, store["metadata"]["name"])
+    if own and not str(wanted.get("backup")).startswith("snapshot/") and not store.get("status", {}).get("backups"):
+        detail = "this store has no backup yet: set backup.schedule, and restore once status.backups lists one"
+        raise Problem("invalid", detail, {"/backup": "must be a backup that exists"})
+
+
+def _now() -> str:
+    return written(datetime.now(UTC), "microseconds")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from kubernetes.client.exceptions import ApiException
 from marshmallow import Schema, fields, validate
 
+from storeplatform.common.objects import GROUP, VERSION
+
 from ..callers import Access
-from ..cluster import GROUP, QUOTAS, VERSION, Object
-from ..gate.quota import GLOBAL, quota_name
+from ..cluster import QUOTAS, Object
 from ..operations import Answer, Call, Rate, operation
 from ..problems import Problem
 from ..services import Services
+from ..storequotas import GLOBAL, quota_name
 
 TRIES = 5
 
@@ -30,10 +36,18 @@ class Quota(Schema):
     used = fields.Integer(required=True)
 
 
-class QuotaList(Schema):
-    """Those with a StoreQuota or a store, by owner; that of all together comes first."""
+class QuotaPage(Schema):
+    """Those with a StoreQuota or a store, by the StoreQuota's name; that of all together comes first."""
 
     items = fields.List(fields.Nested(Quota), required=True)
+    next = fields.String(required=True, allow_none=True, metadata={"description": "The next page's cursor."})
+
+
+class QuotasQuery(Schema):
+    """Which page."""
+
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 500))
+    cursor = fields.String(load_default="", validate=validate.Length(max=4096))
 
 
 class QuotaChange(Schema):
@@ -54,6 +68,33 @@ class QuotaQuery(Schema):
     owner = fields.String(
         load_default="", validate=validate.Length(max=253), metadata={"description": "Left out: the caller's."}
     )
+
+
+@lru_cache(20_000)
+def _name(owner: str) -> str:
+    return quota_name(owner)
+
+
+def _write(after: str, token: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([after, token])).decode().rstrip("=")
+
+
+def _read(cursor: str) -> tuple[str, str]:
+    """The name of a StoreQuota and the API server's token that a cursor stands for. :raise Problem: it is none."""
+    if not cursor:
+        return "", ""
+    try:
+        after, token = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, TypeError):
+        raise _no_cursor() from None
+    if not isinstance(after, str) or not isinstance(token, str):
+        raise _no_cursor()
+    return after, token
+
+
+def _no_cursor() -> Problem:
+    detail = "the cursor must be one that this list gave, and not long ago: begin without one"
+    return Problem("invalid", detail, {"?cursor": "must be the next of the page before"})
 
 
 class Quotas:
@@ -79,19 +120,54 @@ class Quotas:
             raise Problem("not-found", "only your own quota is there for you: leave owner out")
         return Answer(self._quota(owner, self.cluster.find(quota_name(owner), QUOTAS)))
 
-    @operation("GET", "/quotas", Access.ADMIN, Rate.READ, "The quotas of all owners", answers={200: QuotaList})
+    @operation(
+        "GET",
+        "/quotas",
+        Access.ADMIN,
+        Rate.READ,
+        "The quotas of all owners",
+        query=QuotasQuery(),
+        answers={200: QuotaPage},
+        problems=frozenset({422}),
+    )
     def list_quotas(self, call: Call) -> Answer:
-        objects = {each["metadata"]["name"]: each for each in self.cluster.list_objects(QUOTAS)["items"]}
-        owners = {each.owner for each in self.cache.stores()}
-        owners |= {
-            each["spec"]["owner"] for name, each in objects.items() if name != GLOBAL and "owner" in each["spec"]
-        }
-        everybody = self._quota(None, objects.get(GLOBAL))
-        return Answer({"items": [everybody, *(self._quota(o, objects.get(quota_name(o))) for o in sorted(owners))]})
+        after, token = _read(call.query["cursor"])
+        shown, following = self._page(after, token, call.query["limit"])
+        items = [self._quota(owner, found) for owner, found in shown]
+        if not call.query["cursor"]:
+            items.insert(0, self._quota(None, self.cluster.find(GLOBAL, QUOTAS)))
+        return Answer({"items": items, "next": following})
+
+    def _page(self, after: str, token: str, limit: int) -> tuple[list[tuple[str, Object | None]], str | None]:
+        """Owners after that name of a StoreQuota, each with theirs, and the cursor of the next page.
+
+        A page of the API server's list begins at ``token``. Owners without a StoreQuota are put in where theirs
+        would be.
+        """
+        page = self._objects(limit, token)
+        following = page["metadata"].get("continue") or ""
+        objects = {each["metadata"]["name"]: each for each in page["items"]}
+        last = max(objects) if following else None
+        owners = {name: each["spec"]["owner"] for name, each in objects.items() if "owner" in each["spec"]}
+        named = ((_name(owner), owner) for owner in self.cache.counts())
+        owners |= {name: owner for name, owner in named if last is None or name <= last}
+        rest = sorted(name for name in owners if name > after)
+        shown = [(owners[name], objects.get(name)) for name in rest[:limit]]
+        if len(rest) > limit:
+            return shown, _write(rest[limit - 1], token)
+        return shown, _write(last, following) if last is not None else None
+
+    def _objects(self, limit: int, token: str) -> Object:
+        try:
+            return self.cluster.list_objects(QUOTAS, limit=limit, **({"_continue": token} if token else {}))
+        except ApiException as error:
+            if not token or error.status not in (400, 410):
+                raise
+            raise _no_cursor() from None
 
     @operation(
         "PUT",
-        "/quotas/<owner>",
+        "/quotas/<path:owner>",
         Access.ADMIN,
         Rate.WRITE,
         'Set an owner\'s limit, or that of all together ("*")',
@@ -130,5 +206,5 @@ class Quotas:
     def _quota(self, owner: str | None, found: Object | None) -> dict[str, Any]:
         said = (found or {}).get("spec", {}).get("maxStores")
         default = self.defaults["everybody" if owner is None else "owner"]
-        used = len(self.cache) if owner is None else sum(each.owner == owner for each in self.cache.stores())
+        used = len(self.cache) if owner is None else len(self.cache.stores(owner))
         return {"owner": owner, "maxStores": default if said is None else said, "isDefault": said is None, "used": used}

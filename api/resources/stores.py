@@ -11,14 +11,17 @@ import orjson
 from kubernetes.client.exceptions import ApiException
 from marshmallow import Schema, ValidationError, fields, validate
 
+from storeplatform.common.objects import GROUP, VERSION
+
 from ..callers import Access, Role
-from ..cluster import GROUP, VERSION, Object
+from ..cluster import Object
 from ..crd import part, schema_of
-from ..idempotency import made_before, mark
+from ..idempotency import Attempt, attempt
+from ..leases import Leases
 from ..listing import SORTS, Query, page, select
 from ..operations import Answer, Body, Call, Rate, operation
 from ..problems import Problem, pointers
-from ..refusals import MEND
+from ..refusals import INVALID
 from ..services import Services
 from ..stores import StoreAccess, vouched
 from ..views import PHASES, Summary, etag, whole
@@ -81,6 +84,7 @@ class Stores:
         self.access, self.cache, self.cluster = StoreAccess(services), services.cache, services.cluster
         self.trail = services.trail
         self.engines, self.plans = services.engines, services.values["plans"]
+        self.leases = Leases(services.cluster, services.values["platformNamespace"])
         # What must be there is said by the API server's own schema; the owner, if it is not, is the caller.
         node = copy.deepcopy(part("spec"))
         node["required"].remove("owner")
@@ -98,7 +102,7 @@ class Stores:
     )
     def list_stores(self, call: Call) -> Answer:
         query = Query(**{field.name: call.query[field.name] for field in fields_of(Query)})
-        found = select(self.cache.stores(), call.caller, query)
+        found = select(self.cache.stores, call.caller, query)
         shown, following = page(found, query)
         return Answer(
             {"items": [orjson.Fragment(each.summary) for each in shown], "total": len(found), "next": following}
@@ -119,21 +123,23 @@ class Stores:
     )
     def create_store(self, call: Call) -> Answer:
         new = self._new(call)
-        if call.query["dryRun"]:
+        if call.dry_run:
             return Answer(whole(self.cluster.create(new, dry_run=True)))
-        if before := made_before(self.cluster, new):
-            return _replayed(before)
-        try:
-            made = self.cluster.create(new)
-        except ApiException as error:
-            # The same request twice at once: the other one was first.
-            before = made_before(self.cluster, new) if error.status == 409 else None
-            if before is None:
-                raise
-            return _replayed(before)
-        self.cache.put(made)
-        self.trail.changed(call, new, made["spec"])
-        return _accepted(made, created=True)
+        if not (key := call.headers.get("Idempotency-Key")):
+            return self._created(call, new)
+        with attempt(self.cluster, self.leases, call.caller.name, key, call.body) as tried:
+            name = new["metadata"]["name"]
+            if before := tried.made_before(name):
+                return _replayed(before)
+            tried.mark(new["metadata"])
+            try:
+                answer = self._created(call, new, tried)
+            except ApiException as error:
+                # The same request twice at once: the other one was first.
+                if error.status != 409 or not (before := tried.made_before(name)):
+                    raise
+                return _replayed(before)
+        return answer
 
     @operation(
         "GET",
@@ -175,10 +181,10 @@ class Stores:
 
         def changed(store: Object) -> Object:
             spec: Object = merged(store["spec"], _only_spec(call.body))
-            self._check(spec, call)
+            self._check(spec, call, store)
             return spec
 
-        dry = call.query["dryRun"]
+        dry = call.dry_run
         written = self.access.change(call, changed, dry, if_match)
         return Answer(whole(written)) if dry else _accepted(written)
 
@@ -208,6 +214,14 @@ class Stores:
             self.cache.put(left)
         return _accepted(left or store)
 
+    def _created(self, call: Call, new: Object, tried: Attempt | None = None) -> Answer:
+        made = self.cluster.create(new)
+        self.trail.changed(call, new, made["spec"])
+        self.cache.put(made)
+        if tried:
+            tried.made(made)
+        return _accepted(made, created=True)
+
     def _new(self, call: Call) -> Object:
         """The Store that a create asks for. :raise Problem: its form is wrong, or it would be another's."""
         body = call.body
@@ -215,22 +229,23 @@ class Stores:
             raise _invalid({f"/{key}": "is not known: name and spec are" for key in unknown})
         name, spec = body.get("name"), body.get("spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
-            wrong = {"/name": "must be a text"} if not isinstance(name, str) else {"/spec": "must be an object"}
+            wrong = {"/name": "must be a string"} if not isinstance(name, str) else {"/spec": "must be an object"}
             raise _invalid(wrong)
         spec = {"owner": call.caller.name, **spec}
         self._check(spec, call)
-        metadata: dict[str, Any] = vouched({"name": name}, call)
-        if key := call.headers.get("Idempotency-Key"):
-            mark(metadata, call.caller.name, key, body)
+        metadata = vouched({"name": name}, call)
         return {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Store", "metadata": metadata, "spec": spec}
 
-    def _check(self, spec: Mapping[str, Any], call: Call) -> None:
-        """:raise Problem: the spec is not one the CRD takes, or asks for what there is not."""
+    def _check(self, spec: Mapping[str, Any], call: Call, store: Object | None = None) -> None:
+        """:raise Problem: the spec is not one the CRD takes, or asks for what there is not.
+
+        :param store: what is changed; a version that it has stays its own when it is offered no more.
+        """
         try:
             self.schema.load(spec)
         except ValidationError as error:
             raise _invalid(pointers(error.messages, "/spec")) from None
-        if call.caller.role is Role.OWNER and spec["owner"] != call.caller.name:
+        if call.caller.role is Role.OWNER and spec.get("owner") != call.caller.name:
             raise Problem(
                 "forbidden",
                 f"a store of yours must have you as its owner: {call.caller.name}",
@@ -242,10 +257,29 @@ class Stores:
             for where, (key, choices) in offered.items()
             if key in spec and spec[key] not in choices
         }
-        if not wrong and "version" in spec and spec["version"] not in (known := self.engines[spec["engine"]].versions):
-            wrong["/spec/version"] = f"must be one of: {', '.join(known)}"
+        if not wrong and "version" in spec:
+            offered_versions = self.engines[spec["engine"]].offered
+            if spec["version"] not in (*offered_versions, *_versions_of(store or {})):
+                wrong["/spec/version"] = f"must be one of: {', '.join(offered_versions)}"
+        host = spec.get("hostname")
+        if host and host != (store or {"spec": {}})["spec"].get("hostname") and self._served(host, call, store):
+            wrong["/spec/hostname"] = (
+                f"{host} is the address of another store: choose another one; for two stores to swap their addresses, "
+                "first give one of them an address that is free"
+            )
         if wrong:
             raise _invalid(wrong)
+
+    def _served(self, host: str, call: Call, store: Object | None) -> bool:
+        """Whether another store answers at the host. That is no secret: DNS and the shop itself show it."""
+        own = store["metadata"]["name"] if store else call.body.get("name")
+        return any(each.name != own and each.host == host for each in self.cache.stores())
+
+
+def _versions_of(store: Object) -> tuple[Any, ...]:
+    """The version that a store runs, and the one that its spec names."""
+    running = ((store.get("status") or {}).get("release") or {}).get("running")
+    return running, (store.get("spec") or {}).get("version")
 
 
 def merged(value: Any, patch: Any) -> Any:
@@ -280,4 +314,4 @@ def _replayed(store: Object) -> Answer:
 
 
 def _invalid(errors: Mapping[str, str]) -> Problem:
-    return Problem("invalid", MEND, errors)
+    return Problem("invalid", INVALID, errors)

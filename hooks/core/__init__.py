@@ -1,8 +1,8 @@
 """The pure core: ``sync(request, settings) -> response``.
 
-No clock, no random, no network, no file but the templates: the same request gives the same answer.
-Read it in this order: request, release, expiry, store, render, pods, progress, keeping, serving, staging, asleep,
-patience, conditions, status, guards, sync.
+No clock, no random, no network, no file but the templates: the same request gives the same answer. Read it in this
+order: objects, request, life (the state machine of a store), expiry, hosts, integrations, store, acceptance, render,
+pods, progress, jobs, retention, workloads, staging, deadlines, conditions, status, guards, sync, unreconciled.
 """
 
 from .guards import GuardError
@@ -10,6 +10,7 @@ from .render import RenderError, render
 from .request import MalformedRequest, SyncRequest, parse
 from .store import Store
 from .sync import customize, sync
+from .unreconciled import unreconciled
 
 __all__ = [
     "GuardError",
@@ -21,4 +22,5 @@ __all__ = [
     "parse",
     "render",
     "sync",
+    "unreconciled",
 ]

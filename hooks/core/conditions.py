@@ -7,8 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .objects import Object, dig
 from .progress import Blocker
-from .request import Object, SyncRequest, dig
+from .request import SyncRequest
+
+# The CRD's limit. A status that is too long would be refused, and the old one would stay.
+MESSAGE_LENGTH = 32768
 
 
 def conditions(request: SyncRequest, found: Mapping[str, Blocker | None], holds: str = "") -> list[Object]:
@@ -23,19 +27,19 @@ def conditions(request: SyncRequest, found: Mapping[str, Blocker | None], holds:
 
 def stamped(request: SyncRequest, kind: str, status: str, reason: str, message: str) -> Object:
     """One condition. Its transition time is carried over unless its status flips, or each sync would be a write."""
-    old = next((c for c in told_before(request) if c["type"] == kind and c.get("status") == status), {})
+    old: Object = next((c for c in previous_conditions(request) if c["type"] == kind and c.get("status") == status), {})
     generation: Any = dig(request.parent, "metadata", "generation")
     return {
         "type": kind,
         "status": status,
         "reason": reason,
-        "message": message,
+        "message": message[:MESSAGE_LENGTH],
         "lastTransitionTime": old.get("lastTransitionTime") or request.now,
         **({"observedGeneration": generation} if type(generation) is int else {}),
     }
 
 
-def told_before(request: SyncRequest) -> list[Object]:
+def previous_conditions(request: SyncRequest) -> list[Object]:
     """The conditions of the last answer."""
     said = dig(request.parent, "status", "conditions")
     found = said if isinstance(said, list) else []

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .request import Object
+from .objects import Object
 
 
 def fill(obj: Object, templates: Path) -> None:

@@ -1,4 +1,4 @@
-"""The end of a store that has one: announced, then closed with a last backup, then deleted by the reaper.
+"""The times at the end of a store that has one: announced, then closed after a last backup, then deleted by the reaper.
 
 Moving ``spec.expiresAt`` at any point before the deletion undoes all of it.
 """
@@ -6,19 +6,21 @@ Moving ``spec.expiresAt`` at any point before the deletion undoes all of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from storeplatform.common.times import moment, shifted, written
 
 from ..settings import Settings
-from .clock import moment, written
-from .request import Object, SyncRequest, dig
+from .objects import Object, dig
+from .request import SyncRequest
 
 # A database that can't be backed up does not keep an expired shop open for ever.
-LAST_BACKUP_PATIENCE = timedelta(hours=1)
+LAST_BACKUP_DEADLINE_HOURS = 1
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """When the owner is told, the shop closes and the store is deleted."""
+    """When the owner is warned, the shop closes and the store is deleted."""
 
     warns: datetime
     closes: datetime
@@ -27,11 +29,17 @@ class Expiry:
     @property
     def last_backup(self) -> str:
         """The name of the snapshot that is taken before the shop closes."""
-        return f"expired-{self.closes.strftime('%Y%m%dt%H%M%Sz')}"
+        return f"expired-{written(self.closes).translate(_NOT_IN_NAMES).lower()}"
+
+    @property
+    def gives_up(self) -> datetime:
+        """When the shop closes without its last backup."""
+        return shifted(self.closes, LAST_BACKUP_DEADLINE_HOURS)
 
     def next_seconds(self, now: datetime) -> float | None:
-        """Seconds until the next of the three; None when all are past."""
-        ahead = [(time - now).total_seconds() for time in (self.warns, self.closes, self.deletes) if time > now]
+        """Seconds until the next of the times; None when all are past."""
+        times = (self.warns, self.closes, self.gives_up, self.deletes)
+        ahead = [(time - now).total_seconds() for time in times if time > now]
         return min(ahead) if ahead else None
 
 
@@ -41,13 +49,11 @@ def expiry(request: SyncRequest, settings: Settings) -> Expiry | None:
     if closes is None:
         return None
     hours = settings.values["expiry"]
-    return Expiry(
-        closes - timedelta(hours=hours["warningHours"]), closes, closes + timedelta(hours=hours["graceHours"])
-    )
+    return Expiry(shifted(closes, -hours["warningHours"]), closes, shifted(closes, hours["graceHours"]))
 
 
-def told(end: Expiry | None, request: SyncRequest) -> tuple[str, str] | None:
-    """Reason and message of the condition Expiring; None where there is nothing to tell yet."""
+def announcement(end: Expiry | None, request: SyncRequest) -> tuple[str, str] | None:
+    """Reason and message of the condition Expiring; None while the end is not near."""
     now = moment(request.now)
     if end is None or now is None or now < end.warns:
         return None
@@ -60,20 +66,9 @@ def told(end: Expiry | None, request: SyncRequest) -> tuple[str, str] | None:
     )
 
 
-def has_closed(end: Expiry | None, request: SyncRequest) -> bool:
-    """Whether the store's time is over and its last backup made, or given up."""
-    now = moment(request.now)
-    if end is None or now is None or now < end.closes:
-        return False
-    return request.status.get("lastBackup") == end.last_backup or now > end.closes + LAST_BACKUP_PATIENCE
-
-
-def closing_backup(end: Expiry | None, request: SyncRequest) -> str:
-    """The last backup to make now; empty where it is not time, or done."""
-    now = moment(request.now)
-    return end.last_backup if end and now and now >= end.closes and not has_closed(end, request) else ""
-
-
 def status(end: Expiry | None) -> Object:
-    """What the reaper goes by."""
+    """The part of the status that the reaper reads."""
     return {"deletesAt": written(end.deletes)} if end else {}
+
+
+_NOT_IN_NAMES = str.maketrans("", "", "-:")

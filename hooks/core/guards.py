@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .keeping import protected
+from storeplatform.common.objects import STORE_LABEL, namespace_of
+
+from .objects import Key, Object, dig, identified
 from .render import CLUSTER_SCOPED
-from .request import Key, Object, SyncRequest, dig, identified
-from .store import STORE_LABEL, namespace_of
+from .request import SyncRequest
+from .retention import protected
 
 
 class GuardError(Exception):

@@ -1,4 +1,4 @@
-"""Why pods do not run, in the words of their kubelet, runtime and scheduler.
+"""Why pods do not run now, in the words of their kubelet, runtime and scheduler.
 
 Pods are related objects, seen only where the controller has a customize hook. Their fields:
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus
@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .request import Object, dig, mappings
+from storeplatform.common.times import seconds_between
+
+from .objects import Object, dig, mappings
 
 IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+
+# The kubelet forgets a container's crashes once it has run so long:
+# https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+CRASH_IS_PAST_SECONDS = 600
+# The reason of an end that no container runtime saw: the node went down with the container, which did not crash.
+UNSEEN = "Unknown"
 
 
 class Cause(NamedTuple):
@@ -19,17 +27,6 @@ class Cause(NamedTuple):
 
     reason: str
     message: str
-
-
-# What somebody can do about it, once it has lasted too long.
-REMEDIES = {
-    "ImagePullFailed": "check the image's name and that the cluster may pull it",
-    "CrashLoop": "read the pod's log with kubectl logs",
-    "ContainerNotCreated": "the platform's templates or the node are at fault: tell the platform team",
-    "Unschedulable": "add nodes or choose a smaller plan",
-    "QuotaExceeded": "choose a larger plan or fewer storefront replicas",
-    "VolumePending": "check the storage class",
-}
 
 
 def selected(pods: Iterable[Object], workload: Object) -> list[Object]:
@@ -50,10 +47,15 @@ def mounting(pods: Iterable[Object], claim: str) -> list[Object]:
     ]
 
 
-def cause(pods: Iterable[Object]) -> Cause | None:
-    """The first thing that keeps one of the pods from running; the newest pod speaks first."""
+def cause(pods: Iterable[Object], now: str) -> Cause | None:
+    """The first thing that now keeps one of the pods from running; the newest pod comes first.
+
+    A pod that is being deleted, or has ended while a newer one runs, keeps nothing from running.
+    """
     newest_first = sorted(pods, key=lambda pod: str(dig(pod, "metadata", "creationTimestamp")), reverse=True)
-    return next((found for pod in newest_first for found in _causes(pod)), None)
+    relevant = [pod for place, pod in enumerate(newest_first) if place == 0 or not ended(pod)]
+    living = [pod for pod in relevant if not dig(pod, "metadata", "deletionTimestamp")]
+    return next((found for pod in living for found in _causes(pod, now)), None)
 
 
 def unscheduled(pod: Object) -> str:
@@ -64,34 +66,64 @@ def unscheduled(pod: Object) -> str:
     return ""
 
 
+def ended(pod: Object) -> bool:
+    """Whether no container of the pod will ever run again."""
+    return dig(pod, "status", "phase") in ("Succeeded", "Failed")
+
+
+def running(pod: Object) -> bool:
+    """Whether a container of the pod runs now."""
+    return not ended(pod) and any(isinstance(dig(c, "state", "running"), dict) for c in _containers(pod))
+
+
 def started(pod: Object) -> bool:
     """Whether any container of the pod has ever run."""
     states = [dig(status, name) for status in _containers(pod) for name in ("state", "lastState")]
     return any(isinstance(state, dict) and ("running" in state or "terminated" in state) for state in states)
 
 
-def _causes(pod: Object) -> Iterator[Cause]:
+def _causes(pod: Object, now: str) -> Iterator[Cause]:
     name = dig(pod, "metadata", "name")
     if message := unscheduled(pod):
         yield Cause("Unschedulable", f"pod {name}: {message}")
     for status in _containers(pod):
-        where = f"pod {name}, container {status.get('name')}"
-        waiting = dig(status, "state", "waiting") or {}
-        reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
-        ended = dig(status, "lastState", "terminated") or dig(status, "state", "terminated") or {}
-        if reason in IMAGE_REASONS:
-            yield Cause("ImagePullFailed", f"{where}: {reason}: {message}")
-        elif reason == "CrashLoopBackOff" or (ended.get("exitCode") and status.get("restartCount")):
-            yield Cause("CrashLoop", f"{where}: {_ending(ended)}: {message or reason}")
-        elif reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
-            yield Cause("ContainerNotCreated", f"{where}: {reason}: {message}")
-        elif ended.get("exitCode"):
-            yield Cause("ContainerFailed", f"{where}: {_ending(ended)}")
+        if status.get("ready") is not True:
+            yield from _cause(status, f"pod {name}, container {status.get('name')}", now)
+
+
+def _cause(status: Object, where: str, now: str) -> Iterator[Cause]:
+    """What keeps one container from being ready."""
+    waiting = dig(status, "state", "waiting") or {}
+    reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+    ended = dig(status, "state", "terminated") or _recent_crash(status, now)
+    if reason in IMAGE_REASONS:
+        yield Cause("ImagePullFailed", _joined(where, reason, message))
+    elif reason == "CrashLoopBackOff" or (ended.get("exitCode") and status.get("restartCount")):
+        ended = ended or dig(status, "lastState", "terminated") or {}
+        yield Cause("CrashLoop", _joined(where, _ending(ended), message or reason))
+    elif reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
+        yield Cause("ContainerNotCreated", _joined(where, reason, message))
+    elif ended.get("exitCode"):
+        yield Cause("ContainerFailed", _joined(where, _ending(ended)))
+
+
+def _recent_crash(status: Object, now: str) -> Object:
+    """How the container ended before it was started again; empty where that is past or was its node's end."""
+    crash: Object = dig(status, "lastState", "terminated") or {}
+    if crash.get("reason") == UNSEEN:
+        return {}
+    return crash if seconds_between(crash.get("finishedAt"), now) < CRASH_IS_PAST_SECONDS else {}
 
 
 def _ending(terminated: Object) -> str:
-    words = f"exit code {terminated.get('exitCode')} ({terminated.get('reason') or 'Error'})"
-    return f"{words}: {terminated['message']}" if terminated.get("message") else words
+    if "exitCode" not in terminated:
+        return ""
+    words = f"exit code {terminated['exitCode']} ({terminated.get('reason') or 'Error'})"
+    return _joined(words, str(terminated.get("message") or "").strip())
+
+
+def _joined(*words: str) -> str:
+    return ": ".join(filter(None, words))
 
 
 def _containers(pod: Object) -> list[Object]:

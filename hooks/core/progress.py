@@ -7,37 +7,46 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from storeplatform.common.reasons import remedy
+
+from .hosts import unproven
+from .objects import Key, Object, dig, mappings
 from .pods import cause, mounting, selected, unscheduled
-from .request import Key, Object, dig, mappings
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """Why an object is not as it should be. ``fatal``: it stays so until somebody acts. ``subject``: the object."""
+    """Why an object is not as it should be. ``fatal``: it stays so until somebody acts. ``subject``: the object.
+    ``since``: when the object was created, before which it blocked nothing; empty where that is not known."""
 
     reason: str
     message: str
     fatal: bool = False
     subject: str = ""
+    since: str = ""
 
 
-def blocker(key: Key, observed: Object, pods: Sequence[Object] = ()) -> Blocker | None:
+def blocker(key: Key, observed: Object, pods: Sequence[Object] = (), now: str = "") -> Blocker | None:
     """What keeps ``observed`` from doing its work, or None where nothing does.
 
     :param pods: those of its namespace, where they are known: their words come before the object's own counts.
+    :param now: what makes a crash of long ago no cause.
     """
     if dig(observed, "metadata", "deletionTimestamp"):
         return Blocker("BeingDeleted", f"{key} is being deleted and will be made again", subject=str(key))
     check = _CHECKS.get(key.kind)
     found = check(key, observed) if check else None
-    return replace(_explained(found, key, observed, pods), subject=str(key)) if found else None
+    if found is None:
+        return None
+    born = dig(observed, "metadata", "creationTimestamp")
+    return replace(_explained(found, key, observed, pods, now), subject=str(key), since=str(born or ""))
 
 
-def _explained(found: Blocker, key: Key, observed: Object, pods: Sequence[Object]) -> Blocker:
+def _explained(found: Blocker, key: Key, observed: Object, pods: Sequence[Object], now: str) -> Blocker:
     if key.kind == "PersistentVolumeClaim":
         words = next(filter(None, map(unscheduled, mounting(pods, key.name))), "")
         return replace(found, message=f"{found.message}: {words}") if words else found
-    why = cause(selected(pods, observed))
+    why = cause(selected(pods, observed), now)
     if why is None or found.reason in ("QuotaExceeded", "PodRefused"):
         return found
     reason = "JobFailed" if found.reason == "JobFailed" else why.reason
@@ -73,7 +82,7 @@ def _claim(key: Key, observed: Object) -> Blocker | None:
     if phase == "Bound":
         return None
     if phase == "Lost":
-        return Blocker("VolumeLost", f"{key} has lost its volume: restore the volume or delete the store", fatal=True)
+        return Blocker("VolumeLost", f"{key} has lost its volume: {remedy('VolumeLost')}", fatal=True)
     return Blocker("VolumePending", f"{key} waits for its volume")
 
 
@@ -82,7 +91,7 @@ def _job(key: Key, observed: Object) -> Blocker | None:
         return None
     if holds(observed, "Failed"):
         said = _said(condition(observed, "Failed"))
-        return Blocker("JobFailed", f"{key} failed: {said}; delete the Job to run it again", fatal=True)
+        return Blocker("JobFailed", f"{key} failed: {said}; {remedy('JobFailed')}", fatal=True)
     retries = number(observed, "status", "failed")
     return Blocker("JobRunning", f"{key} is running" + (f", {retries} tries have failed" if retries else ""))
 
@@ -116,8 +125,14 @@ def _said(own: Object) -> str:
     return str(own.get("message") or own.get("reason") or "it says no more").rstrip(".")
 
 
+def _hostname_claim(_: Key, observed: Object) -> Blocker | None:
+    message = unproven(observed)
+    return Blocker("HostnameUnverified", message, fatal=True) if message else None
+
+
 _CHECKS: dict[str, Callable[[Key, Object], Blocker | None]] = {
     "Deployment": _deployment,
+    "HostnameClaim": _hostname_claim,
     "Job": _job,
     "Namespace": _namespace,
     "PersistentVolumeClaim": _claim,

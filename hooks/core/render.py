@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,17 +17,23 @@ from typing import Any
 
 import orjson
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, Undefined
 
-from ..settings import Settings
+from storeplatform.common import engines
+from storeplatform.common.objects import GROUP
+
+from ..settings import Settings, derive
 from .defaults import fill
-from .request import GROUP, Key, Object, dig
+from .hosts import token
+from .jobs import REQUEST
+from .life import migrate
+from .objects import Key, Object, dig
 from .store import Store
 
 # An annotation with a hash of all that a manifest says.
 REVISION = f"{GROUP}/revision"
 
-CLUSTER_SCOPED = {"Hostname", "Namespace"}
+CLUSTER_SCOPED = {"Hostname", "HostnameClaim", "Namespace"}
 
 # A store syncs some twenty times while it is made, from the same manifests; they are 30 KB of objects.
 CACHED_STORES = 1024
@@ -52,22 +58,27 @@ class Manifest:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
-    """Objects made together, and the condition that says whether they are as they should be. ``offline``: nothing
-    may serve while they do their work."""
+class RenderedStage:
+    """Objects made together, what they are for (one of ``engines.ROLES``), and the condition that reports whether they
+    are as they should be."""
 
+    role: str
     condition: str
     manifests: tuple[Manifest, ...]
-    offline: bool
 
+    @property
+    def offline(self) -> bool:
+        """Whether nothing may serve while they do their work."""
+        return self.role in engines.OFFLINE
 
-def derive(root_key: bytes, *parts: str) -> str:
-    """48 hexadecimal digits that belong to ``parts``; who has not the root key can't tell them."""
-    return hmac.new(root_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:48]
+    @property
+    def optional(self) -> bool:
+        """Whether nothing waits for them."""
+        return self.role in engines.OPTIONAL
 
 
 @lru_cache(CACHED_STORES)
-def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
+def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
     """The stages of ``store``'s engine in order; each object named, placed, labelled and revised."""
     engine = settings.engines[store.engine]
     environment = _environment(str(engine.templates))
@@ -82,19 +93,20 @@ def render(settings: Settings, store: Store) -> tuple[Stage, ...]:
         },
         "object_store": _object_store(settings, store),
         # Not a secret: shoppers' browsers may see it. By name, so that a restored store keeps it.
+        "hostname_token": token(settings, store.owner),
         "public_token": derive(settings.root_key, "public", store.name),
     }
     return tuple(
-        Stage(
-            stage["condition"],
+        RenderedStage(
+            stage.role,
+            stage.condition,
             tuple(
-                _finished(obj, store, engine.templates)
-                for name in stage["manifests"]
-                for obj in _objects(name, environment.get_template(name).render(context))
+                _finished(obj, store, engine.templates, stage.role)
+                for name in stage.manifests
+                for obj in _objects(name, _text(environment, name, context))
             ),
-            stage["offline"],
         )
-        for stage in engine.values["stages"]
+        for stage in engine.stages
     )
 
 
@@ -117,6 +129,13 @@ def _object_store(settings: Settings, store: Store) -> Object | None:
         "access_key_id": keys["accessKeyId"],
         "secret_access_key": keys["secretAccessKey"],
     }
+
+
+def _text(environment: Environment, name: str, context: Mapping[str, Any]) -> str:
+    try:
+        return environment.get_template(name).render(context)
+    except TemplateError as error:
+        raise RenderError(f"the template {name}: {error}") from error
 
 
 def _objects(name: str, text: str) -> list[Object]:
@@ -148,7 +167,16 @@ def _environment(templates: str) -> Environment:
     )
     environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
     environment.filters["gibibytes"] = lambda number: f"{number // 1024}Ti" if number % 1024 == 0 else f"{number}Gi"
+    environment.filters["mebibytes"] = _mebibytes
     return environment
+
+
+def _mebibytes(quantity: str) -> int:
+    """A quantity of memory, in whole MiB. :raise RenderError: it is written in another unit than Mi, Gi or Ti."""
+    sizes = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
+    if quantity[-2:] not in sizes:
+        raise RenderError(f'memory must be given in Mi, Gi or Ti, such as "768Mi", not "{quantity}"')
+    return int(quantity[:-2]) * sizes[quantity[-2:]]
 
 
 def _json(value: Any) -> str:
@@ -157,7 +185,7 @@ def _json(value: Any) -> str:
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(value).decode())
 
 
-def _finished(obj: Object, store: Store, templates: Path) -> Manifest:
+def _finished(obj: Object, store: Store, templates: Path, role: str) -> Manifest:
     """The object with what every object of a store has, so that no template can forget it."""
     fill(obj, templates)
     metadata = obj["metadata"]
@@ -165,6 +193,8 @@ def _finished(obj: Object, store: Store, templates: Path) -> Manifest:
         metadata["namespace"] = store.namespace
     if obj["kind"] == "Job":
         metadata["name"] += f"-{_hash(obj['spec'])}"
+    if obj["kind"] == "Job" and role == "migrate":
+        metadata["annotations"] = {REQUEST: migrate(store.version, store.migration)}
     metadata["labels"] = {**store.labels, **metadata.get("labels", {})}
     # A Secret's data is never changed, so its revision need not know it.
     revised = {name: value for name, value in obj.items() if obj["kind"] != "Secret" or name != "data"}

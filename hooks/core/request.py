@@ -7,35 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import orjson
 
-GROUP = "platform.urumi.dev"
-LAST_APPLIED = "metacontroller.k8s.io/last-applied-configuration"
+from storeplatform.common.objects import GROUP
 
-Object = dict[str, Any]
+from .objects import Key, Object, dig, identified, mappings
 
 
 class MalformedRequest(Exception):
     """The body is not a sync request for a Store. The message holds nothing of the body."""
-
-
-class Key(NamedTuple):
-    """What tells one object from all others. ``namespace`` is empty where there is none."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-    @classmethod
-    def of(cls, obj: Object) -> Key:
-        metadata = obj["metadata"]
-        return cls(obj["apiVersion"], obj["kind"], metadata.get("namespace") or "", metadata["name"])
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -54,20 +35,6 @@ class SyncRequest:
         """The Store's status as it was answered last; empty before the first answer."""
         status = self.parent.get("status")
         return status if isinstance(status, dict) else {}
-
-
-def dig(value: Any, *path: str) -> Any:
-    """What stands at ``path`` in nested mappings, or None where a step is missing or no mapping."""
-    for step in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(step)
-    return value
-
-
-def mappings(value: Any) -> list[Object]:
-    """The mappings in a list; nothing where it is no list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def parse(body: bytes, now: str) -> SyncRequest:
@@ -90,17 +57,12 @@ def parse(body: bytes, now: str) -> SyncRequest:
         if not isinstance(group, dict) or not all(identified(child) for child in group.values()):
             raise MalformedRequest("every child must be an object with apiVersion, kind and a name")
         observed.update((Key.of(child), child) for child in group.values())
+    return SyncRequest(parent, observed, finalizing, now, _pods(content, observed))
+
+
+def _pods(content: Object, observed: Mapping[Key, Object]) -> tuple[Object, ...]:
+    """The related pods. While the namespace is no child of the Store they are somebody else's."""
     pods = dig(content, "related", "Pod.v1")
-    related = tuple(mappings(list(pods.values()))) if isinstance(pods, dict) else ()
-    return SyncRequest(parent, observed, finalizing, now, related)
-
-
-def identified(obj: Any) -> bool:
-    """Whether ``obj`` says what it is: then Key.of can't fail on it."""
-    metadata = obj.get("metadata") if isinstance(obj, dict) else None
-    if not isinstance(metadata, dict):
-        return False
-    for name in (obj.get("apiVersion"), obj.get("kind"), metadata.get("name")):
-        if not isinstance(name, str) or not name:
-            return False
-    return isinstance(metadata.get("namespace") or "", str)
+    if not isinstance(pods, dict) or not any(key.kind == "Namespace" for key in observed):
+        return ()
+    return tuple(mappings(list(pods.values())))

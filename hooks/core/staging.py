@@ -1,33 +1,37 @@
 """What is desired now: one stage after another, and nothing taken away that is there.
 
 A stage's objects are asked for once all earlier stages are as they should be. Objects of later stages that
-are there already stay as they were last applied, so a shop goes on serving while an earlier stage is mended.
+are there already stay as they were last applied, so a shop goes on serving while an earlier stage is repaired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from .keeping import as_applied, protected, update
-from .pods import selected, started
-from .progress import Blocker, blocker, number
-from .render import REVISION, Manifest, Stage
-from .request import Object, SyncRequest, dig
-from .workloads import SERVING, serving, without_pods
+from . import jobs
+from .objects import Key, Object, dig
+from .progress import Blocker, blocker
+from .render import REVISION, Manifest, RenderedStage
+from .request import SyncRequest
+from .retention import as_applied, disposable, protected, update
+from .workloads import WORKLOADS, idle, serving, stopped, stopping, without_pods
+
+# What keeps a Job from being made again while the store is closed.
+CLOSED = Blocker("Suspended", "is not made while the store is suspended")
 
 
 @dataclass
-class Plan:
+class Desired:
     """``children`` to answer with; ``blockers``: what keeps each condition from holding, in order of making,
-    None where nothing does; ``first_blocked``: the first of them; ``notes``: what is not as the spec says and
-    never will be, as sentences' ends; ``migrated``: whether a migration can be seen to have begun."""
+    None where nothing does; ``first_blocked``: the first of them; ``optional``: what blocks nothing but itself, by its
+    condition; ``notes``: what is not as the spec says and never will be, as sentences' ends."""
 
     children: list[Object] = field(default_factory=list)
     blockers: dict[str, Blocker | None] = field(default_factory=dict)
     first_blocked: tuple[str, Blocker] | None = None
+    optional: dict[str, Blocker | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    migrated: bool = False
 
     def judge(self, condition: str, found: Blocker | None) -> None:
         """Note a stage's outcome. Stages may share a condition: the first that blocks speaks for it."""
@@ -37,22 +41,30 @@ class Plan:
             self.first_blocked = (condition, found)
 
 
-def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> Plan:
+def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str, expandable: bool) -> Desired:
     """Walk the stages. Every rendered object is answered, kept or held back; the protected are always kept.
 
+    :param migrated: the request of the migration to the version that runs.
     :param expandable: whether a volume can grow.
     """
-    result = Plan()
+    result, stages = Desired(), _continued(stages, request)
+    superseded = _superseded(stages, request)
     offline = False
     for place, stage in enumerate(stages):
+        if stage.optional:
+            _plan_optional(stage, request, result)
+            continue
         waits_for = result.first_blocked
+        if waits_for is None and superseded and (stage.offline or _has_jobs(stage)):
+            result.judge(stage.condition, superseded)
+            waits_for = result.first_blocked
         if stage.offline and waits_for is None and _unfinished(stage, request):
             offline = True
             if still := serving(stages[place + 1 :], request):
                 result.judge(stage.condition, still)
                 waits_for = result.first_blocked
         found: Blocker | None = None
-        unbound: Blocker | None = None  # blocks nothing by itself: some classes bind once a pod uses the claim
+        unbound: Blocker | None = None  # does not block: some classes bind once a pod uses the claim
         for manifest in stage.manifests:
             seen = request.observed.get(manifest.key)
             if seen is None:
@@ -64,44 +76,149 @@ def plan(stages: tuple[Stage, ...], request: SyncRequest, expandable: bool) -> P
             if waits_for is None:
                 result.children.append(wanted)
             else:
-                result.children.append(_held(seen, at_zero=offline and manifest.key.kind == SERVING))
-            its = blocker(manifest.key, seen, request.pods) or _outdated(manifest, seen, wanted)
+                result.children.append(idle(seen) if offline else as_applied(seen))
+            its = blocker(manifest.key, seen, request.pods, request.now) or _outdated(manifest, seen, wanted)
             if its and its.reason == "VolumePending":
                 unbound = unbound or its
             else:
                 found = found or its
-            result.migrated |= stage.condition == "Migrated" and _began(seen, request)
         if stage.manifests:
             result.judge(stage.condition, unbound if found and unbound else found)
-    result.children += leftovers(stages, request, everything=result.first_blocked is not None)
+    result.children += leftovers(stages, request, migrated, everything=result.first_blocked is not None)
     return result
 
 
-def _held(seen: Object, at_zero: bool) -> Object:
-    applied = as_applied(seen)
-    return without_pods(applied) if at_zero and isinstance(applied.get("spec"), dict) else applied
+def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str, expandable: bool) -> Desired:
+    """What stays of a store that is to be closed: all that is there, workloads without pods. Nothing new is made.
+
+    What serves goes first. A Job whose pod is at work ends its work; any other that is not finished is taken away and
+    made again once the store is open. The database goes last.
+    """
+    result, stages = Desired(), _continued(stages, request)
+    at_work = [key for key, seen in request.observed.items() if key.kind == "Job" and jobs.at_work(seen, request)]
+    in_use = serving(stages, request) is not None or bool(at_work)
+    for stage in stages:
+        for manifest in stage.manifests:
+            seen = request.observed.get(manifest.key)
+            if seen is None:
+                if stage.optional:
+                    continue
+                result.judge(stage.condition, replace(CLOSED, message=f"{manifest.key} {CLOSED.message}"))
+                continue
+            if stage.optional and manifest.key.kind != "Job":
+                result.children.append(manifest.body)
+                result.optional[stage.condition] = blocker(manifest.key, seen)
+                continue
+            if manifest.key.kind == "Job":
+                found = _closing_job(manifest, seen, manifest.key in at_work, result)
+                if stage.optional:
+                    result.optional[stage.condition] = found
+                else:
+                    result.judge(stage.condition, found)
+                continue
+            if manifest.key.kind == "StatefulSet" and in_use:
+                result.children.append(as_applied(seen))
+            else:
+                result.children.append(without_pods(update(manifest, seen, expandable, result.notes)))
+            result.judge(stage.condition, _closing(manifest.key, seen, request))
+    result.children += leftovers(stages, request, migrated, everything=True)
+    return result
 
 
-def _unfinished(stage: Stage, request: SyncRequest) -> bool:
+def leftovers(stages: Iterable[RenderedStage], request: SyncRequest, migrated: str, everything: bool) -> list[Object]:
+    """What no template names any more: it goes once all that is named is there, the protected never.
+
+    A Job that still works loses its pods first, so that it ends before it is gone. The record of a restore stays. A
+    migration that is done goes at once, unless it is what runs: it must not be taken for one of other data.
+
+    :param migrated: the request of the migration to the version that runs.
+    """
+    named = {manifest.key for stage in stages for manifest in stage.manifests}
+    records = jobs.records(request)
+    kept: list[Object] = []
+    for key, seen in request.observed.items():
+        if key in named:
+            continue
+        if key.kind == "Job" and not jobs.finished(seen):
+            kept += [stopped(seen)] if jobs.has_pods(seen) else []
+        elif jobs.request_of(seen).startswith("migrate ") and jobs.complete(seen) and jobs.request_of(seen) != migrated:
+            continue
+        elif everything or protected(key, seen) or seen in records:
+            kept.append(as_applied(seen))
+    return kept
+
+
+def _continued(stages: tuple[RenderedStage, ...], request: SyncRequest) -> tuple[RenderedStage, ...]:
+    """The stages, where a Job of the same request that works or is done takes the place of a changed template's Job.
+
+    A Job's name carries a hash of its spec. Without this, another image or setting would do a restore twice.
+    """
+    return tuple(
+        replace(stage, manifests=tuple(_same_request(m, request) for m in stage.manifests))
+        if any(jobs.request_of(m.body) for m in stage.manifests)
+        else stage
+        for stage in stages
+    )
+
+
+def _same_request(manifest: Manifest, request: SyncRequest) -> Manifest:
+    wanted = jobs.request_of(manifest.body)
+    if not wanted or manifest.key in request.observed or wanted.startswith("migrate "):
+        return manifest  # a migration with another setting is made again: it changes only what is not so already
+    for job in jobs.answering(request, wanted):
+        if jobs.complete(job) or jobs.at_work(job, request):
+            return Manifest(Key.of(job), as_applied(job))
+    return manifest
+
+
+def _superseded(stages: tuple[RenderedStage, ...], request: SyncRequest) -> Blocker | None:
+    """A Job that still has pods though no template names it any more: nothing else may work on the data meanwhile."""
+    named = {manifest.key for stage in stages for manifest in stage.manifests}
+    for key, seen in request.observed.items():
+        if key.kind != "Job" or key in named or disposable(seen):
+            continue
+        if not jobs.finished(seen) and jobs.has_pods(seen):
+            return Blocker("Stopping", f"{key} is not needed any more and is being stopped", subject=str(key))
+    return None
+
+
+def _plan_optional(stage: RenderedStage, request: SyncRequest, result: Desired) -> None:
+    """A stage that no other waits for, such as a check of a backup while the shop is open."""
+    for manifest in stage.manifests:
+        seen = request.observed.get(manifest.key)
+        if seen is None:
+            result.children += [manifest.body] if result.first_blocked is None else []
+            found: Blocker | None = _missing(manifest, result.first_blocked)
+        else:
+            result.children.append(manifest.body)
+            found = blocker(manifest.key, seen, request.pods, request.now)
+        result.optional[stage.condition] = found
+
+
+def _closing_job(manifest: Manifest, seen: Object, at_work: bool, result: Desired) -> Blocker | None:
+    """Keep a Job that is finished or at work; what keeps its condition from holding."""
+    if jobs.finished(seen):
+        result.children.append(manifest.body)
+        return blocker(manifest.key, seen)
+    if at_work:
+        result.children.append(as_applied(seen))
+        return Blocker("Stopping", f"{manifest.key} ends its work first", subject=str(manifest.key))
+    return replace(CLOSED, message=f"{manifest.key} {CLOSED.message}")
+
+
+def _closing(key: Key, seen: Object, request: SyncRequest) -> Blocker | None:
+    if key.kind not in WORKLOADS or key.kind == "CronJob":
+        return None
+    return stopping(key, seen, request) or Blocker("Suspended", f"{key} has no pods")
+
+
+def _has_jobs(stage: RenderedStage) -> bool:
+    return any(manifest.key.kind == "Job" for manifest in stage.manifests)
+
+
+def _unfinished(stage: RenderedStage, request: SyncRequest) -> bool:
     seen = [(manifest.key, request.observed.get(manifest.key)) for manifest in stage.manifests]
     return any(obj is None or blocker(key, obj) is not None for key, obj in seen)
-
-
-def _began(job: Object, request: SyncRequest) -> bool:
-    """Whether a Job has touched anything. One whose image never came has not."""
-    if job["kind"] != "Job":
-        return False
-    if any(number(job, "status", count) for count in ("failed", "succeeded", "ready")):
-        return True
-    pods = selected(request.pods, job)
-    return number(job, "status", "active") > 0 and (not request.pods or any(map(started, pods)))
-
-
-def leftovers(stages: Iterable[Stage], request: SyncRequest, everything: bool) -> list[Object]:
-    """What no template names any more: it goes once all that is named is there, the protected never."""
-    named = {manifest.key for stage in stages for manifest in stage.manifests}
-    left = [(key, seen) for key, seen in request.observed.items() if key not in named]
-    return [as_applied(seen) for key, seen in left if everything or protected(key, seen)]
 
 
 def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:

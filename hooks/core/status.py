@@ -5,17 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..settings import Settings
-from .conditions import conditions, stamped, told_before
-from .expiry import Expiry, has_closed, told
+from .acceptance import NotAccepted
+from .conditions import conditions, previous_conditions, stamped
+from .deadlines import wait
+from .expiry import Expiry, announcement
 from .expiry import status as ending_at
-from .patience import wait
+from .integrations import status as integrations
+from .life import Life, conclude, resumed
+from .objects import Key, Object, dig, mappings
 from .progress import Blocker, condition
-from .release import Release, end
-from .request import Key, Object, SyncRequest, dig
-from .staging import Plan
-from .store import NotAccepted, Store
+from .render import RenderedStage
+from .request import SyncRequest
+from .staging import Desired
+from .store import Store
 
 NAMED_LEFTOVERS = 5
+
+# What to do about a check that failed, by its condition.
+ADVICE = {
+    "RestoreChecked": "the shop stays open with the data it has: name another backup in spec.restoreFrom, or remove it",
+    "PaymentsReady": "the shop stays open with its other ways to pay: set the payment provider's keys again",
+    "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
+}
+
+# The phases of a store that is to have no pods: it still has some, or has none.
+CLOSED_PHASES = ("Suspending", "Suspended")
 
 
 @dataclass(frozen=True)
@@ -25,122 +39,130 @@ class Subject:
     request: SyncRequest
     settings: Settings
     store: Store
-    release: Release
-    end: Expiry | None
+    life: Life
+    expiry: Expiry | None
+    stages: tuple[RenderedStage, ...]
 
 
-def living(about: Subject, plan: Plan) -> Object:
+def living(about: Subject, plan: Desired) -> Object:
     """The status of an accepted store that is to be open."""
-    request, settings, release = about.request, about.settings, about.release
+    request, settings, life = about.request, about.settings, about.life
     blockers, blocked, waiting = dict(plan.blockers), None, None
     if plan.first_blocked:
         name, found = plan.first_blocked
         found, waiting = wait(request, name, found, settings.values["progressDeadlineSeconds"])
         blockers[name] = found
         blocked = replace(found, message=f"{name}: {found.message}")
-    if request.status.get("phase") == "Suspended":
-        release = replace(release, since=request.now)  # what slept had no time to become ready
-    outcome = end(release, blocked, plan.migrated, request.now, settings.values["upgradeDeadlineSeconds"])
-    is_open = "; ".join([f"the shop is open at {about.store.url}", *plan.notes])
-    told_now = [
-        *conditions(request, {"Accepted": None, **blockers}),
-        *_told(about, outcome),
-        _progressing(request, blocked),
+    if request.status.get("phase") in CLOSED_PHASES:
+        life = resumed(life, request.now)
+    outcome = conclude(life, blocked, request.now, settings.values["upgradeDeadlineSeconds"])
+    optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}
+    notes = [f"{kind}: {found.message}" for kind, found in optional.items() if found and found.fatal]
+    is_open = "; ".join([f"the shop is open at {about.store.url}", *notes, *plan.notes])
+    reported = [
+        *conditions(request, {"Accepted": None, **blockers, **optional}),
+        *_temporary(about, outcome),
+        _progressing(request, blocked or next(filter(None, optional.values()), None)),
         *conditions(request, {"Ready": blocked}, is_open),
     ]
     return {
         **_lasting(about),
-        **_last_backup(about, plan),
-        **_restored(about, plan),
-        "phase": _phase(request, blocked, release),
-        "release": outcome.status,
-        "conditions": told_now,
+        **outcome.status,
+        "phase": _phase(request, blocked, life),
+        "conditions": reported,
         **({"waiting": waiting} if waiting else {}),
     }
 
 
-def sleeping(about: Subject, plan: Plan) -> Object:
+def suspended(about: Subject, plan: Desired) -> Object:
     """The status of a store that is suspended or has expired, or is on its way there."""
-    request = about.request
-    left = next((found for found in plan.blockers.values() if found and found.reason == "Stopping"), None)
-    expired = told(about.end, request)
-    if expired and has_closed(about.end, request):
+    request, life = about.request, about.life
+    found = [*plan.blockers.values(), *plan.optional.values()]
+    left = next((each for each in found if each and each.reason == "Stopping"), None)
+    suspended = dig(request.parent, "spec", "suspended") is True
+    expired = announcement(about.expiry, request)
+    if expired and not suspended:
         ready = Blocker(*expired)
+    elif left:
+        ready = Blocker("Suspending", f"the shop is closing: {left.message}")
     else:
-        closed = f"the shop is closing: {left.message}" if left else "the shop is closed and keeps its data"
-        ready = Blocker("Suspended", f"{closed}; set spec.suspended to false to open it")
+        ready = Blocker("Suspended", "the shop is closed and keeps its data")
+    if suspended:
+        ready = replace(ready, message=f"{ready.message}; set spec.suspended to false to open it")
     return {
         **_lasting(about),
-        **_last_backup(about, plan),
-        **_restored(about, plan),
-        "phase": "Suspended",
-        "release": about.release.status,
+        **life.status,
+        "phase": "Suspending" if left else "Suspended",
         "conditions": [
-            *conditions(request, {"Accepted": None, **plan.blockers}),
-            *_told(about, about.release),
+            *conditions(request, {"Accepted": None, **plan.blockers, **plan.optional}),
+            *_temporary(about, life),
             *conditions(request, {"Ready": ready}),
         ],
     }
 
 
-def receipted(request: SyncRequest) -> bool:
+def reported_gone(request: SyncRequest) -> bool:
     """Whether the status of a deleted store says that nothing remains."""
-    return any(c["type"] == "Terminating" and c.get("reason") == "Deleted" for c in told_before(request))
+    return any(c["type"] == "Terminating" and c.get("reason") == "Deleted" for c in previous_conditions(request))
 
 
 def _lasting(about: Subject) -> Object:
     """What does not depend on how far the store is."""
     store = about.store
-    admin_path = about.settings.engines[store.engine].values["adminPath"]
     return {
         "engine": store.engine,
-        "url": store.url,
-        **({"adminURL": store.url + admin_path} if admin_path else {}),
+        **_addresses(about),
         "credentialsSecret": f"{store.namespace}/credentials",
-        **ending_at(about.end),
+        **ending_at(about.expiry),
         **_backups(about),
+        **integrations(store.connections, about.request),
     }
 
 
+def _addresses(about: Subject) -> Object:
+    """Where the shop answers: at a host that this store holds, which is the one its Ingress has once there is one."""
+    store, observed = about.store, about.request.observed
+    held = {key.name for key in observed if key.kind == "Hostname"}
+    rules = [rule for key, seen in observed.items() if key.kind == "Ingress" for rule in _rules(seen)]
+    served = [str(rule.get("host")) for rule in rules if rule.get("host") in held]
+    host = next(iter(served), store.hostname if store.hostname in held else "")
+    if not host:
+        return {}
+    url = replace(store, hostname=host).url
+    admin_path = about.settings.engines[store.engine].values["adminPath"]
+    return {"url": url, **({"adminURL": url + admin_path} if admin_path else {})}
+
+
+def _rules(ingress: Object) -> list[Object]:
+    return mappings(dig(ingress, "spec", "rules"))
+
+
 def _backups(about: Subject) -> Object:
-    """When the newest backups were finished, newest first. The CronJob "backup" tells of the last; the rest was told
-    before."""
+    """When the newest backups were finished, newest first. The CronJobs of the role "backup" have the last; the status
+    had the rest."""
+    keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
     said = about.request.status.get("backups")
     times = [time for time in said if isinstance(time, str)] if isinstance(said, list) else []
-    for key, seen in about.request.observed.items():
-        last = dig(seen, "status", "lastSuccessfulTime") if (key.kind, key.name) == ("CronJob", "backup") else None
+    for key in keys:
+        last = dig(about.request.observed.get(key), "status", "lastSuccessfulTime")
         if isinstance(last, str) and last not in times:
             times = sorted([last, *times], reverse=True)
     return {"backups": times[: about.store.backup_keep]} if times else {}
 
 
-def _restored(about: Subject, plan: Plan) -> Object:
-    """Which backup the data came from, once it is there: it is never put back a second time."""
-    pending = about.store.restore_store and about.store.data_of
-    if pending and plan.blockers.get("Restored", 1) is None:
-        return {"restored": pending}
-    restored = about.request.status.get("restored")
-    return {"restored": restored} if restored else {}
-
-
-def _last_backup(about: Subject, plan: Plan) -> Object:
-    """The name of the backup made before an expired shop closes, once its stage is through."""
-    made = about.end and about.store.snapshot == about.end.last_backup and plan.blockers.get("Snapshotted", 1) is None
-    name = about.end.last_backup if about.end and made else about.request.status.get("lastBackup")
-    return {"lastBackup": name} if name else {}
-
-
-def _told(about: Subject, release: Release) -> list[Object]:
-    """The conditions that are there only while they have something to tell."""
-    expiring = told(about.end, about.request)
+def _temporary(about: Subject, life: Life) -> list[Object]:
+    """The conditions that are there only while they have something to report."""
+    expiring = announcement(about.expiry, about.request)
     return [
-        *_upgrade_failed(about.request, release),
+        *_upgrade_failed(about.request, life),
+        *_retired(about, life),
         *([stamped(about.request, "Expiring", "True", *expiring)] if expiring else []),
     ]
 
 
-def _upgrade_failed(request: SyncRequest, release: Release) -> list[Object]:
+def _upgrade_failed(request: SyncRequest, life: Life) -> list[Object]:
     """One condition while a version is rejected, none otherwise."""
+    release = life.release
     if not release.rejected:
         return []
     message = (
@@ -150,8 +172,27 @@ def _upgrade_failed(request: SyncRequest, release: Release) -> list[Object]:
     return [stamped(request, "UpgradeFailed", "True", "Rejected", message)]
 
 
+def _retired(about: Subject, life: Life) -> list[Object]:
+    """One condition while what runs is not offered any more, none otherwise."""
+    engine, running = about.settings.engines[about.store.engine], life.release.running
+    if running not in engine.retired:
+        return []
+    message = (
+        f"{engine.values['title']} {running} is retired and gets no more fixes: "
+        f"set spec.version to {' or '.join(engine.offered)}"
+    )
+    return [stamped(about.request, "VersionRetired", "True", "Retired", message)]
+
+
+def _optional(kind: str, found: Blocker | None) -> Blocker | None:
+    """A check that failed, with what to do: it has changed nothing."""
+    if found is None or found.reason != "JobFailed":
+        return found
+    return replace(found, message=f"{found.message}; {ADVICE.get(kind, 'the shop stays open without it')}")
+
+
 def _progressing(request: SyncRequest, blocked: Blocker | None) -> Object:
-    """Whether the store is on its way: False once it is there, or can't go on by itself."""
+    """Whether the store makes progress: False once it is done, or can't continue on its own."""
     if blocked is None:
         return stamped(request, "Progressing", "False", "AsDesired", "")
     return stamped(request, "Progressing", "False" if blocked.fatal else "True", blocked.reason, blocked.message)
@@ -161,7 +202,7 @@ def refused(request: SyncRequest, why: NotAccepted) -> Object:
     """The status of a store whose spec can't be had: as it was, but for the refusal."""
     blocker = Blocker(why.reason, str(why), fatal=True)
     made = conditions(request, {"Accepted": blocker, "Ready": Blocker(why.reason, f"Accepted: {why}")})
-    made[1:1] = [c for c in told_before(request) if c["type"] not in ("Accepted", "Ready")]
+    made[1:1] = [c for c in previous_conditions(request) if c["type"] not in ("Accepted", "Ready")]
     return {**_kept(request), "phase": "Failed", "conditions": made}
 
 
@@ -179,14 +220,14 @@ def ending(request: SyncRequest) -> Object:
     return {**_kept(request), "phase": "Terminating", "conditions": [terminating, *not_ready]}
 
 
-def _phase(request: SyncRequest, blocked: Blocker | None, release: Release) -> str:
+def _phase(request: SyncRequest, blocked: Blocker | None, life: Life) -> str:
     if blocked is None:
         return "Ready"
-    if release.upgrading:
+    if life.release.upgrading:
         return "Upgrading"
     if blocked.fatal:
         return "Failed"
-    if release.running:
+    if life.release.running:
         return "Degraded"
     return "Provisioning" if request.observed else "Pending"
 
@@ -203,6 +244,9 @@ def _kept(request: SyncRequest) -> Object:
         "lastBackup",
         "backups",
         "restored",
+        "restoredRequest",
+        "restores",
+        "integrations",
     )
     old = request.parent.get("status")
     return {name: old[name] for name in names if name in old} if isinstance(old, dict) else {}

@@ -5,16 +5,19 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from storeplatform.common.objects import namespace_of
+from storeplatform.common.times import moment
+
 from ..settings import Settings
-from . import guards, status
-from .asleep import still_needed, suspend
-from .clock import moment
-from .expiry import Expiry, expiry, has_closed
-from .keeping import as_applied
+from . import guards, integrations, status
+from .acceptance import NotAccepted, accept
+from .expiry import Expiry, expiry
+from .objects import Object, dig
 from .render import render
-from .request import Object, SyncRequest, dig
-from .staging import plan
-from .store import NotAccepted, accept, namespace_of
+from .request import SyncRequest
+from .retention import as_applied
+from .staging import close, plan
+from .workloads import still_needed
 
 
 def sync(request: SyncRequest, settings: Settings) -> Object:
@@ -27,8 +30,8 @@ def sync(request: SyncRequest, settings: Settings) -> Object:
             "status": status.ending(request),
             "children": still_needed(request),
             "resyncAfterSeconds": _resync(request, settings, "changing"),
-            # Only what is written is a receipt: the status that says so comes first, the end with the next question.
-            "finalized": not request.observed and status.receipted(request),
+            # The status that reports the end has to be written first; the store ends with the next request.
+            "finalized": not request.observed and status.reported_gone(request),
         }
     answer = _living(request, settings)
     guards.check(request, answer["children"])
@@ -45,17 +48,21 @@ def customize(request: SyncRequest) -> list[Object]:
 def _living(request: SyncRequest, settings: Settings) -> Object:
     end = expiry(request, settings)
     try:
-        store, release = accept(request, settings, end)
+        store, life = accept(request, settings, end)
     except NotAccepted as why:
         # An edit that can't be had takes nothing away from the shop that runs.
         kept = [as_applied(seen) for seen in request.observed.values()]
         return _answer(request, settings, status.refused(request, why), kept)
     stages, expandable = render(settings, store), settings.values["storage"]["expandable"]
-    subject = status.Subject(request, settings, store, release, end)
-    if dig(request.parent, "spec", "suspended") is True or has_closed(end, request):
-        planned = suspend(stages, request, expandable)
-        return _answer(request, settings, status.sleeping(subject, planned), planned.children, end)
-    planned = plan(stages, request, expandable)
+    subject = status.Subject(request, settings, store, life, end, stages)
+    offered = settings.engines[store.engine].values["integrations"]
+    unusable = integrations.unusable(store.connections, settings, offered, life, store.name)
+    if life.closed:
+        planned = close(stages, request, life.running_migration, expandable)
+        planned.optional.update(unusable)
+        return _answer(request, settings, status.suspended(subject, planned), planned.children, end)
+    planned = plan(stages, request, life.running_migration, expandable)
+    planned.optional.update(unusable)
     return _answer(request, settings, status.living(subject, planned), planned.children, end)
 
 

@@ -4,31 +4,92 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .progress import Blocker, number
-from .render import Stage
-from .request import Key, Object, SyncRequest
+from storeplatform.common.times import seconds_between
 
-SERVING = "Deployment"
-WORKLOADS = {SERVING, "StatefulSet"}
-WRITING = {SERVING, "CronJob", "Job"}
+from .jobs import BEGINS_SECONDS, finished
+from .objects import Key, Object, dig, mappings
+from .pods import ended, running, selected
+from .progress import Blocker, number
+from .render import RenderedStage
+from .request import SyncRequest
+from .retention import as_applied, protected
+
+SERVING = {"Deployment", "CronJob"}
+WORKLOADS = {*SERVING, "StatefulSet"}
+WRITING = {*SERVING, "Job"}
 
 
 def without_pods(workload: Object) -> Object:
-    """The workload with no replicas."""
-    return {**workload, "spec": {**workload["spec"], "replicas": 0}}
+    """The workload as it is when it has no pods; what is no workload stays as it is."""
+    if workload["kind"] not in WORKLOADS or not isinstance(workload.get("spec"), dict):
+        return workload
+    idle = {"suspend": True} if workload["kind"] == "CronJob" else {"replicas": 0}
+    return {**workload, "spec": {**workload["spec"], **idle}}
 
 
-def serving(stages: Iterable[Stage], request: SyncRequest) -> Blocker | None:
-    """The first Deployment of these stages that has pods, and so uses the database."""
-    keys = [m.key for stage in stages for m in stage.manifests if m.key.kind == SERVING]
+def stopped(job: Object) -> Object:
+    """The Job as it was applied last, but suspended: its controller ends its pods."""
+    applied = as_applied(job)
+    return {**applied, "spec": {**(applied.get("spec") or {}), "suspend": True}}
+
+
+def idle(seen: Object) -> Object:
+    """What uses the data as it was applied last, but without pods; anything else as it was applied last."""
+    if seen["kind"] == "Job":
+        return as_applied(seen) if finished(seen) else stopped(seen)
+    return without_pods(as_applied(seen)) if seen["kind"] in SERVING else as_applied(seen)
+
+
+def serving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | None:
+    """The first Deployment, CronJob or Job of these stages that has pods, and so uses the database."""
+    keys = [m.key for stage in stages for m in stage.manifests if m.key.kind in WRITING]
     seen = ((key, request.observed[key]) for key in keys if key in request.observed)
-    return next((found for key, obj in seen if (found := stopping(key, obj))), None)
+    return next((found for key, obj in seen if (found := stopping(key, obj, request))), None)
 
 
-def stopping(key: Key, seen: Object) -> Blocker | None:
+def stopping(key: Key, seen: Object, request: SyncRequest) -> Blocker | None:
     """What a workload that is to have no pods still has; None once it has none."""
-    behind = number(seen, "status", "observedGeneration") < number(seen, "metadata", "generation")
-    pods = number(seen, "status", "replicas")
-    if not pods and not behind and not number(seen, "spec", "replicas"):
+    count = {"CronJob": _cron_pods, "Job": _job_pods}.get(key.kind, _pods)
+    pods = count(seen, request)
+    if not pods and not _starts_more(key, seen):
         return None
     return Blocker("Stopping", f"{key} still has {pods} pods", subject=str(key))
+
+
+def still_needed(request: SyncRequest) -> list[Object]:
+    """What a deleted store is asked to keep for now: its data, until all that may write to it is gone."""
+    if not any(key.kind in WRITING for key in request.observed):
+        return []
+    return [as_applied(seen) for key, seen in request.observed.items() if protected(key, seen)]
+
+
+def _starts_more(key: Key, seen: Object) -> bool:
+    """Whether the workload's controller may still make pods."""
+    if key.kind == "Job":
+        return not finished(seen) and dig(seen, "spec", "suspend") is not True
+    if key.kind == "CronJob":
+        return dig(seen, "spec", "suspend") is not True
+    behind = number(seen, "status", "observedGeneration") < number(seen, "metadata", "generation")
+    return behind or number(seen, "spec", "replicas") > 0
+
+
+def _pods(seen: Object, request: SyncRequest) -> int:
+    """How many pods there are. A pod that is being ended is in ``terminatingReplicas`` at most, and still serves."""
+    counted = number(seen, "status", "replicas") + number(seen, "status", "terminatingReplicas")
+    return max(counted, sum(not ended(pod) for pod in selected(request.pods, seen)))
+
+
+def _job_pods(seen: Object, _: SyncRequest) -> int:
+    return number(seen, "status", "active") + number(seen, "status", "terminating")
+
+
+def _cron_pods(seen: Object, request: SyncRequest) -> int:
+    """How many runs of a CronJob are at work. One that can't begin without the backend's node holds nothing up."""
+    active = {dig(ref, "name") for ref in mappings(dig(seen, "status", "active"))}
+    if request.pods:
+        named = [
+            pod for pod in request.pods if dig(pod, "metadata", "labels", "batch.kubernetes.io/job-name") in active
+        ]
+        return sum(map(running, named))
+    age = seconds_between(dig(seen, "status", "lastScheduleTime"), request.now)
+    return len(active) if age < BEGINS_SECONDS else 0

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from storeplatform.common.times import written
 
 GLOBAL = "global"
 
@@ -39,11 +41,11 @@ def reserved(quota: Mapping[str, Any] | None, now: datetime) -> dict[str, str]:
 
 def timestamp(now: datetime) -> str:
     """A time as ``status.reserved`` holds it."""
-    return now.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return written(now, "auto")
 
 
 def exceeded(owner: str | None, name: str, limit: int) -> str:
-    """What somebody is told who asks for one store too many; ``name`` is the StoreQuota's, no owner: all owners'."""
+    """The message for whoever asks for one store too many; ``name`` is the StoreQuota's, no owner: all owners'."""
     who = "the platform" if owner is None else owner
     return (
         f"{who} may have {limit} {'store' if limit == 1 else 'stores'}, and no more fits (StoreQuota {name}): delete "

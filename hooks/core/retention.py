@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import orjson
 
+from storeplatform.common.objects import GROUP
+
+from .objects import LAST_APPLIED, Key, Object, dig
 from .render import Manifest
-from .request import GROUP, LAST_APPLIED, Key, Object, dig
 
 # What holds an owner's data, or the keys to it. Never dropped but with the store.
 PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
 
-# A Secret that says so holds nothing of the owner's.
+# What says so holds nothing of the owner's, and does not touch it.
 DISPOSABLE = f"{GROUP}/disposable"
 
 
 def protected(key: Key, seen: Object) -> bool:
     """Whether the object may go only with its store."""
-    return key.kind in PROTECTED and dig(seen, "metadata", "labels", DISPOSABLE) != "true"
+    return key.kind in PROTECTED and not disposable(seen)
+
+
+def disposable(seen: Object) -> bool:
+    """Whether the object neither holds anything of the owner's nor works on it."""
+    label: Any = dig(seen, "metadata", "labels", DISPOSABLE)
+    return bool(label == "true")
 
 
 def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:

@@ -4,6 +4,6 @@ Nothing in here knows what is served.
 """
 
 from .logs import configure_logs
-from .server import serve
+from .server import Serving, serve
 
-__all__ = ["configure_logs", "serve"]
+__all__ = ["Serving", "configure_logs", "serve"]

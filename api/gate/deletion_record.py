@@ -1,10 +1,12 @@
-"""The receipt of a deletion: an Event that outlives the Store and says that nothing is left of it."""
+"""The deletion record: an Event that outlives the Store and reports that nothing is left of it."""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from storeplatform.common.times import written
 
 from .review import Review
 
@@ -30,7 +32,7 @@ def words(review: Review) -> str:
 def event(review: Review, now: datetime) -> dict[str, Any]:
     """The Event. Its name is the Store's and its UID's, so a second one of the same deletion is no other."""
     metadata = review.old["metadata"]
-    at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = written(now)
     about = {"apiVersion": review.old["apiVersion"], "kind": review.old["kind"]}
     about |= {name: metadata[name] for name in ("name", "uid")}
     digest = hashlib.sha256(metadata["uid"].encode()).hexdigest()[:16]

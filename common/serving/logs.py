@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 from gunicorn import glogging
 
 
-def configure_logs() -> None:
-    """Send structlog's and the standard library's records through one JSON renderer."""
+def configure_logs(hide: Collection[str] = ()) -> None:
+    """Send structlog's and the standard library's records through one JSON renderer.
+
+    :param hide: secrets that a line may hold though nobody means it to, such as a path of a request that failed.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -31,10 +35,17 @@ def configure_logs() -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.EventRenamer("message"),
                 structlog.processors.JSONRenderer(),
+                lambda _logger, _name, line: _without(str(line), hide),
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+
+
+def _without(line: str, secrets: Collection[str]) -> str:
+    for secret in secrets:
+        line = line.replace(secret, "(hidden)")
+    return line
 
 
 class JSONLogger(glogging.Logger):

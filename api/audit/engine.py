@@ -1,0 +1,118 @@
+"""SQLAlchemy's engines for the audit's databases, of which neither can hold the process up.
+
+PostgreSQL: every wait has an end. SQLite waits for the disk inside its library, so each of its calls is made apart.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.abc import RV, PQGen
+from sqlalchemy.engine import URL, Engine
+
+from storeplatform.common.serving.apart import apart
+
+# To see whether a connection that was kept is still good.
+PING_SECONDS = 0.5
+# libpq takes no less.
+CONNECT_SECONDS = 2
+WAIT_INTERVAL = 0.1
+
+
+class TimedConnection(psycopg.Connection[Any]):
+    """One whose waits end after ``seconds``, and the connection with them: what is under way there is not known."""
+
+    seconds = PING_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = WAIT_INTERVAL, timeout: float | None = None) -> RV:
+        """As its parent's. :raise psycopg.OperationalError: the database does not answer."""
+        try:
+            return super().wait(gen, interval, self.seconds if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout as error:
+            self.close()
+            raise psycopg.OperationalError("the database does not answer in time") from error
+
+
+class ApartCursor(sqlite3.Cursor):
+    """Each call in a thread of its own."""
+
+    def execute(self, *arguments: Any) -> Any:
+        """As its parent's."""
+        return apart(super().execute, *arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        """As its parent's."""
+        return apart(super().executemany, *arguments)
+
+    def fetchone(self) -> Any:
+        """As its parent's."""
+        return apart(super().fetchone)
+
+    def fetchmany(self, *arguments: Any) -> Any:
+        """As its parent's."""
+        return apart(super().fetchmany, *arguments)
+
+    def fetchall(self) -> Any:
+        """As its parent's."""
+        return apart(super().fetchall)
+
+
+class ApartConnection(sqlite3.Connection):
+    """As ``ApartCursor``."""
+
+    def cursor(self, factory: Any = ApartCursor) -> Any:
+        """As its parent's."""
+        return super().cursor(factory)
+
+    def commit(self) -> None:
+        """As its parent's."""
+        apart(super().commit)
+
+    def rollback(self) -> None:
+        """As its parent's."""
+        apart(super().rollback)
+
+
+def make_engine(url: URL) -> Engine:
+    """The engine of a database. :raise OSError: SQLite's folder can't be made."""
+    return _postgresql(url) if url.get_backend_name() == "postgresql" else _sqlite(url)
+
+
+def give(connection: sa.Connection, seconds: float) -> None:
+    """What is done on this connection may take so long until it is given back, where it has an end at all."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, TimedConnection):
+        driver.seconds = seconds
+
+
+def _postgresql(url: URL) -> Engine:
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+        return TimedConnection.connect(*arguments, **named)
+
+    @sa.event.listens_for(engine, "checkin")
+    def end(connection: Any, _record: Any) -> None:
+        if connection is not None:
+            connection.seconds = PING_SECONDS
+
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"factory": ApartConnection, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def several_processes(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    return engine

@@ -1,0 +1,47 @@
+"""Namespaces of stores that have no Store: a shop may run there that nobody stops and no quota counts."""
+
+from __future__ import annotations
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from storeplatform.common.objects import STORE_LABEL
+
+from ..cache import Cache
+from ..cluster import Cluster, Object
+from ..stores import controls
+from .reach import Reach
+
+log = structlog.get_logger("controllers.leftovers")
+
+
+class Leftovers:
+    """Counts them. What is left over is for somebody to look at, not for a program to delete."""
+
+    name, seconds = "leftovers", 120.0
+
+    def __init__(self, cluster: Cluster, reach: Reach, cache: Cache, registry: CollectorRegistry) -> None:
+        self.cluster, self.reach, self.cache = cluster, reach, cache
+        # To alert on: any.
+        self._count = Gauge("store_leftover_namespaces", "Namespaces of stores that are no more", registry=registry)
+
+    def run(self) -> None:
+        """Compare namespaces with Stores."""
+        if not self.cache.synced:
+            return
+        found = [namespace for namespace in self.reach.namespaces(STORE_LABEL) if self._left_over(namespace)]
+        self._count.set(len(found))
+        for namespace in found:
+            log.warning("a namespace has no store", namespace=namespace["metadata"]["name"])
+
+    def _left_over(self, namespace: Object) -> bool:
+        metadata = namespace["metadata"]
+        if metadata.get("deletionTimestamp"):
+            return False
+        name = metadata["labels"][STORE_LABEL]
+        known = self.cache.get(name)
+        if known and controls(known.store(), namespace):
+            return False
+        # The cache may be behind.
+        there = self.cluster.find(name)
+        return there is None or not controls(there, namespace)

@@ -1,0 +1,224 @@
+"""What a store is connected to: payment providers and mail servers. Their keys are written here and never read.
+
+They go into a Secret of the store's namespace, and from there the hooks show in the Store's status what may be seen.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from kubernetes.client.exceptions import ApiException
+from marshmallow import Schema, fields, validate
+
+from storeplatform.common.integrations import PROVIDER, Integration, InvalidIntegration
+
+from ..callers import Access
+from ..cluster import Object
+from ..operations import Answer, Call, Rate, operation
+from ..problems import Problem
+from ..services import Services
+from ..stores import StoreAccess
+
+LONGEST_VALUE = 1024
+NOT_YET = "the store's namespace is not made yet, or the store is closed: try again once the store is Ready"
+
+
+class FieldForm(Schema):
+    """A field that a provider takes."""
+
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    description = fields.String(required=True)
+    secret = fields.Boolean(required=True, metadata={"description": "Whether nobody may see what is typed."})
+
+
+class ProviderForm(Schema):
+    """A provider, and what has to be given for it."""
+
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    fields_ = fields.List(fields.Nested(FieldForm), required=True, data_key="fields")
+
+
+class IntegrationState(Schema):
+    """Whether a provider works, in its own words."""
+
+    status = fields.String(required=True, metadata={"description": "True, False or Unknown."})
+    reason = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class StoreIntegration(Schema):
+    """One integration of a store. Values of secret fields are never in it."""
+
+    name = fields.String(required=True, metadata={"description": "Such as payments or mail."})
+    title = fields.String(required=True)
+    provider = fields.String(required=True, allow_none=True, metadata={"description": "null: none is set."})
+    setAt = fields.String(required=True, allow_none=True, metadata={"description": "Since when; null: not seen yet."})
+    shown = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "The fields that may be seen, whole or, of a key, its end."},
+    )
+    ready = fields.Nested(IntegrationState, required=True, allow_none=True)
+    providers = fields.List(fields.Nested(ProviderForm), required=True)
+
+
+class StoreIntegrations(Schema):
+    """Those that the store's engine offers."""
+
+    items = fields.List(fields.Nested(StoreIntegration), required=True)
+
+
+class NewIntegration(Schema):
+    """What is to be connected. It takes the place of what was set before."""
+
+    provider = fields.String(required=True, validate=validate.Length(1, 40))
+    fields_ = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 40)),
+        values=fields.String(validate=validate.Length(max=LONGEST_VALUE)),
+        required=True,
+        data_key="fields",
+        metadata={"description": "By the names in the integration's providers."},
+    )
+
+
+class Integrations:
+    """Their values are in no answer, no record and no log."""
+
+    def __init__(self, services: Services) -> None:
+        self.access, self.cluster, self.trail = StoreAccess(services), services.cluster, services.trail
+        self.engines, self.integrations = services.engines, services.integrations
+
+    @operation(
+        "GET",
+        "/stores/<name>/integrations",
+        Access.READ,
+        Rate.READ,
+        "What a store is connected to, and what it can be connected to",
+        answers={200: StoreIntegrations},
+        problems=frozenset({404}),
+    )
+    def list_integrations(self, call: Call) -> Answer:
+        store = self.access.read(call)
+        return Answer({"items": [_shown(store, each) for each in self._offered(store)]})
+
+    @operation(
+        "GET",
+        "/stores/<name>/integrations/<integration>",
+        Access.READ,
+        Rate.READ,
+        "One of a store's integrations",
+        answers={200: StoreIntegration},
+        problems=frozenset({404}),
+    )
+    def get_integration(self, call: Call) -> Answer:
+        store = self.access.read(call)
+        return Answer(_shown(store, self._named(call, store)))
+
+    @operation(
+        "PUT",
+        "/stores/<name>/integrations/<integration>",
+        Access.CHANGE,
+        Rate.WRITE,
+        "Connect a store; its keys are never shown again",
+        body=NewIntegration(),
+        sealed=True,
+        action="set-integration",
+        answers={202: StoreIntegration},
+        problems=frozenset({403, 404, 409, 422}),
+    )
+    def set_integration(self, call: Call) -> Answer:
+        store = self.access.live(call)
+        integration = self._named(call, store)
+        given = {**call.body["fields_"], PROVIDER: call.body["provider"]}
+        try:
+            integration.check(given)
+        except InvalidIntegration as error:
+            errors = {
+                f"/{name}" if name in (PROVIDER, "fields") else f"/fields/{name}": what
+                for name, what in error.errors.items()
+            }
+            raise Problem("invalid", "some fields are not what the provider gives out", errors) from None
+        self._write(store, integration, given)
+        recorded = {"integration": integration.name, PROVIDER: given[PROVIDER], "fields": sorted(call.body["fields_"])}
+        self.trail.done(call, store["metadata"]["name"], store["spec"]["owner"], after=recorded)
+        written = {PROVIDER: given[PROVIDER], "fields": integration.shown(given)}
+        return Answer(_view(integration, written, None), 202)
+
+    @operation(
+        "DELETE",
+        "/stores/<name>/integrations/<integration>",
+        Access.CHANGE,
+        Rate.WRITE,
+        "Disconnect a store; its keys are removed",
+        action="remove-integration",
+        answers={202: StoreIntegration},
+        problems=frozenset({403, 404, 409}),
+    )
+    def remove_integration(self, call: Call) -> Answer:
+        store = self.access.live(call)
+        integration = self._named(call, store)
+        self._write(store, integration, {})
+        before = {"integration": integration.name}
+        self.trail.done(call, store["metadata"]["name"], store["spec"]["owner"], before=before)
+        return Answer(_view(integration, {}, None), 202)
+
+    def _offered(self, store: Object) -> list[Integration]:
+        engine = self.engines.get(store["spec"]["engine"])
+        return [self.integrations[name] for name in engine.values["integrations"]] if engine else []
+
+    def _named(self, call: Call, store: Object) -> Integration:
+        """The integration that the path names. :raise Problem: the store's engine has none of that name."""
+        offered = {each.name: each for each in self._offered(store)}
+        found = offered.get(call.path["integration"])
+        if found is None:
+            choices = ", ".join(offered) or "none"
+            raise Problem("not-found", f"this store has no such integration: its engine offers {choices}")
+        return found
+
+    def _write(self, store: Object, integration: Integration, given: Mapping[str, str]) -> None:
+        """Replace a Secret's fields. :raise Problem: the store has none yet, or is being deleted."""
+        if store["metadata"].get("deletionTimestamp"):
+            raise Problem("conflict", "the store is being deleted")
+        namespace = self.access.namespace(store)
+        data = {name: base64.b64encode(value.encode()).decode() for name, value in given.items()}
+        try:
+            done = namespace and self.cluster.fill_secret(namespace, integration.secret, store["metadata"]["uid"], data)
+        except ApiException as error:
+            # Its words may hold what was sent.
+            raise Problem("conflict", f"the cluster refused the change ({error.status}): try again") from None
+        if not done:
+            raise Problem("conflict", NOT_YET)
+
+
+def _shown(store: Object, integration: Integration) -> dict[str, Any]:
+    status = store.get("status", {})
+    conditions = {each["type"]: each for each in status.get("conditions", [])}
+    found = status.get("integrations", {}).get(integration.name, {})
+    return _view(integration, found, conditions.get(integration.values["condition"]))
+
+
+def _view(integration: Integration, found: Mapping[str, Any], condition: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "name": integration.name,
+        "title": integration.values["title"],
+        "provider": found.get("provider"),
+        "setAt": found.get("setAt"),
+        "shown": found.get("fields", {}),
+        "ready": {key: condition[key] for key in ("status", "reason", "message")} if condition else None,
+        "providers": [
+            {"name": name, "title": provider["title"], "fields": _forms(provider)}
+            for name, provider in integration.values["providers"].items()
+        ],
+    }
+
+
+def _forms(provider: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, **{key: field[key] for key in ("title", "description", "secret")}}
+        for name, field in provider["fields"].items()
+    ]

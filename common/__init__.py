@@ -1,0 +1,1 @@
+"""What the parts of the platform share: settings, serving, engines, reasons and rules."""

@@ -1,0 +1,97 @@
+"""What a store is connected to outside the platform, from the Secrets that its owner writes.
+
+No value of a field leaves this module but what ``templates/integrations.yaml`` shows, and a revision from which nobody
+without the root key can tell any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from storeplatform.common.integrations import PROVIDER, Integration, InvalidIntegration, decoded
+
+from ..settings import Settings, derive
+from .life import Life
+from .objects import Key, Object, dig
+from .progress import Blocker
+from .request import SyncRequest
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One integration that is set. ``revision`` is another for other values; ``port``: where the provider answers;
+    ``shown``: what of its fields may be seen; ``fault``: why it can't be used, empty where it can."""
+
+    name: str
+    condition: str
+    revision: str
+    provider: str = ""
+    port: int = 0
+    shown: tuple[tuple[str, str], ...] = ()
+    fault: str = ""
+
+
+def connections(request: SyncRequest, settings: Settings, offered: list[str], namespace: str) -> tuple[Connection, ...]:
+    """What is set of the integrations that an engine offers, in its order."""
+    found = []
+    for name in offered:
+        integration = settings.integrations[name]
+        data = dig(request.observed.get(Key("v1", "Secret", namespace, integration.secret)), "data")
+        if isinstance(data, dict) and data:
+            found.append(_connection(integration, data, settings))
+    return tuple(found)
+
+
+def status(connected: tuple[Connection, ...], request: SyncRequest) -> Object:
+    """The part of the Store's status that shows them: since when each is as it is, and what may be seen of it."""
+    shown = {}
+    for each in connected:
+        old: Any = dig(request.status, "integrations", each.name)
+        same = dig(old, "revision") == each.revision and isinstance(dig(old, "setAt"), str)
+        shown[each.name] = {
+            "revision": each.revision,
+            "setAt": dig(old, "setAt") if same else request.now,
+            **({"provider": each.provider} if each.provider else {}),
+            **({"fields": dict(each.shown)} if each.shown else {}),
+        }
+    return {"integrations": shown} if shown else {}
+
+
+def unusable(
+    connected: tuple[Connection, ...], settings: Settings, offered: list[str], life: Life, name: str
+) -> dict[str, Blocker | None]:
+    """By condition, what no Job can find out: fields that are invalid, and a clone that has no keys of its own."""
+    found: dict[str, Blocker | None] = {
+        each.condition: Blocker("InvalidIntegration", each.fault, fatal=True) for each in connected if each.fault
+    }
+    source = life.restored.store if life.restored else name
+    if source != name:
+        unset = [settings.integrations[each] for each in offered if each not in {c.name for c in connected}]
+        for integration in unset:
+            message = (
+                f"the data came from {source}, and its keys for {integration.name} did not: set this store's own, "
+                "through the API, in the dashboard, or in the Secret " + integration.secret
+            )
+            found[integration.values["condition"]] = Blocker("KeysNotCloned", message, fatal=True)
+    return found
+
+
+def _connection(integration: Integration, data: Object, settings: Settings) -> Connection:
+    given = decoded(data)
+    parts = [text for item in sorted(data.items()) for text in map(str, item)]
+    revision = derive(settings.root_key, "integration", *parts)[:12]
+    condition = integration.values["condition"]
+    try:
+        provider = integration.check(given)
+    except InvalidIntegration as error:
+        return Connection(integration.name, condition, revision, fault=f"Secret {integration.secret}: {error}")
+    port = provider["port"]
+    return Connection(
+        integration.name,
+        condition,
+        revision,
+        provider=given[PROVIDER],
+        port=int(given.get(port, port)),
+        shown=tuple(integration.shown(given).items()),
+    )

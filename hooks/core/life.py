@@ -1,0 +1,296 @@
+"""The life of a store: its version, where its data comes from, and when it closes.
+
+What a store is doing is one of these, and the first that applies takes precedence:
+
+- closing, closed: ``spec.suspended``, or its end is past. Nothing new begins; a Job that is at work ends its work, any
+  other is repeated later. Then the database stops.
+- restoring: ``spec.restoreFrom`` names a backup that the data does not come from. A shop that was open stays open until
+  a Job has checked that there is such a backup and that it is whole; a restore that can't be had changes nothing.
+- going back: a version was rejected after its migration had begun, so its snapshot is restored.
+- upgrading: ``spec.version`` changed. The database gets a snapshot, then it is migrated, then the new version serves.
+- ending: an expired shop gets a last backup.
+- running.
+
+All of it is read from the status and from Jobs that were observed complete, so hooks, controller and API server may
+fail at any point, and an old status is corrected by what is observed:
+
+- A restore is done once its Job was observed complete, and never begins again for the same request. The Job is kept as
+  a second record beside the status.
+- A target that fails, or is not ready by the deadline, is rejected: the target is what ran before. It is not tried
+  again until ``spec.version`` changes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+
+from storeplatform.common.times import moment, seconds_between
+
+from . import jobs
+from .expiry import Expiry
+from .objects import Object, dig
+from .progress import Blocker
+from .request import SyncRequest
+
+# Concluded from an object that is not seen. After an outage of the API server the controller may not see for half a
+# minute what is there: no reason to take an upgrade back before its deadline.
+CONCLUDED = {"ChildRefused", "HostnameTaken", "NamespaceTaken"}
+
+
+@dataclass(frozen=True)
+class Release:
+    """``since``: when the target was chosen. ``snapshot``: the one taken before the target. ``migrated``: whether
+    the target's migration has begun. ``restore``: the snapshot to go back to before anything else. ``attempt``
+    distinguishes the target's migration from an earlier one to the same version, ``origin`` that of what runs; both are
+    empty for a store's first version."""
+
+    target: str = ""
+    running: str = ""
+    previous: str = ""
+    rejected: str = ""
+    since: str = ""
+    message: str = ""
+    snapshot: str = ""
+    migrated: bool = False
+    restore: str = ""
+    attempt: str = ""
+    origin: str = ""
+
+    @property
+    def upgrading(self) -> bool:
+        """Whether something runs that is not the target."""
+        return bool(self.running) and self.running != self.target
+
+    @property
+    def status(self) -> Object:
+        """As it is written into the status: only what there is to say."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True)
+class Restore:
+    """A request for a backup's data. ``asked``: its time, which makes it another request for the same backup."""
+
+    store: str
+    backup: str
+    asked: str = ""
+
+    @property
+    def data_of(self) -> str:
+        """The backup as ``status.restored`` names it."""
+        return f"{self.store}/{self.backup}"
+
+
+@dataclass(frozen=True)
+class Life:
+    """What a store is to do now.
+
+    ``restored``: the request that its data came from. ``restores``: how many of them there have been. ``wanted``: the
+    request that is not done yet; ``checked``: whether it may close the shop. ``snapshot``: the one to make now.
+    ``last_backup``: the one that was made when the shop closed. ``closed``: whether it is to have no pods.
+    """
+
+    release: Release
+    restored: Restore | None = None
+    restores: int = 0
+    wanted: Restore | None = None
+    checked: bool = False
+    snapshot: str = ""
+    last_backup: str = ""
+    closed: bool = False
+
+    @property
+    def current(self) -> Restore | None:
+        """The request to check or to restore now: what goes back from a version comes first, unless it may go on."""
+        return self.wanted if self.checked or not self.release.restore else None
+
+    @property
+    def restore(self) -> str:
+        """The archive to restore now; empty where none is."""
+        if self.current:
+            return self.current.backup if self.checked else ""
+        return f"snapshot/{self.release.restore}" if self.release.restore else ""
+
+    @property
+    def request(self) -> str:
+        """What distinguishes this check or restore from all others; empty where there is none."""
+        if self.current:
+            return _numbered(self.current.data_of, self.restores + 1, self.current.asked)
+        return self.restore
+
+    @property
+    def migration(self) -> str:
+        """What distinguishes the target's migration from an earlier one of other data; empty for a store's first."""
+        return _migration(self.release.attempt, self.restores)
+
+    @property
+    def running_migration(self) -> str:
+        """The request of the migration to the version that runs."""
+        return migrate(self.release.running, _migration(self.release.origin, self.restores))
+
+    @property
+    def status(self) -> Object:
+        """The part of the status that it is read from again."""
+        done = self.restored
+        lasting = {
+            "restored": done.data_of if done else "",
+            "restoredRequest": done.asked if done else "",
+            "restores": self.restores,
+            "lastBackup": self.last_backup,
+        }
+        return {"release": self.release.status, **{name: value for name, value in lasting.items() if value}}
+
+
+def begin(request: SyncRequest, version: str, restore: Restore | None, end: Expiry | None) -> Life:
+    """What to do now that these are the version, the restore and the end that the spec asks for."""
+    status, release, restored, restores = request.status, *_observed(request)
+    release = _aim(release, version, request.now)
+    wanted = restore if restore != restored else None
+    last_backup = _text(status, "lastBackup")
+    if end and jobs.done(request, f"snapshot {end.last_backup}"):
+        last_backup = end.last_backup
+    now = moment(request.now)
+    expired = bool(end and now and now >= end.closes)
+    gives_up = bool(end and now and (last_backup == end.last_backup or now > end.gives_up))
+    return Life(
+        release,
+        restored=restored,
+        restores=restores,
+        wanted=wanted,
+        checked=wanted is not None and (not release.running or _checked(request, wanted, restores + 1)),
+        snapshot=release.snapshot if release.upgrading else end.last_backup if end and expired and not gives_up else "",
+        last_backup=last_backup,
+        closed=dig(request.parent, "spec", "suspended") is True or (expired and gives_up),
+    )
+
+
+def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: float) -> Life:
+    """The life of an open store after what is observed: its target is ready, rejected, or still on its way.
+
+    :param blocked: what keeps the store from being ready.
+    """
+    release = life.release
+    if blocked is None:
+        previous = release.running if release.upgrading else release.previous
+        ready = replace(release, running=release.target, previous=previous, snapshot="", migrated=False)
+        return replace(life, release=replace(ready, origin=release.attempt))
+    if not release.upgrading:
+        return life
+    if blocked.fatal and blocked.reason not in CONCLUDED:
+        rejected = replace(_back(release, now), rejected=release.target, message=blocked.message)
+        return replace(life, release=rejected)
+    if seconds_between(release.since, now) > deadline_seconds:
+        message = f"not ready within {deadline_seconds:.0f} s: {blocked.message}"
+        return replace(life, release=replace(_back(release, now), rejected=release.target, message=message))
+    return life
+
+
+def resumed(life: Life, now: str) -> Life:
+    """The life of a store that was closed until now: it had no time to become ready."""
+    return replace(life, release=replace(life.release, since=now))
+
+
+def read(status: Object) -> Release:
+    """The release that a status holds."""
+    said = status.get("release")
+    known = asdict(Release())
+    values = said.items() if isinstance(said, dict) else ()
+    return Release(**known | {name: value for name, value in values if type(value) is type(known.get(name))})
+
+
+def _observed(request: SyncRequest) -> tuple[Release, Restore | None, int]:
+    """The release, the request that the data came from, and the number of restores: the status', and what Jobs were
+    observed to have done since."""
+    release, status = read(request.status), request.status
+    store, _, backup = _text(status, "restored").partition("/")
+    restored = Restore(store, backup, _text(status, "restoredRequest")) if backup else None
+    restores: int = status["restores"] if type(status.get("restores")) is int else 0
+    if release.restore and jobs.done(request, f"restore snapshot/{release.restore}"):
+        release = replace(release, restore="")
+    for number, what, asked in sorted(_done_restores(request)):
+        if number > restores:
+            store, _, backup = what.partition("/")
+            restored, restores = Restore(store, backup, asked), number
+            release = _on_other_data(release, request.now)
+    migrations = jobs.answering(request, migrate(release.target, _migration(release.attempt, restores)))
+    if release.upgrading and jobs.done(request, f"snapshot {release.snapshot}"):
+        begun = any(jobs.touched(job, request) for job in migrations)
+        release = replace(release, migrated=release.migrated or begun)
+    return release, restored, restores
+
+
+def _done_restores(request: SyncRequest) -> list[tuple[int, str, str]]:
+    """Number, backup and time of each restore that was asked for and whose Job was observed complete."""
+    written = (_NUMBERED.fullmatch(jobs.request_of(job)) for job in jobs.done_restores(request))
+    return [(int(found["number"]), found["what"], found["asked"] or "") for found in written if found]
+
+
+def migrate(version: str, migration: str) -> str:
+    """The request of a migration to a version."""
+    return f"migrate {version} {migration}".rstrip()
+
+
+def _migration(attempt: str, restores: int) -> str:
+    return f"{attempt}#{restores}" if restores else attempt
+
+
+def _numbered(what: str, number: int, asked: str = "") -> str:
+    return f"{what}#{number} {asked}".rstrip()
+
+
+def _checked(request: SyncRequest, wanted: Restore, number: int) -> bool:
+    """Whether the backup is known to be whole, or its restore has begun."""
+    asked = _numbered(wanted.data_of, number, wanted.asked)
+    return jobs.done(request, f"check {asked}") or bool(jobs.answering(request, f"restore {asked}"))
+
+
+def _aim(old: Release, wanted: str, now: str) -> Release:
+    """The release to aim at now that ``wanted`` is the version of the spec."""
+    if wanted == old.rejected:
+        return old
+    if wanted == old.target:
+        return replace(old, rejected="", message="")
+    if not old.running:
+        return Release(target=wanted, since=now)
+    if wanted == old.running:
+        return _back(old, now)
+    attempt = _snapshot(wanted, now)
+    snapshot = old.snapshot or attempt
+    return replace(old, target=wanted, since=now, rejected="", message="", snapshot=snapshot, attempt=attempt)
+
+
+def _back(release: Release, now: str) -> Release:
+    """To what runs, over the snapshot where a migration has touched the database."""
+    restore = release.restore or (release.snapshot if release.migrated else "")
+    return replace(
+        release,
+        target=release.running,
+        since=now,
+        rejected="",
+        message="",
+        snapshot="",
+        migrated=False,
+        restore=restore,
+        attempt=release.origin,
+    )
+
+
+def _on_other_data(release: Release, now: str) -> Release:
+    """After a backup was restored: no snapshot of the data before it is gone back to."""
+    if not release.upgrading:
+        return replace(release, restore="")
+    return replace(release, restore="", snapshot=_snapshot(release.target, now), migrated=False, since=now)
+
+
+def _snapshot(version: str, now: str) -> str:
+    return f"before-{version}-{now.translate(_NOT_IN_NAMES)}".lower()
+
+
+def _text(status: Object, name: str) -> str:
+    value = status.get(name)
+    return value if isinstance(value, str) else ""
+
+
+_NOT_IN_NAMES = str.maketrans("", "", "-:")
+_NUMBERED = re.compile(r"restore (?P<what>[^# ]+)#(?P<number>\d{1,9})( (?P<asked>.+))?", re.ASCII)
