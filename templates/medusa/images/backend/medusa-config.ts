@@ -24,13 +24,28 @@ module.exports = defineConfig({
   },
   modules: [
     {
+      resolve: "@medusajs/medusa/payment",
+      // Its keys are the owner's, and come and go while the shop is open: see src/integrations.
+      options: { providers: [{ resolve: "./src/modules/stripe", id: "stripe" }] },
+    },
+    {
+      resolve: "@medusajs/medusa/notification",
+      options: {
+        providers: [
+          // As Medusa has it by itself: what the admin shows.
+          { resolve: "@medusajs/medusa/notification-local", id: "local", options: { channels: ["feed"] } },
+          { resolve: "./src/modules/mail", id: "mail", options: { channels: ["email"] } },
+        ],
+      },
+    },
+    {
       resolve: "@medusajs/medusa/file",
       options: {
         providers: [
           {
             resolve: "@medusajs/medusa/file-local",
             id: "local",
-            // Written below ./static, and told to browsers by this address.
+            // Written below ./static, and served to browsers at this address.
             options: { backend_url: environment.FILE_BASE_URL },
           },
         ],

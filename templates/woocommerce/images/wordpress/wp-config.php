@@ -30,13 +30,34 @@ if ( ( $_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '' ) === 'https' ) {
 	$_SERVER['HTTPS'] = 'on';
 }
 
+if ( PHP_SAPI === 'cli' ) {
+	// A command that fails says so on its standard error, and not as a page.
+	define( 'WP_DISABLE_FATAL_ERROR_HANDLER', true );
+} else {
+	// Nobody installs a shop but the provisioning Job: where WordPress would send visitors to its installer, because it
+	// finds no tables, it is not available.
+	header_register_callback(
+		function (): void {
+			foreach ( headers_list() as $header ) {
+				if ( preg_match( '#^Location:.*/wp-admin/(install|setup-config|upgrade)\.php#i', $header ) ) {
+					header_remove( 'Location' );
+					header( 'Retry-After: 10' );
+					header( 'HTTP/1.1 503 Service Unavailable' );
+				}
+			}
+		}
+	);
+}
+
 define( 'DISABLE_WP_CRON', true );
 define( 'DISALLOW_FILE_MODS', true );
 define( 'AUTOMATIC_UPDATER_DISABLED', true );
 // The store's network policy lets nothing out: a page need not wait to find that out.
 define( 'WP_HTTP_BLOCK_EXTERNAL', true );
 define( 'WP_TEMP_DIR', '/tmp' );
-define( 'WP_MEMORY_LIMIT', '256M' );
+// WordPress may raise its limit to these: what the store's plan has room for, and no more for the admin.
+define( 'WP_MEMORY_LIMIT', store_setting( 'PHP_MEMORY_LIMIT' ) );
+define( 'WP_MAX_MEMORY_LIMIT', WP_MEMORY_LIMIT );
 define( 'WP_DEBUG', false );
 
 if ( ! defined( 'ABSPATH' ) ) {

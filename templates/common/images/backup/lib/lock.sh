@@ -3,6 +3,7 @@
 # is the lock's keeper: when a run is killed, or its node is cut off, its session and with it the lock end.
 
 lock() {
+  await database_answers
   forget_errors
   coproc LOCK { exec_session; }
   ask "$session_query" ||
@@ -11,6 +12,14 @@ lock() {
   lock_session=$answer
   { ask "$lock_query" && [[ $answer == 1 ]]; } ||
     fail "$FAILED" "another backup, snapshot or restore of this database is running" "Run it again when that one is done"
+}
+
+# await COMMAND: until it succeeds, for $BACKUP_WAIT_SECONDS at most. A network policy can take a while to let a new pod's
+# traffic through, and a database may just be starting: neither is worth one of the Job's tries. What fails for another
+# reason is not waited for; whoever needs what was awaited reports why it can't be had.
+await() {
+  local until=$((SECONDS + BACKUP_WAIT_SECONDS))
+  until "$1" || ((SECONDS >= until)); do sleep 1; done
 }
 
 # still_locked: before what would harm another run, see that the session did not end meanwhile.

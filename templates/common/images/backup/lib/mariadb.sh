@@ -4,7 +4,7 @@
 database_access="MARIADB_USER, MYSQL_PWD and MARIADB_DATABASE"
 session_query="SELECT CONNECTION_ID()"
 lock_query="SELECT GET_LOCK('store-backup', 30)"
-load_remedy="Mend the cause and run it again"
+load_remedy="Correct the cause and run it again"
 # Where a restore puts what comes, and what goes.
 readonly COMING=store_restore_coming GOING=store_restore_going
 
@@ -16,6 +16,9 @@ connection_settings() {
 }
 
 client() { mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names "$@"; }
+
+# database_answers: whether it takes connections; who may connect is not asked.
+database_answers() { mariadb-admin "${connection[@]}" --connect-timeout=5 --silent ping >/dev/null; }
 
 # exec_session: answers queries from stdin, a line each.
 exec_session() { exec mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names --unbuffered; }

@@ -5,7 +5,7 @@ database_access="PGUSER, PGPASSWORD and PGDATABASE"
 session_query="SELECT pg_backend_pid()"
 # "store-ba" in ASCII: a number that nobody else takes by chance. Waits for lock_timeout at most.
 lock_query="SELECT 1 FROM pg_advisory_lock(x'73746f72652d6261'::bigint)"
-load_remedy="Mend the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
+load_remedy="Correct the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
 
 connection_settings() {
   need PGHOST PGUSER PGDATABASE
@@ -13,6 +13,9 @@ connection_settings() {
   # A server that does not answer is an error to retry, not a reason to hang.
   export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10} PGOPTIONS=${PGOPTIONS:--c lock_timeout=30s} PGAPPNAME=store-backup
 }
+
+# database_answers: whether it takes connections; who may connect is not asked.
+database_answers() { pg_isready --quiet --timeout=5; }
 
 # exec_session: answers queries from stdin, a line each.
 exec_session() { exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1; }

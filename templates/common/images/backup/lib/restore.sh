@@ -16,6 +16,18 @@ restore_archive() {
   echo "$name is restored"
 }
 
+# check_archive WHICH: every file of the archive is there with the bytes it was made with.
+check_archive() {
+  local manifest path name file
+  manifest=$(chosen_manifest "$1")
+  name=$(field name "$manifest")
+  path=$(path_of "$name")
+  for file in database.dump uploads.tar; do
+    [[ $manifest != *"\"$file\""* ]] || check_file "$path" "$file" "$manifest"
+  done
+  echo "$name is whole"
+}
+
 # chosen_manifest WHICH: the manifest of the archive that is meant.
 chosen_manifest() {
   local which=$1 limit all found

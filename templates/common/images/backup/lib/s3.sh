@@ -17,6 +17,13 @@ s3_settings() {
   export RCLONE_RETRIES=${RCLONE_RETRIES:-2} RCLONE_LOW_LEVEL_RETRIES=${RCLONE_LOW_LEVEL_RETRIES:-4} RCLONE_CONTIMEOUT=10s
 }
 
+# object_store_answers: whether it can be reached; what it answers is another matter.
+object_store_answers() {
+  local answer
+  answer=$(rclone lsf --max-depth 1 "$remote" 2>&1 >/dev/null) ||
+    ! grep --quiet --extended-regexp 'connection refused|no route to host|no such host|i/o timeout|is unreachable|server misbehaving' <<<"$answer"
+}
+
 staged() { printf '%s\n' "$1"; }
 put() { rclone rcat "$remote$1" >/dev/null; }
 get() { rclone cat "$remote$1"; }

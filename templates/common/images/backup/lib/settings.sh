@@ -22,6 +22,13 @@ database_settings() {
     fail "$MISUSED" "UPLOADS_DIR ($UPLOADS_DIR) is not a folder" "Mount the uploads volume there"
 }
 
+# wait_settings: how long to wait for what does not answer yet.
+wait_settings() {
+  BACKUP_WAIT_SECONDS=${BACKUP_WAIT_SECONDS:-60}
+  [[ $BACKUP_WAIT_SECONDS =~ ^[0-9]{1,4}$ ]] ||
+    fail "$MISUSED" "BACKUP_WAIT_SECONDS is not a whole number from 0 to 9999" "Set how many seconds to wait for the database and the object store"
+}
+
 # target_settings PREFIX: chooses where archives are; both sides define the same functions.
 target_settings() {
   if [[ -n ${BACKUP_S3_BUCKET-} ]]; then
@@ -29,6 +36,7 @@ target_settings() {
     # shellcheck source=lib/s3.sh
     . "$lib/s3.sh"
     s3_settings "$1"
+    await object_store_answers
   else
     need BACKUP_DIR
     [[ -d $BACKUP_DIR ]] ||

@@ -10,8 +10,11 @@ from .medusa import Medusa, Object, Refused
 from .regions import Region
 
 COMPLETE_SECONDS = 20  # an order is the one thing worth waiting for
-# Beside what Medusa gives by itself.
-FIELDS = "+items.variant.title,+items.product.handle,*shipping_methods,*payment_collection,+completed_at"
+# In addition to what Medusa returns by default.
+FIELDS = (
+    "+items.variant.title,+items.product.handle,*shipping_methods,*payment_collection,"
+    "*payment_collection.payment_sessions,+completed_at"
+)
 
 
 class Carts:

@@ -1,4 +1,4 @@
-"""What the storefront is told by its environment."""
+"""The storefront's settings, from its environment."""
 
 from __future__ import annotations
 

@@ -6,9 +6,12 @@ from flask import Flask, render_template
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from .medusa import BackendAway, Refused
+from .medusa import BackendUnavailable, Refused
 
-AWAY = ("The shop is taking a short break", "It can't be reached right now. Your cart is kept: try again in a moment.")
+UNAVAILABLE = (
+    "The shop is taking a short break",
+    "It can't be reached right now. Your cart is kept: try again in a moment.",
+)
 RETRY_SECONDS = "10"
 
 Answer = tuple[str, int, dict[str, str]]
@@ -17,9 +20,9 @@ Answer = tuple[str, int, dict[str, str]]
 def add_to(app: Flask) -> None:
     """Give every error a page in the shop's own dress."""
 
-    @app.errorhandler(BackendAway)
-    def away(error: BackendAway) -> Answer:
-        return page(503, *AWAY, retry=True)
+    @app.errorhandler(BackendUnavailable)
+    def away(error: BackendUnavailable) -> Answer:
+        return page(503, *UNAVAILABLE, retry=True)
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Answer:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 Object = dict[str, Any]
 
 
-class BackendAway(Exception):
+class BackendUnavailable(Exception):
     """The backend can't be reached, takes too long or is broken. Another try later may do."""
 
 
@@ -42,15 +42,15 @@ class Medusa:
         )
 
     def get(self, path: str, **query: Any) -> Object:
-        """:raise BackendAway, Refused:"""
+        """:raise BackendUnavailable, Refused:"""
         return self._ask("GET", path, fields=query)
 
     def post(self, path: str, body: Object | None = None, **rest: Any) -> Object:
-        """:raise BackendAway, Refused:"""
+        """:raise BackendUnavailable, Refused:"""
         return self._ask("POST", path, json=body or {}, **rest)
 
     def delete(self, path: str) -> Object:
-        """:raise BackendAway, Refused:"""
+        """:raise BackendUnavailable, Refused:"""
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **rest: Any) -> Object:
@@ -59,10 +59,10 @@ class Medusa:
             body = json.loads(answer.data)
         except (HTTPError, ValueError) as error:
             log.warning("%s /store/%s: %s", method, path, error)
-            raise BackendAway(str(error)) from error
+            raise BackendUnavailable(str(error)) from error
         if answer.status >= 500 or not isinstance(body, dict):
             log.warning("%s /store/%s answered %s", method, path, answer.status)
-            raise BackendAway(f"the backend answered {answer.status}")
+            raise BackendUnavailable(f"the backend answered {answer.status}")
         if answer.status >= 400:
             raise Refused(answer.status, str(body.get("message") or "The shop could not do that."))
         return body

@@ -10,31 +10,59 @@ from .regions import Region
 
 @dataclass(frozen=True)
 class Provider:
-    """A way to pay that these pages can bring to its end."""
+    """A way to pay that these pages can bring to its end.
+
+    :param page: the origin of the provider's own page to pay at; empty where it has none.
+    """
 
     id: str
     label: str
     note: str
+    page: str = ""
 
 
 # By Medusa's id. One that is not here is not offered: its session would wait for steps these pages don't have.
 KNOWN = [
+    Provider(
+        "pp_stripe_stripe",
+        "Card",
+        "You pay on the page of our payment provider, Stripe.",
+        "https://checkout.stripe.com",
+    ),
     Provider("pp_system_default", "Invoice", "You pay when the goods are with you."),
 ]
 
+# A payment provider is asked meanwhile.
+BEGIN_SECONDS = 20
+
 
 def providers(medusa: Medusa, region: Region) -> list[Provider]:
-    """The ways to pay that the region has and these pages know."""
+    """The ways to pay that the region has, that work now, and that these pages know."""
     there = {each["id"] for each in medusa.get("payment-providers", region_id=region.id)["payment_providers"]}
+    there &= {each["id"] for each in medusa.get("payment-methods")["payment_methods"]}
     return [provider for provider in KNOWN if provider.id in there]
 
 
-def begin(medusa: Medusa, cart: Object, provider: Provider) -> None:
+def begin(medusa: Medusa, cart: Object, provider: Provider, title: str) -> str:
     """Give the cart a payment session with the provider, in place of what it had.
 
+    :return: the address of the provider's page to pay at; empty where there is nothing to pay now.
     :raise Refused: the provider takes none.
     """
     collection = cart.get("payment_collection")
     if not collection:
         collection = medusa.post("payment-collections", {"cart_id": cart["id"]})["payment_collection"]
-    medusa.post(f"payment-collections/{collection['id']}/payment-sessions", {"provider_id": provider.id})
+    path = f"payment-collections/{collection['id']}/payment-sessions"
+    # The provider gets no more than this of the shopper and the cart.
+    known = {"email": cart.get("email"), "description": title}
+    body = {"provider_id": provider.id, "data": known}
+    answer = medusa.post(path, body, timeout=BEGIN_SECONDS)
+    sessions = answer["payment_collection"].get("payment_sessions") or []
+    (session,) = [each for each in sessions if each["provider_id"] == provider.id]
+    return str((session.get("data") or {}).get("url") or "")
+
+
+def begun(cart: Object) -> bool:
+    """Whether the cart has a session on a provider's page, which may be paid by now."""
+    sessions = (cart.get("payment_collection") or {}).get("payment_sessions") or []
+    return any((each.get("data") or {}).get("url") for each in sessions)

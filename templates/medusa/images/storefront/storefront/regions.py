@@ -12,7 +12,7 @@ KEPT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Region:
-    """``countries``: what each is called, by its code in small letters."""
+    """``countries``: what each is called, by its code in lowercase letters."""
 
     id: str
     currency: str
@@ -29,7 +29,7 @@ class Regions:
     def current(self) -> Region:
         """The region of the shop's country, else the first there is.
 
-        :raise BackendAway: the backend does not answer.
+        :raise BackendUnavailable: the backend does not answer.
         :raise Refused: the shop has no region.
         """
         kept = self._kept

@@ -2,12 +2,23 @@
 // WooCommerce switched on, and its tables brought to its version.
 
 require __DIR__ . '/common.php';
+
+/** Be alone before WooCommerce is loaded, which installs itself then; a try that was killed has left it locked. */
+function store_unlock_woocommerce(): void {
+	store_alone();
+	delete_option( 'wc_installing' );
+	delete_transient( 'wc_installing' );
+}
+
+$GLOBALS['wp_filter']['muplugins_loaded'][10]['store'] = array(
+	'function'      => 'store_unlock_woocommerce',
+	'accepted_args' => 0,
+);
 require dirname( __DIR__ ) . '/html/wp-load.php';
-require ABSPATH . 'wp-admin/includes/plugin.php';
+require_once ABSPATH . 'wp-admin/includes/plugin.php';
 
 const STORE_PLUGIN = 'woocommerce/woocommerce.php';
 
-store_alone();
 if ( ! file_exists( WP_PLUGIN_DIR . '/' . STORE_PLUGIN ) ) {
 	store_fail( 'WooCommerce must be in ' . WP_PLUGIN_DIR . ': build the image with it' );
 }
@@ -19,6 +30,10 @@ if ( ! is_plugin_active( STORE_PLUGIN ) ) {
 }
 require_once WC_ABSPATH . 'includes/class-wc-install.php';
 require_once WC_ABSPATH . 'includes/wc-update-functions.php';
+// The version is the last thing that its installer writes: without it, it was killed.
+if ( get_option( 'woocommerce_version' ) !== WC()->version ) {
+	WC_Install::install();
+}
 $before = get_option( 'woocommerce_db_version' );
 if ( $before ) {
 	foreach ( WC_Install::get_db_update_callbacks() as $version => $updates ) {
@@ -28,3 +43,5 @@ if ( $before ) {
 	}
 }
 WC_Install::update_db_version();
+// The same updates once more, by the action scheduler.
+WC()->queue()->cancel_all( 'woocommerce_run_update_callback' );

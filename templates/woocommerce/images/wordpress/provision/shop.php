@@ -7,6 +7,8 @@ require dirname( __DIR__ ) . '/html/wp-load.php';
 require __DIR__ . '/steps.php';
 
 store_alone();
+// Decided before the first order, and not when the owner first signs in: above all, in which tables orders are kept.
+WC_Install::newly_installed();
 $country  = store_setting( 'SHOP_COUNTRY' );
 $currency = store_setting( 'SHOP_CURRENCY' );
 if ( ! isset( WC()->countries->get_countries()[ $country ] ) ) {

@@ -30,27 +30,42 @@ function store_make_market( string $country, string $currency ): void {
 			'woocommerce_currency_pos'       => $locales[ $country ]['currency_pos'],
 			'woocommerce_price_thousand_sep' => $locales[ $country ]['thousand_sep'],
 			'woocommerce_price_decimal_sep'  => $locales[ $country ]['decimal_sep'],
+			'woocommerce_weight_unit'        => $locales[ $country ]['weight_unit'],
+			'woocommerce_dimension_unit'     => $locales[ $country ]['dimension_unit'],
 		);
+	}
+	// Decimals are the currency's, wherever it is used: a yen has none.
+	foreach ( $locales as $locale ) {
+		if ( $locale['currency_code'] === $currency ) {
+			$options['woocommerce_price_num_decimals'] = $locale['num_decimals'];
+		}
 	}
 	foreach ( $options as $name => $value ) {
 		update_option( $name, $value );
 	}
 	WC_Install::create_pages();
+	// The shop is what its address shows.
+	update_option( 'show_on_front', 'page' );
+	update_option( 'page_on_front', wc_get_page_id( 'shop' ) );
 }
 
 /** One way to send goods within the country. */
 function store_make_delivery( string $country ): void {
+	// One that a try which was killed has begun is brought to its end.
+	$zone = new WC_Shipping_Zone();
 	foreach ( WC_Shipping_Zones::get_zones() as $known ) {
 		if ( $known['zone_name'] === $country ) {
-			return;
+			$zone = new WC_Shipping_Zone( $known['zone_id'] );
 		}
 	}
-	$zone = new WC_Shipping_Zone();
 	$zone->set_zone_name( $country );
-	$zone->add_location( $country, 'country' );
+	if ( ! $zone->get_zone_locations() ) {
+		$zone->add_location( $country, 'country' );
+	}
 	$zone->save();
-	$method = $zone->add_shipping_method( 'flat_rate' );
-	update_option( "woocommerce_flat_rate_{$method}_settings", array( 'title' => 'Standard', 'tax_status' => 'taxable', 'cost' => '5' ) );
+	$method   = array_key_first( $zone->get_shipping_methods() ) ?? $zone->add_shipping_method( 'flat_rate' );
+	$settings = array( 'title' => 'Standard', 'tax_status' => 'taxable', 'cost' => '5' );
+	add_option( "woocommerce_flat_rate_{$method}_settings", $settings );
 }
 
 /** Payment by transfer after the order: it needs no account with anybody. */
@@ -72,8 +87,10 @@ function store_make_catalogue(): void {
 	);
 	foreach ( $samples as $name => list( $price, $stock ) ) {
 		$slug = sanitize_title( $name );
-		if ( wc_get_product_id_by_sku( $slug ) ) {
-			continue;
+		// Of a try that was killed: parts of it may be missing, in tables that are not written again.
+		$begun = get_page_by_path( $slug, OBJECT, 'product' );
+		if ( $begun ) {
+			wc_get_product( $begun->ID )->delete( true );
 		}
 		$product = new WC_Product_Simple();
 		$product->set_name( $name );

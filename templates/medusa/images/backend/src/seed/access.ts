@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto"
+
 import { ContainerRegistrationKeys, Modules } from "@medusajs/framework/utils"
-import {
-  createApiKeysWorkflow,
-  createUserAccountWorkflow,
-  linkSalesChannelsToApiKeyWorkflow,
-} from "@medusajs/medusa/core-flows"
+import { createApiKeysWorkflow, createUsersWorkflow, linkSalesChannelsToApiKeyWorkflow } from "@medusajs/medusa/core-flows"
 
 import type { Settings } from "./settings"
-import type { Shop } from "./shop"
+import type { Row, Shop } from "./shop"
+
+// Whose a key is that has not got its token yet: that of a try which was killed is found by it, and taken on.
+const UNFINISHED = "store-platform"
 
 /** The key that the storefront shows, and the administrator whose password the store's Secret holds. */
 export async function makeAccess(shop: Shop, settings: Settings): Promise<void> {
@@ -15,34 +16,56 @@ export async function makeAccess(shop: Shop, settings: Settings): Promise<void> 
 }
 
 async function makePublishableKey(shop: Shop, token: string): Promise<void> {
+  if (await shop.find("api_key", ["id"], { token })) return
   const { default_sales_channel_id: channel } = await shop.store()
-  let key = await shop.find("api_key", ["id", "sales_channels_link.sales_channel_id"], { token })
-  if (!key) {
-    const { result } = await createApiKeysWorkflow(shop.container).run({
-      input: { api_keys: [{ title: "Storefront", type: "publishable", created_by: "" }] },
-    })
-    key = { id: result[0].id }
-    await linkSalesChannelsToApiKeyWorkflow(shop.container).run({ input: { id: result[0].id, add: [channel] } })
-    // Medusa chooses tokens by itself; this one is known before the shop is, so that its storefront can be given it.
-    const database = shop.container.resolve(ContainerRegistrationKeys.PG_CONNECTION)
-    const redacted = `${token.slice(0, 6)}***${token.slice(-3)}`
-    await database("api_key").where({ id: result[0].id }).update({ token, redacted })
+  const key = await unfinishedKey(shop)
+  if (!key.sales_channels_link?.length) {
+    await linkSalesChannelsToApiKeyWorkflow(shop.container).run({ input: { id: key.id, add: [channel] } })
   }
+  // Medusa chooses tokens by itself; this one is known before the shop is, so that its storefront can be given it.
+  const database = shop.container.resolve(ContainerRegistrationKeys.PG_CONNECTION)
+  const redacted = `${token.slice(0, 6)}***${token.slice(-3)}`
+  await database("api_key").where({ id: key.id }).update({ token, redacted, created_by: "" })
 }
 
-/** As `medusa user` would, which fails the second time. */
-async function makeAdministrator(shop: Shop, email: string, password: string): Promise<void> {
-  if (await shop.find("user", ["id"], { email })) return
-  const auth = shop.container.resolve(Modules.AUTH)
-  let [identity] = await auth.listAuthIdentities({ provider_identities: { entity_id: email, provider: "emailpass" } })
-  if (!identity) {
-    const registered = await auth.register("emailpass", { body: { email, password } } as never)
-    if (!registered.success || !registered.authIdentity) {
-      throw new Error(`the administrator ${email} can't be registered: ${registered.error}`)
-    }
-    identity = registered.authIdentity
-  }
-  await createUserAccountWorkflow(shop.container).run({
-    input: { authIdentityId: identity.id, userData: { email } },
+async function unfinishedKey(shop: Shop): Promise<Row> {
+  const found = await shop.find("api_key", ["id", "sales_channels_link.sales_channel_id"], { created_by: UNFINISHED })
+  if (found) return found
+  const { result } = await createApiKeysWorkflow(shop.container).run({
+    input: { api_keys: [{ title: "Storefront", type: "publishable", created_by: UNFINISHED }] },
   })
+  return result[0]
+}
+
+/**
+ * As `medusa user` would, which fails the second time. Data from another store's backup have that one's password: then
+ * the Secret's is set. One that the owner chose since stays.
+ */
+async function makeAdministrator(shop: Shop, email: string, password: string): Promise<void> {
+  const fingerprint = createHash("sha256").update(`${email} ${password}`).digest("hex")
+  await shop.whenOther("admin_fingerprint", fingerprint, async () => {
+    const user = (await shop.find("user", ["id"], { email })) ?? (await makeUser(shop, email))
+    await letIn(shop, user.id, email, password)
+  })
+}
+
+/**
+ * Let a user sign in with this e-mail and password. Medusa lets anybody register with any address: whoever has done so
+ * must not stay signed in, since their session would be the user's.
+ */
+async function letIn(shop: Shop, user_id: string, email: string, password: string): Promise<void> {
+  const auth = shop.container.resolve(Modules.AUTH)
+  const [known] = await auth.listAuthIdentities({ provider_identities: { entity_id: email, provider: "emailpass" } })
+  const own = known?.app_metadata?.user_id === user_id
+  if (known && !own) await auth.deleteAuthIdentities([known.id])
+  const done = own
+    ? await auth.updateProvider("emailpass", { entity_id: email, password })
+    : await auth.register("emailpass", { body: { email, password } } as never)
+  if (!done.success) throw new Error(`the password of the administrator ${email} can't be set: ${done.error}`)
+  if (!own) await auth.updateAuthIdentities([{ id: done.authIdentity!.id, app_metadata: { user_id } }])
+}
+
+async function makeUser(shop: Shop, email: string): Promise<Row> {
+  const { result } = await createUsersWorkflow(shop.container).run({ input: { users: [{ email }] } })
+  return result[0] as Row
 }

@@ -1,11 +1,16 @@
 import { ProductStatus } from "@medusajs/framework/utils"
-import { createInventoryLevelsWorkflow, createProductsWorkflow } from "@medusajs/medusa/core-flows"
+import {
+  createInventoryLevelsWorkflow,
+  createProductsWorkflow,
+  deleteInventoryItemWorkflow,
+  deleteProductsWorkflow,
+} from "@medusajs/medusa/core-flows"
 
 import { shippingProfile, stockLocation } from "./delivery"
 import { amount } from "./money"
 import { SAMPLES, type Sample } from "./samples"
 import type { Settings } from "./settings"
-import type { Shop } from "./shop"
+import type { Row, Shop } from "./shop"
 
 /** The sample goods, priced and in stock. */
 export async function makeCatalogue(shop: Shop, { currency }: Settings): Promise<void> {
@@ -14,33 +19,53 @@ export async function makeCatalogue(shop: Shop, { currency }: Settings): Promise
 }
 
 async function makeProducts(shop: Shop, currency: string): Promise<void> {
-  const there = await shop.all("product", ["handle"], { handle: SAMPLES.map(handle) })
-  const missing = SAMPLES.filter((sample) => !there.some((product) => product.handle === handle(sample)))
-  if (!missing.length) return
+  const whole = await keepWhole(shop)
+  const missing = SAMPLES.filter((sample) => !whole.has(handle(sample)))
   const profile = await shippingProfile(shop)
   const { default_sales_channel_id: channel } = await shop.store()
-  await createProductsWorkflow(shop.container).run({
-    input: {
-      products: missing.map((sample) => ({
-        title: sample.title,
-        subtitle: sample.subtitle,
-        description: sample.description,
-        handle: handle(sample),
-        status: ProductStatus.PUBLISHED,
-        shipping_profile_id: profile,
-        sales_channels: [{ id: channel }],
-        options: [{ title: option(sample)[0], values: option(sample)[1] }],
-        variants: option(sample)[1].map((value, rank) => ({
-          variant_rank: rank,
-          title: sample.option ? value : sample.title,
-          sku: sku(sample, value),
-          manage_inventory: true,
-          options: { [option(sample)[0]]: value },
-          prices: [{ currency_code: currency, amount: amount(sample.price, currency) }],
-        })),
-      })),
-    },
-  })
+  // One after the other, the last first: shops show what is newest first, and ids of one millisecond have no order.
+  for (const sample of missing.reverse()) {
+    await createProductsWorkflow(shop.container).run({
+      input: {
+        products: [
+          {
+            title: sample.title,
+            subtitle: sample.subtitle,
+            description: sample.description,
+            handle: handle(sample),
+            status: ProductStatus.PUBLISHED,
+            shipping_profile_id: profile,
+            sales_channels: [{ id: channel }],
+            options: [{ title: option(sample)[0], values: option(sample)[1] }],
+            variants: option(sample)[1].map((value, rank) => ({
+              variant_rank: rank,
+              title: sample.option ? value : sample.title,
+              sku: sku(sample, value),
+              manage_inventory: true,
+              options: { [option(sample)[0]]: value },
+              prices: [{ currency_code: currency, amount: amount(sample.price, currency) }],
+            })),
+          },
+        ],
+      },
+    })
+  }
+}
+
+/**
+ * Remove what a try that was killed has made in part, since its SKUs could not be given again. The handles of the rest.
+ */
+async function keepWhole(shop: Shop): Promise<Set<string>> {
+  const fields = ["id", "handle", "variants.prices.id"]
+  const there = await shop.all("product", fields, { handle: SAMPLES.map(handle) })
+  // A variant's price is the last thing that is made.
+  const isWhole = ({ variants }: Row) => variants?.length > 0 && variants.every((each: any) => each.prices?.some(Boolean))
+  const parts = there.filter((product) => !isWhole(product)).map(({ id }) => id)
+  if (parts.length) await deleteProductsWorkflow(shop.container).run({ input: { ids: parts } })
+  const items = await shop.all("inventory_item", ["id", "variants.id"], { sku: SAMPLES.flatMap(skus) })
+  const loose = items.filter(({ variants }) => !variants?.some(Boolean)).map(({ id }) => id)
+  if (loose.length) await deleteInventoryItemWorkflow(shop.container).run({ input: loose })
+  return new Set(there.filter(isWhole).map((product) => product.handle))
 }
 
 async function makeStock(shop: Shop): Promise<void> {
@@ -67,6 +92,10 @@ function option(sample: Sample): [string, string[]] {
 
 function handle(sample: Sample): string {
   return sample.title.toLowerCase().replaceAll(" ", "-")
+}
+
+function skus(sample: Sample): string[] {
+  return option(sample)[1].map((value) => sku(sample, value))
 }
 
 function sku(sample: Sample, value: string): string {

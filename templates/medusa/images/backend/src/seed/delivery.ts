@@ -3,6 +3,7 @@ import {
   createShippingOptionsWorkflow,
   createShippingProfilesWorkflow,
   createStockLocationsWorkflow,
+  deleteShippingOptionsWorkflow,
   linkSalesChannelsToStockLocationWorkflow,
 } from "@medusajs/medusa/core-flows"
 
@@ -13,7 +14,7 @@ import type { Row, Shop } from "./shop"
 
 const LOCATION = "Warehouse"
 
-/** A place that goods come from, and two ways to send them, which the owner fulfils by hand. */
+/** A place that goods come from, and two ways to send them, which the owner fulfils manually. */
 export async function makeDelivery(shop: Shop, settings: Settings): Promise<void> {
   const location = await makeLocation(shop, settings.country)
   const zone = await makeZone(shop, location, settings.country)
@@ -21,7 +22,10 @@ export async function makeDelivery(shop: Shop, settings: Settings): Promise<void
     ["Standard", "standard", 5, "With you in 3 to 5 working days."],
     ["Express", "express", 12, "With you on the next working day."],
   ] as const) {
-    if (await shop.find("shipping_option", ["id"], { name, service_zone_id: zone })) continue
+    const begun = await shop.find("shipping_option", ["id", "prices.id"], { name, service_zone_id: zone })
+    if (begun?.prices?.some(Boolean)) continue
+    // Of a try that was killed before it had a price.
+    if (begun) await deleteShippingOptionsWorkflow(shop.container).run({ input: { ids: [begun.id] } })
     await createShippingOptionsWorkflow(shop.container).run({
       input: [
         {

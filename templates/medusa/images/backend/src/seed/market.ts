@@ -1,7 +1,14 @@
-import { createRegionsWorkflow, createTaxRegionsWorkflow } from "@medusajs/medusa/core-flows"
+import {
+  createPricePreferencesWorkflow,
+  createRegionsWorkflow,
+  createTaxRegionsWorkflow,
+  updateRegionsWorkflow,
+} from "@medusajs/medusa/core-flows"
 
 import type { Settings } from "./settings"
 import type { Shop } from "./shop"
+
+const PAYMENT_PROVIDERS = ["pp_system_default", "pp_stripe_stripe"]
 
 /** The country that the shop sells to, and the currency it sells in there. */
 export async function makeMarket(shop: Shop, settings: Settings): Promise<void> {
@@ -9,7 +16,9 @@ export async function makeMarket(shop: Shop, settings: Settings): Promise<void> 
   await makeCurrency(shop, settings)
   const { country, currency } = settings
   const known = await shop.find("country", ["region_id"], { iso_2: country })
-  if (!known?.region_id) {
+  if (known?.region_id) {
+    await finishRegion(shop, known.region_id)
+  } else {
     await createRegionsWorkflow(shop.container).run({
       input: {
         regions: [
@@ -17,7 +26,7 @@ export async function makeMarket(shop: Shop, settings: Settings): Promise<void> 
             name: countryName(country),
             currency_code: currency,
             countries: [country],
-            payment_providers: ["pp_system_default"],
+            payment_providers: PAYMENT_PROVIDERS,
           },
         ],
       },
@@ -27,6 +36,20 @@ export async function makeMarket(shop: Shop, settings: Settings): Promise<void> 
     await createTaxRegionsWorkflow(shop.container).run({
       input: [{ country_code: country, provider_id: "tp_system" }],
     })
+  }
+}
+
+/** A try that was killed may have left it without a way to pay, or without a word on whether its prices have the tax. */
+async function finishRegion(shop: Shop, id: string): Promise<void> {
+  const region = await shop.find("region", ["id", "payment_providers.id"], { id })
+  if (!region?.payment_providers?.length) {
+    await updateRegionsWorkflow(shop.container).run({
+      input: { selector: { id }, update: { payment_providers: PAYMENT_PROVIDERS } },
+    })
+  }
+  const preference = { attribute: "region_id", value: id }
+  if (!(await shop.find("price_preference", ["id"], preference))) {
+    await createPricePreferencesWorkflow(shop.container).run({ input: [preference] })
   }
 }
 

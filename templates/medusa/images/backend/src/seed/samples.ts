@@ -10,6 +10,7 @@ export type Sample = {
   stock: number
 }
 
+/** In the order that a new shop shows them. What is sold out is last: it is there to show how that looks. */
 export const SAMPLES: Sample[] = [
   {
     title: "Linen shirt",

@@ -1,13 +1,15 @@
 /** What the Store says of its shop, as the seed's environment gives it. */
 export type Settings = {
   title: string
-  /** ISO 4217, in small letters as Medusa writes it. */
+  /** ISO 4217, in lowercase letters as Medusa writes it. */
   currency: string
-  /** ISO 3166-1 alpha-2, in small letters. */
+  /** ISO 3166-1 alpha-2, in lowercase letters. */
   country: string
   publishableKey: string
   adminEmail: string
   adminPassword: string
+  /** Where the shop's uploaded files are found, without a slash at its end. */
+  fileBaseUrl: string
 }
 
 /** @throws Error that names a variable which is missing. */
@@ -24,5 +26,6 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     publishableKey: text("MEDUSA_PUBLISHABLE_KEY"),
     adminEmail: text("MEDUSA_ADMIN_EMAIL"),
     adminPassword: text("MEDUSA_ADMIN_PASSWORD"),
+    fileBaseUrl: text("FILE_BASE_URL"),
   }
 }

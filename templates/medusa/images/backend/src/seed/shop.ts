@@ -35,11 +35,19 @@ export class Shop {
 
   /** Do a step unless this shop has been through it. Its work must bear to be begun again after a crash. */
   async once(step: string, work: () => Promise<void>): Promise<void> {
-    const mark = `seeded_${step}`
-    if ((await this.store()).metadata?.[mark]) return
-    await work()
+    await this.whenOther(`seeded_${step}`, true, work)
+  }
+
+  /**
+   * Do some work unless it was done for this value last. What was done is remembered in the shop's data, and so comes
+   * with them from a backup; the work gets what is remembered, undefined where nothing is.
+   */
+  async whenOther(mark: string, value: unknown, work: (before: unknown) => Promise<void>): Promise<void> {
+    const before = (await this.store()).metadata?.[mark]
+    if (before === value) return
+    await work(before)
     const { metadata } = await this.store()
-    await this.updateStore({ metadata: { ...metadata, [mark]: true } })
+    await this.updateStore({ metadata: { ...metadata, [mark]: value } })
   }
 }
 

@@ -6,12 +6,14 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from werkzeug.wrappers import Response
 
 from .. import payment
-from ..errors import AWAY
+from ..errors import UNAVAILABLE
 from ..forms import AddressForm
-from ..medusa import BackendAway, Object, Refused
+from ..medusa import BackendUnavailable, Object, Refused
+from ..security import allow_form_targets
 from ..shop import Shop
 
 NOT_ORDERED = "The order could not be made. Something in your cart may be sold by now: look there and try again."
+NOT_PAID = "Your payment has not arrived, and nothing was ordered. Your cart is kept: try again, or choose another way."
 
 Page = str | Response | tuple[str, int]
 
@@ -31,11 +33,11 @@ def blueprint(shop: Shop) -> Blueprint:
     def take_address() -> Page:
         try:
             return _take_address(shop)
-        except BackendAway:
+        except BackendUnavailable:
             # The page needs nothing of the backend, so what was written is not lost.
             form = AddressForm(request.form)
             form.country_code.choices = [(form.country_code.data, str(form.country_code.data).upper())]
-            return render_template("checkout/address.html", cart=None, form=form, error=AWAY[1]), 503
+            return render_template("checkout/address.html", cart=None, form=form, error=UNAVAILABLE[1]), 503
 
     @pages.get("/delivery")
     def delivery() -> Page:
@@ -66,15 +68,36 @@ def blueprint(shop: Shop) -> Blueprint:
         chosen = [each for each in _providers(shop) if each.id == request.form.get("provider")]
         if not chosen:
             return _payment_page(shop, cart, error="Choose how you pay."), 422
+        if (paid := _order_of_paid(shop, cart)) is not None:
+            return _to_order(shop, paid)
         try:
-            payment.begin(shop.medusa, cart, chosen[0])
+            if page := payment.begin(shop.medusa, cart, chosen[0], shop.config.title):
+                return redirect(page, 303)
             made = shop.carts.complete()
         except Refused as error:
             current_app.logger.warning("cart %s was not ordered: %s", cart["id"], error)
             return _payment_page(shop, cart, error=NOT_ORDERED), 409
         return _to_order(shop, made)
 
+    @pages.get("/paid")
+    def paid() -> Page:
+        """Where the payment provider's page leads back to. What was not paid can be tried again."""
+        cart = _cart(shop)
+        made = _order_of_paid(shop, cart)
+        return _to_order(shop, made) if made else (_payment_page(shop, cart, error=NOT_PAID), 402)
+
     return pages
+
+
+def _order_of_paid(shop: Shop, cart: Object) -> Object | None:
+    """The order of a cart that was paid on a provider's page; None where it was not, or not yet."""
+    if not payment.begun(cart):
+        return None
+    try:
+        return shop.carts.complete()
+    except Refused as error:
+        current_app.logger.info("cart %s is not paid: %s", cart["id"], error)
+        return None
 
 
 def _take_address(shop: Shop) -> Page:
@@ -119,7 +142,9 @@ def _delivery_page(shop: Shop, cart: Object, error: str = "") -> str:
 
 
 def _payment_page(shop: Shop, cart: Object, error: str = "") -> str:
-    return render_template("checkout/payment.html", cart=cart, providers=_providers(shop), error=error)
+    providers = _providers(shop)
+    allow_form_targets(each.page for each in providers if each.page)
+    return render_template("checkout/payment.html", cart=cart, providers=providers, error=error)
 
 
 def _providers(shop: Shop) -> list[payment.Provider]:
