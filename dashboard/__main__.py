@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from gevent import monkey
+
+monkey.patch_all()  # before anything else is imported: see storeplatform.common.serving.worker
+# ruff: noqa: E402
+
 import os
 import sys
 
-from storeplatform.hooks.serving import configure_logs, serve
-from storeplatform.hooks.settings import ConfigurationError
+from storeplatform.common.configuration import ConfigurationError
+from storeplatform.common.serving import configure_logs, serve
 
 from .app import make_app
 from .settings import load_settings
-
-# Beside the threads that streams hold.
-REQUEST_THREADS = 16
 
 
 def main() -> None:
@@ -20,12 +22,10 @@ def main() -> None:
     configure_logs()
     try:
         settings = load_settings()
-        application = make_app(settings)
     except ConfigurationError as error:
         sys.exit(f"store-platform dashboard: {error}")
-    bind = os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8080")
     # A stream ends with its process, and the browser comes back to another one.
-    serve(application, bind, threads=REQUEST_THREADS + settings.values["streams"], graceful_timeout=10)
+    serve(lambda: make_app(settings), os.environ.get("STORE_PLATFORM_BIND", "0.0.0.0:8080"), graceful_timeout=10)
 
 
 if __name__ == "__main__":

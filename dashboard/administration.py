@@ -7,7 +7,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from .asking import me
-from .client import ApiProblem
+from .client import ApiProblem, at
+from .history import action_words
 
 blueprint = Blueprint("administration", __name__)
 
@@ -18,37 +19,60 @@ FILTERS = ("store", "owner", "actor", "action", "outcome", "cursor")
 def audit() -> str:
     """What was done, and by whom."""
     asked = {key: request.args.get(key, "") for key in FILTERS}
-    return render_template("audit.html", page=me().read("/audit", limit=50, **asked), asked=asked)
+    page = me().read("/audit", limit=50, **asked)
+    shops = sorted({each["store"] for each in page["items"]} - {""})
+    return render_template("audit.html", page=page, asked=asked, shops=shops, actions=action_words())
 
 
 @blueprint.get("/audit.csv")
 def export() -> Response:
     """The same as a table."""
     asked = {key: request.args.get(key, "") for key in FILTERS if key != "cursor"}
-    answer = me().answer("/audit.csv", **asked)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return Response(answer.content, mimetype="text/csv", headers=headers)
+    return Response(me().stream("/audit.csv", **asked), mimetype="text/csv", headers=headers)
 
 
 @blueprint.get("/quotas")
 def quotas() -> str:
     """How many stores each owner may have."""
-    return render_template("quotas.html", quotas=me().read("/quotas")["items"], fault="")
+    return _quotas("")
 
 
 @blueprint.post("/quotas")
 def set_quota() -> BaseResponse | tuple[str, int]:
     """Another limit for an owner, or for all together."""
-    owner, most = request.form.get("owner", "").strip() or "*", request.form.get("maxStores", "").strip()
-    fault = "" if not most or most.isdecimal() else _("A limit is a whole number; empty for the platform's default.")
+    owner, most = request.form.get("owner", ""), request.form.get("maxStores", "").strip()
+    fault = ""
+    if not owner:
+        fault = _("Enter an owner.")
+    elif not _whole(most):
+        fault = _("A limit must be a whole number. Leave it empty for the platform's default.")
     if not fault:
         try:
-            me().change("PUT", f"/quotas/{owner}", {"maxStores": int(most) if most else None})
+            quota = me().change("PUT", at("quotas", owner), {"maxStores": int(most) if most else None})
         except ApiProblem as problem:
             if problem.status not in (409, 422):
                 raise
             fault = problem.detail
     if fault:
-        return render_template("quotas.html", quotas=me().read("/quotas")["items"], fault=fault), 422
-    flash(_("The limit holds from now on."))
+        return _quotas(fault), 422
+    if quota["used"] > quota["maxStores"]:
+        words = _(
+            "There are %(used)s shops, more than the new limit of %(most)s. They stay; another one is refused.",
+            used=quota["used"],
+            most=quota["maxStores"],
+        )
+        flash(words, "warn")
+    else:
+        flash(_("The limit applies from now on."))
     return redirect(url_for("administration.quotas"))
+
+
+def _whole(text: str) -> bool:
+    """Whether that is a whole number which is no larger than any limit, or nothing."""
+    return not text or (text.isascii() and text.isdecimal() and len(text) < 10)
+
+
+def _quotas(fault: str) -> str:
+    page = me().read("/quotas", limit=50, cursor=request.args.get("cursor", ""))
+    return render_template("quotas.html", quotas=page["items"], next=page["next"], fault=fault)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -11,13 +12,18 @@ from flask import Flask, Response, g, redirect, render_template, request, sessio
 from flask_babel import Babel
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from limits.errors import StorageError
+from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from . import administration, filters, live, sessions, signin, store, stores
-from .asking import API, now, remember_version
-from .client import Api, ApiAway, ApiProblem
+from storeplatform.common.timeouts import DASHBOARD_PAGE
+
+from . import administration, filters, history, live, sessions, signin, store, stores
+from .asking import API, ISSUER, now, remember_version
+from .client import Api, ApiProblem, ApiUnavailable
+from .issuer import Issuer
 from .settings import Settings
 from .signin import here
 
@@ -27,7 +33,7 @@ MAX_REQUEST_BYTES = 64 * 1024
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -44,18 +50,19 @@ def make_app(settings: Settings) -> Flask:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     if proxies := settings.values["trustedProxies"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
-    api = Api(settings.values["api"]["url"])
-    app.extensions[API] = api
+    api = Api(settings.values["api"]["url"], settings.api_key)
+    issuer = Issuer(app, settings) if settings.values["oidc"]["issuer"] else None
+    app.extensions[API], app.extensions[ISSUER] = api, issuer
     app.extensions["dashboard-streams"] = live.places(settings.values["streams"])
 
     @app.before_request
     def begin() -> None:
-        g.request_id = uuid.uuid4().hex
+        g.request_id, g.ends = uuid.uuid4().hex, time.monotonic() + DASHBOARD_PAGE
 
     sessions.keep_sessions(app, settings)
     CSRFProtect(app)
     Babel(app, locale_selector=_language)
-    signin.register(app, api, settings)
+    signin.register(app, api, settings, issuer)
     for pages in (stores, store, administration, live):
         app.register_blueprint(pages.blueprint)
     _templates(app)
@@ -73,6 +80,8 @@ def make_app(settings: Settings) -> Flask:
         remember_version()
         for name, value in SECURITY_HEADERS.items():
             response.headers[name] = value
+        leads_to = " ".join(["'self'", *_origins(issuer)])
+        response.headers["Content-Security-Policy"] += f"; form-action {leads_to}"
         response.headers["X-Request-Id"] = g.get("request_id", "")
         if request.endpoint == "static":
             response.headers["Cache-Control"] = "public, max-age=3600"
@@ -85,6 +94,11 @@ def make_app(settings: Settings) -> Flask:
     return app
 
 
+def _origins(issuer: Issuer | None) -> list[str]:
+    """Where forms may lead beside here: signing out leads to the issuer, and a form's redirects count as its own."""
+    return sorted(issuer.origins) if issuer else []
+
+
 def _language() -> str:
     wanted = [each.replace("-", "_") for each in request.accept_languages.values()]
     return session.get("language") or negotiate_locale(wanted, LANGUAGES) or "en"
@@ -93,17 +107,23 @@ def _language() -> str:
 def _templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
+        actor=history.actor,
         ago=lambda text: filters.ago(text, now()),
+        binary=filters.binary,
         condition=filters.condition,
+        daily_hour=filters.daily_hour,
+        day=filters.day,
         exact=filters.exact,
         phase_word=filters.phase_word,
+        sentence=history.sentence,
         yaml=filters.as_yaml,
     )
+    app.jinja_env.globals.update(currencies=filters.currencies, territories=filters.territories)
 
     @app.context_processor
     def common() -> dict[str, Any]:
         return {
-            "me": {"name": session.get("name"), "role": session.get("role")},
+            "me": sessions.current(),
             "languages": LANGUAGES,
             "language": _language(),
             "icons": filters.PHASES,
@@ -124,16 +144,23 @@ def _health(app: Flask, api: Api) -> None:
 
 
 def _errors(app: Flask) -> None:
-    def told(status: int, title: str, words: str, retry_after: int = 0) -> Response:
-        page = render_template("error.html", title=title, words=words, status=status)
+    def page(status: int, title: str, words: str, retry_after: int = 0) -> Response:
+        text = render_template("error.html", title=title, words=words, status=status)
         headers = {"Retry-After": str(retry_after)} if retry_after else {}
-        return Response(page, status, headers)
+        return Response(text, status, headers)
 
-    @app.errorhandler(ApiAway)
-    def away(error: ApiAway) -> Response:
+    @app.errorhandler(ApiUnavailable)
+    def away(error: ApiUnavailable) -> Response:
         log.error("the API does not answer", error=str(error), request_id=g.request_id)
         words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
-        return told(503, _("The platform does not answer"), words, 5)
+        return page(503, _("The platform does not answer"), words, 5)
+
+    @app.errorhandler(RedisError)
+    @app.errorhandler(StorageError)
+    def forgetful(error: Exception) -> Response:
+        log.error("the sessions can't be read", error=type(error).__name__, request_id=g.request_id)
+        words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
+        return page(503, _("The platform does not answer"), words, 5)
 
     @app.errorhandler(ApiProblem)
     def refused(error: ApiProblem) -> BaseResponse:
@@ -141,22 +168,24 @@ def _errors(app: Flask) -> None:
             sessions.end()
             return redirect("/signin")
         if error.status == 404:
-            return told(404, _("There is no such store"), _("It may have been deleted, or belongs to somebody else."))
+            return page(404, _("There is no such shop"), _("It may have been deleted, or belongs to somebody else."))
         if error.status == 403:
-            return told(403, _("This is not for you"), error.detail)
+            return page(403, _("This is not for you"), error.detail)
         if error.status == 429:
             seconds = error.retry_after or 60
             words = _("You asked more often than the platform answers. It goes on in %(s)s seconds.", s=seconds)
-            return told(429, _("A little slower"), words, seconds)
+            return page(429, _("A little slower"), words, seconds)
         if error.status == 503:
-            return told(503, _("The platform can't do this now"), error.detail, error.retry_after or 5)
+            return page(503, _("The platform can't do this now"), error.detail, error.retry_after or 5)
+        if error.status in (400, 414, 422):
+            return page(error.status, _("This address is not valid"), _("Go back to your shops."))
         log.error("the API answered with an error", status=error.status, detail=error.detail, request_id=g.request_id)
-        return told(502, _("Something went wrong"), error.detail)
+        return page(502, _("Something went wrong"), error.detail)
 
     @app.errorhandler(CSRFError)
     def stale_form(_error: CSRFError) -> Response:
         words = _("This page was open for too long, or was opened in another way. Go back, load it again and repeat.")
-        return told(400, _("This form is no longer valid"), words)
+        return page(400, _("This form is no longer valid"), words)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> BaseResponse:
@@ -164,12 +193,12 @@ def _errors(app: Flask) -> None:
             return error.get_response()
         if error.code == 429:
             words = _("Too many tries to sign in. Wait a minute, then try again.")
-            return told(429, _("A little slower"), words, 60)
+            return page(429, _("A little slower"), words, 60)
         if error.code == 404:
-            return told(404, _("There is no such page"), _("Go back to your stores."))
-        return told(error.code or 500, error.name, _("Go back and try again."))
+            return page(404, _("There is no such page"), _("Go back to your shops."))
+        return page(error.code or 500, error.name, _("Go back and try again."))
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         log.error("a page failed", exc_info=error, request_id=g.get("request_id", ""))
-        return told(500, _("Something went wrong"), _("It is written in the dashboard's log. Try again in a moment."))
+        return page(500, _("Something went wrong"), _("It is written in the dashboard's log. Try again in a moment."))

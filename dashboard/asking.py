@@ -8,26 +8,35 @@ from typing import Any
 from flask import current_app, g, redirect, request, session, url_for
 from werkzeug.exceptions import HTTPException
 
-from .client import Api, Caller
-from .sessions import caller
+from .client import Api, CallerApi, Visit
+from .sessions import current
 
-API = "dashboard-api"
+API, ISSUER = "dashboard-api", "dashboard-issuer"
 
 
-def me() -> Caller:
+def me() -> CallerApi:
     """The API for who is signed in. Who is not is sent to sign in, and comes back here."""
     if "me" not in g:
-        found = caller(_api(), g.get("request_id", ""))
-        if found is None:
+        who = current()
+        if who and (issuer := current_app.extensions[ISSUER]):
+            who = issuer.renewed(who)
+        if who is None:
             target = request.full_path.rstrip("?") if request.method == "GET" else "/"
             raise _Elsewhere(url_for("signin.page", next=target))
-        g.me = found
-    asks: Caller = g.me
+        visit = Visit(who.token, request.remote_addr or "", g.get("request_id", ""), g.ends)
+        g.me = CallerApi(_api(), visit, session.get("version", ""))
+    asks: CallerApi = g.me
     return asks
 
 
+def role() -> str:
+    """Of who is signed in."""
+    who = current()
+    return who.role if who else ""
+
+
 def remember_version() -> None:
-    """What was written stays read: see ``Caller``."""
+    """What was written stays read: see ``CallerApi``."""
     if "me" in g and g.me.version and g.me.version != session.get("version"):
         session["version"] = g.me.version
 

@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
 
-TIMEOUT = (3.05, 15.0)
-# The API's streams send a comment each 5 seconds.
-STREAM_TIMEOUT = (3.05, 60.0)
+from storeplatform.common.timeouts import CONNECT, DASHBOARD_PAGE, STREAM_SILENCE
+
 CONNECTIONS = 64
+PIECE = 64 * 1024
+# How the API knows the dashboard, and for whom it calls.
+KEY_HEADER = "X-Store-Platform-Dashboard"
+ADDRESS_HEADER = "X-Store-Platform-Client"
+# Segments that clients and proxies take for steps up and away, unless they are written so.
+DOTS = {".": "%2E", "..": "%2E%2E"}
 
 
-class ApiAway(Exception):
+def at(*segments: str) -> str:
+    """The path of these segments, whatever is in them: no name can leave its place in an address."""
+    return "".join(f"/{DOTS.get(segment) or quote(segment, safe='')}" for segment in segments)
+
+
+class ApiUnavailable(Exception):
     """The API did not answer."""
 
 
 class ApiProblem(Exception):
     """The API refused. ``errors``: what is wrong, by JSON pointer; ``retry_after``: seconds until another try."""
 
-    def __init__(self, status: int, told: Mapping[str, Any], retry_after: str) -> None:
-        super().__init__(told.get("detail", ""))
-        self.status, self.detail = status, str(told.get("detail", ""))
-        self.kind = str(told.get("type", "")).rpartition(":")[2]
-        self.errors = {str(each["pointer"]): str(each["detail"]) for each in told.get("errors", [])}
+    def __init__(self, status: int, problem: Mapping[str, Any], retry_after: str) -> None:
+        super().__init__(problem.get("detail", ""))
+        self.status, self.detail = status, str(problem.get("detail", ""))
+        self.kind = str(problem.get("type", "")).rpartition(":")[2]
+        self.errors = {str(each["pointer"]): str(each["detail"]) for each in problem.get("errors", [])}
         self.retry_after = int(retry_after) if retry_after.isdecimal() else 0
+
+
+@dataclass(frozen=True)
+class Visit:
+    """For whom the dashboard calls: a token, from an address, until a time of the monotonic clock."""
+
+    token: str
+    address: str = ""
+    request_id: str = ""
+    ends: float = field(default_factory=lambda: time.monotonic() + DASHBOARD_PAGE)
 
 
 class Api:
     """The connections to it, shared by all requests of this process."""
 
-    def __init__(self, url: str) -> None:
-        self.base = url.rstrip("/") + "/api/v1"
+    def __init__(self, url: str, key: str = "") -> None:
+        self.base, self._key = url.rstrip("/") + "/api/v1", key
         self._session = requests.Session()
         # What is in the environment (.netrc, proxies) must not speak for a caller.
         self._session.trust_env = False
@@ -43,42 +66,60 @@ class Api:
     def answers(self) -> bool:
         """Whether it is ready."""
         try:
-            return self._session.get(self.base.removesuffix("/api/v1") + "/readyz", timeout=TIMEOUT).ok
+            return self._session.get(self.base.removesuffix("/api/v1") + "/readyz", timeout=CONNECT).ok
         except requests.RequestException:
             return False
 
-    def call(self, method: str, path: str, token: str, request_id: str = "", **options: Any) -> requests.Response:
-        """One call; ``options``: requests' own. :raise ApiAway: no answer. :raise ApiProblem: an error."""
-        headers = {"Authorization": f"Bearer {token}", "X-Store-Platform-Door": "dashboard"}
-        if request_id:
-            headers["X-Request-Id"] = request_id
-        headers |= options.pop("headers", {})
-        timeout = STREAM_TIMEOUT if options.get("stream") else TIMEOUT
+    def call(self, method: str, path: str, visit: Visit, **options: Any) -> requests.Response:
+        """One call; ``options``: requests' own. :raise ApiUnavailable: no answer. :raise ApiProblem: an error."""
+        left = visit.ends - time.monotonic()
+        if left <= 0:
+            raise ApiUnavailable("the page's time is over")
+        headers = {"Authorization": f"Bearer {visit.token}", ADDRESS_HEADER: visit.address}
+        if self._key:
+            headers[KEY_HEADER] = self._key
+        if visit.request_id:
+            headers["X-Request-Id"] = visit.request_id
+        # A form's hidden fields may hold anything; the API refuses what is no version or key.
+        given: Mapping[str, str] = options.pop("headers", {})
+        headers |= {name: value.encode("ascii", "replace").decode() for name, value in given.items()}
+        timeout = (min(CONNECT, left), STREAM_SILENCE if options.get("stream") else left)
         try:
             answer = self._session.request(
                 method, self.base + path, headers=headers, timeout=timeout, allow_redirects=False, **options
             )
         except requests.RequestException as error:
-            raise ApiAway(type(error).__name__) from error
+            raise ApiUnavailable(type(error).__name__) from error
         if answer.status_code < 400:
             return answer
         with answer:
-            raise ApiProblem(answer.status_code, _told(answer), answer.headers.get("Retry-After", ""))
+            raise ApiProblem(answer.status_code, _problem(answer), answer.headers.get("Retry-After", ""))
 
 
-class Caller:
+class CallerApi:
     """Somebody's calls. After a change, what they read is at least as new as that.
 
     ``since``: the version of the first thing that was read; what changed after that is in the API's stream from there.
     """
 
-    def __init__(self, api: Api, token: str, version: str = "", request_id: str = "") -> None:
-        self.api, self.token, self.version, self.request_id = api, token, version, request_id
+    def __init__(self, api: Api, visit: Visit, version: str = "") -> None:
+        self.api, self.visit, self.version = api, visit, version
         self.since = ""
 
     def read(self, path: str, **query: Any) -> Any:
         """What a GET gives."""
         return self.answer(path, **query).json()
+
+    def read_or(self, otherwise: Any, path: str, **query: Any) -> Any:
+        """As ``read``; where the platform can't give it now, what stands in its place: the page goes on without it."""
+        try:
+            return self.read(path, **query)
+        except ApiUnavailable:
+            return otherwise
+        except ApiProblem as problem:
+            if problem.status != 503:
+                raise
+            return otherwise
 
     def answer(self, path: str, **query: Any) -> requests.Response:
         """A GET's whole answer."""
@@ -90,24 +131,34 @@ class Caller:
         known = {"Min-Resource-Version": self.version} if self.version else {}
         given = {key: value for key, value in query.items() if value not in (None, "")}
         try:
-            return self.api.call("GET", path, self.token, self.request_id, params=given, headers=known)
+            return self.api.call("GET", path, self.visit, params=given, headers=known)
         except ApiProblem as problem:
             if problem.kind != "not-yet":
                 raise
             # Another of the API's servers is behind: what it has is better than no page.
             self.version = ""
-            return self.api.call("GET", path, self.token, self.request_id, params=given)
+            return self.api.call("GET", path, self.visit, params=given)
+
+    def stream(self, path: str, **query: Any) -> Iterator[bytes]:
+        """A GET's answer, piece by piece. Its errors are raised here, and not while it is read."""
+        answer = self.api.call("GET", path, self.visit, params=query, stream=True)
+
+        def pieces() -> Iterator[bytes]:
+            with answer:
+                yield from answer.iter_content(PIECE)
+
+        return pieces()
 
     def change(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """What a change gives."""
-        answer = self.api.call(method, path, self.token, self.request_id, json=body, **options)
+        answer = self.api.call(method, path, self.visit, json=body, **options)
         self.version = answer.headers.get("Resource-Version", self.version)
         return answer.json()
 
 
-def _told(answer: requests.Response) -> Mapping[str, Any]:
+def _problem(answer: requests.Response) -> Mapping[str, Any]:
     try:
-        told = answer.json()
+        content = answer.json()
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import yaml
-from flask_babel import format_timedelta
+from flask_babel import format_date, format_timedelta, get_locale
 from flask_babel import gettext as _
+
+from storeplatform.common.objects import GROUP, VERSION
 
 # An icon of the sprite and a tone for each phase; the word stands beside, so that no colour is needed.
 PHASES: Mapping[str, tuple[str, str]] = {
     "Ready": ("check", "good"),
+    "Suspending": ("pause", "busy"),
     "Suspended": ("pause", "quiet"),
     "Pending": ("clock", "busy"),
     "Provisioning": ("clock", "busy"),
@@ -23,22 +28,40 @@ PHASES: Mapping[str, tuple[str, str]] = {
 }
 
 
+def currencies(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Currencies as (code, what its name is in the reader's language), by name."""
+    names = get_locale().currencies
+    return _by_name((code, f"{names.get(code, code)} ({code})") for code in codes)
+
+
+def territories(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Countries as (code, name in the reader's language), by name."""
+    names = get_locale().territories
+    return _by_name((code, names.get(code, code)) for code in codes)
+
+
+def _by_name(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """By name, as a reader looks for it: with Ä beside A."""
+    return sorted(choices, key=lambda each: unicodedata.normalize("NFKD", each[1]).casefold())
+
+
 def phase_word(phase: str) -> str:
     """A phase in the reader's language, as an owner would say it."""
     words = {
         "Ready": _("Open"),
+        "Suspending": _("Closing"),
         "Suspended": _("Closed"),
         "Pending": _("Waiting"),
-        "Provisioning": _("Being made"),
+        "Provisioning": _("Being created"),
         "Upgrading": _("Upgrading"),
-        "Degraded": _("Disturbed"),
-        "Failed": _("Needs you"),
+        "Degraded": _("Degraded"),
+        "Failed": _("Needs attention"),
         "Terminating": _("Being deleted"),
     }
     return str(words.get(phase, phase))
 
 
-class Told(NamedTuple):
+class Condition(NamedTuple):
     """A condition for a timeline."""
 
     word: str
@@ -48,33 +71,35 @@ class Told(NamedTuple):
 
 
 # Conditions whose being true is no good news.
-BAD_NEWS = {"UpgradeFailed": ("alert", "bad"), "Expiring": ("alert", "warn"), "Terminating": ("trash", "busy")}
+BAD_NEWS = {
+    "UpgradeFailed": ("alert", "bad"),
+    "VersionRetired": ("alert", "warn"),
+    "Expiring": ("alert", "warn"),
+    "Terminating": ("trash", "busy"),
+}
 
 
-def condition(each: Mapping[str, Any]) -> Told:
-    """One condition, in the reader's language."""
+def condition(each: Mapping[str, Any], stages: Mapping[str, Any] | None = None) -> Condition:
+    """One condition, in the reader's language.
+
+    :param stages: the words of the store's engine for its own conditions, by language.
+    """
     words = {
         "Accepted": _("Accepted"),
-        "Exposed": _("Address"),
-        "NamespaceReady": _("Its own place"),
-        "DatabaseReady": _("Database"),
-        "Restored": _("Backup put back"),
-        "Snapshotted": _("Data saved"),
-        "Migrated": _("Data prepared"),
-        "BackendReady": _("Backend"),
-        "StorefrontReady": _("Storefront"),
-        "BackupsScheduled": _("Backups"),
         "UpgradeFailed": _("Upgrade taken back"),
+        "VersionRetired": _("Old version"),
         "Expiring": _("Ends soon"),
+        "Reconciled": _("Looked after"),
         "Terminating": _("Being deleted"),
+        **(stages or {}).get(str(get_locale()), {}),
     }
     word, holds = words.get(each["type"], each["type"]), each["status"] == "True"
     if each["type"] in BAD_NEWS:
         icon, tone = BAD_NEWS[each["type"]]
-        return Told(word, each["message"], icon if holds else "check", tone if holds else "quiet")
+        return Condition(word, each["message"], icon if holds else "check", tone if holds else "quiet")
     if holds:
-        return Told(word, "", "check", "good")
-    return Told(word, each["message"], "clock", "quiet" if each["reason"] == "Waiting" else "busy")
+        return Condition(word, "", "check", "good")
+    return Condition(word, each["message"], "clock", "quiet" if each["reason"] == "Waiting" else "busy")
 
 
 def moment(text: str | None) -> datetime | None:
@@ -94,6 +119,23 @@ def exact(text: str | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
 
 
+def day(text: str | None) -> str:
+    """The day of a time in UTC, as the reader's language writes it."""
+    at = moment(text)
+    return str(format_date(at, "long", rebase=False)) if at else ""
+
+
+def daily_hour(schedule: str) -> int | None:
+    """The hour, in UTC, of a schedule that is the full hour of each day; None of any other."""
+    found = re.fullmatch(r"0 (1?\d|2[0-3]) \* \* \*", schedule)
+    return int(found[1]) if found else None
+
+
+def binary(quantity: str) -> str:
+    """A size as Kubernetes writes it (512Mi, 2Gi), as pages write it (512 MiB, 2 GiB)."""
+    return re.sub(r"^(\d+(?:\.\d+)?)([KMGTP]i)$", r"\1 \2B", quantity)
+
+
 def as_yaml(value: Any) -> str:
     """YAML in the order it is given."""
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
@@ -103,5 +145,5 @@ def as_yaml(value: Any) -> str:
 def manifest(store: Mapping[str, Any]) -> str:
     """The Store that ``kubectl apply`` would take."""
     spec = {key: value for key, value in store["spec"].items() if value not in (False, {}, None)}
-    head = {"apiVersion": "platform.urumi.dev/v1alpha1", "kind": "Store"}
+    head = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Store"}
     return as_yaml({**head, "metadata": {"name": store["name"]}, "spec": spec})

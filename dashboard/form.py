@@ -16,11 +16,13 @@ NIGHTLY = {"schedule": "0 3 * * *"}
 
 @dataclass(frozen=True)
 class Field:
-    """One field: where its value goes (a JSON pointer), what it is if nothing is said, and its input's attributes."""
+    """One field: where its value goes (a JSON pointer), what it is if nothing is said, its input's attributes, and what
+    it can be where that is a list."""
 
     pointer: str
     default: str
     attributes: Mapping[str, str]
+    choices: tuple[str, ...] = ()
 
 
 def fields(document: Mapping[str, Any]) -> dict[str, Field]:
@@ -54,4 +56,4 @@ def _field(pointer: str, schema: Mapping[str, Any], steps: list[str]) -> Field:
     attributes = {"maxlength": str(node["maxLength"])} if "maxLength" in node else {}
     if last in schema.get("required", []):
         attributes["required"] = "required"
-    return Field(pointer, node.get("default", ""), attributes)
+    return Field(pointer, node.get("default", ""), attributes, tuple(node.get("enum", ())))

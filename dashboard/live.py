@@ -15,7 +15,7 @@ blueprint = Blueprint("live", __name__)
 
 
 def places(count: int) -> threading.BoundedSemaphore:
-    """For so many pages at once: each holds a thread."""
+    """For so many pages at once: each holds two connections."""
     return threading.BoundedSemaphore(count)
 
 
@@ -30,9 +30,7 @@ def changes() -> Response:
         stack.callback(free.release)
         seen = request.headers.get("Last-Event-ID") or request.args.get("since", "")
         headers = {"Last-Event-ID": seen} if seen else {}
-        answer = current_app.extensions[API].call(
-            "GET", "/changes", asks.token, asks.request_id, headers=headers, stream=True
-        )
+        answer = current_app.extensions[API].call("GET", "/changes", asks.visit, headers=headers, stream=True)
         stack.callback(answer.close)
         response = Response(_passed_on(answer), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
@@ -41,6 +39,6 @@ def changes() -> Response:
 
 
 def _passed_on(answer: requests.Response) -> Iterator[bytes]:
-    # An API that goes away ends the stream; the browser comes back by itself.
+    # An API that becomes unavailable ends the stream; the browser reconnects automatically.
     with suppress(requests.RequestException):
         yield from answer.iter_content(chunk_size=None)

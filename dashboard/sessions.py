@@ -1,60 +1,189 @@
-"""Who is signed in: kept on the server, behind a cookie that says nothing."""
+"""Who is signed in: kept on the server, by the id in a cookie.
+
+The cookie is signed, and has that id, the language, the form's token and where somebody who signs in comes back to. So
+who is not signed in takes no room on the server, however often they come. What is kept is bounded for each person.
+"""
 
 from __future__ import annotations
 
+import json
+import secrets
+import time
+from collections import deque
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 
-from cachelib import SimpleCache
-from flask import Flask, session
-from flask_session import Session
+from cachetools import TTLCache
+from flask import Flask, current_app, g, request, session
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from .client import Api, Caller
+from storeplatform.common.timeouts import REDIS
+
 from .settings import Settings
 
-# More people than may be signed in at one process at once.
+EXTENSION = "dashboard-sessions"
+# More people than may be signed in at one process at once, and more browsers than one person has.
 MOST = 20_000
+MOST_OF_ONE = 20
+# One that hangs is reported, and not asked again for the same request.
+REDIS_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": REDIS,
+    "socket_timeout": REDIS,
+    "retry": Retry(NoBackoff(), 0),
+}
+# Nobody has to be known for these.
+FREE = {"static", "healthz", "readyz"}
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Somebody's sign-in. ``expires``: when the token does, as Unix time; 0: nobody knows.
+
+    ``refresh``: an issuer's refresh token, where it gave one. ``issued``: an issuer signed them in.
+    """
+
+    name: str
+    role: str
+    token: str
+    expires: float = 0
+    refresh: str = ""
+    issued: bool = False
+
+
+class Kept(Protocol):
+    """Sign-ins by id. What is put goes after the sessions' hours, and earlier where one person has too many."""
+
+    def get(self, key: str) -> SignedIn | None:
+        """The one of that id, if there is one."""
+
+    def put(self, key: str, who: SignedIn) -> None:
+        """Keep it, as the newest of that person's."""
+
+    def remove(self, key: str) -> None:
+        """Forget it."""
+
+
+class KeptInMemory:
+    """In this process, for ``seconds`` each."""
+
+    def __init__(self, seconds: float) -> None:
+        self._known: TTLCache[str, SignedIn] = TTLCache(MOST, seconds)
+        self._of: TTLCache[str, deque[str]] = TTLCache(MOST, seconds)
+        self._lock = Lock()
+
+    def get(self, key: str) -> SignedIn | None:
+        with self._lock:
+            return self._known.get(key)
+
+    def put(self, key: str, who: SignedIn) -> None:
+        with self._lock:
+            theirs = self._of.get(who.name, deque())
+            if key not in theirs:
+                theirs.append(key)
+            while len(theirs) > MOST_OF_ONE:
+                self._known.pop(theirs.popleft(), None)
+            self._of[who.name], self._known[key] = theirs, who
+
+    def remove(self, key: str) -> None:
+        with self._lock:
+            self._known.pop(key, None)
+
+
+class KeptInRedis:
+    """In Redis, for many processes, for ``seconds`` each. Raises ``RedisError``."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._redis = Redis.from_url(url, **REDIS_OPTIONS)
+        self._seconds = int(seconds)
+
+    def get(self, key: str) -> SignedIn | None:
+        found: Any = self._redis.get(f"dashboard:{key}")
+        return SignedIn(**json.loads(found)) if found else None
+
+    def put(self, key: str, who: SignedIn) -> None:
+        theirs = f"dashboard-of:{who.name}"
+        with self._redis.pipeline() as pipeline:
+            pipeline.set(f"dashboard:{key}", json.dumps(asdict(who)), ex=self._seconds)
+            pipeline.zadd(theirs, {key: time.time()})
+            pipeline.expire(theirs, self._seconds)
+            pipeline.zrange(theirs, 0, -MOST_OF_ONE - 1)
+            too_many: list[bytes] = pipeline.execute()[-1]
+        if too_many:
+            self._redis.delete(*(f"dashboard:{each.decode()}" for each in too_many))
+            self._redis.zrem(theirs, *too_many)
+
+    def remove(self, key: str) -> None:
+        self._redis.delete(f"dashboard:{key}")
 
 
 def keep_sessions(app: Flask, settings: Settings) -> None:
-    """Server-side sessions: in the process, or in Redis for many of them."""
+    """Have the application know who is signed in, in the process or in Redis for many of them."""
     values = settings.values
+    https, seconds = values["publicURL"].startswith("https://"), values["sessions"]["hours"] * 3600
     app.secret_key = settings.secret_key
     app.config.update(
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=values["sessions"]["hours"]),
-        SESSION_COOKIE_NAME="session",
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=seconds),
+        # With that prefix a browser takes it from this very host alone, and not from a shop beside it.
+        SESSION_COOKIE_NAME="__Host-session" if https else "session",
+        SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=values["publicURL"].startswith("https://"),
-        SESSION_KEY_PREFIX="dashboard:",
-        SESSION_SERIALIZATION_FORMAT="json",
+        SESSION_COOKIE_SECURE=https,
     )
     url = values["sessions"]["url"]
-    if url.startswith("memory://"):
-        app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache(threshold=MOST))
-    else:
-        redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
-        app.config.update(SESSION_TYPE="redis", SESSION_REDIS=redis)
-    Session(app)
+    kept: Kept = KeptInMemory(seconds) if url.startswith("memory://") else KeptInRedis(url, seconds)
+    app.extensions[EXTENSION] = kept
+
+    @app.before_request
+    def know() -> None:
+        if request.endpoint not in FREE and (key := session.get("id")):
+            g.signed_in = kept.get(key)
 
 
-def begin(app: Flask, token: str, me: dict[str, Any]) -> None:
-    """Somebody is signed in from here on, under a new session id: one that was known before is worth nothing."""
-    language = session.get("language")
-    session.clear()
-    session.update(token=token, name=me["name"], role=me["role"])
-    if language:
-        session["language"] = language
-    app.session_interface.regenerate(session)  # type: ignore[attr-defined]
+def current() -> SignedIn | None:
+    """Who is signed in; None where nobody is, or nobody has looked."""
+    found: SignedIn | None = g.get("signed_in")
+    return found
+
+
+def begin(who: SignedIn) -> None:
+    """Somebody is signed in from here on, under a new id: one that was known before is worth nothing."""
+    end()
+    session["id"], session.permanent = secrets.token_urlsafe(32), True
+    _kept().put(session["id"], who)
+    g.signed_in = who
+
+
+def renew(token: str, expires: float, refresh: str) -> SignedIn | None:
+    """The same person goes on with another token; None where they signed out meanwhile."""
+    if (known := again()) is None:
+        return None
+    g.signed_in = replace(known, token=token, expires=expires, refresh=refresh)
+    _kept().put(session["id"], g.signed_in)
+    return current()
+
+
+def again() -> SignedIn | None:
+    """Who is signed in, as it is kept now: another request of theirs may have changed it."""
+    g.signed_in = _kept().get(session["id"]) if "id" in session else None
+    return current()
 
 
 def end() -> None:
-    """Nobody is signed in any more."""
+    """Nobody is signed in any more. The language stays."""
+    if key := session.get("id"):
+        _kept().remove(key)
+    language = session.get("language")
     session.clear()
+    g.signed_in = None
+    if language:
+        session["language"] = language
 
 
-def caller(api: Api, request_id: str) -> Caller | None:
-    """Who is signed in; None where nobody is."""
-    token = session.get("token")
-    return Caller(api, token, session.get("version", ""), request_id) if token else None
+def _kept() -> Kept:
+    kept: Kept = current_app.extensions[EXTENSION]
+    return kept

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from storeplatform.hooks.settings import ConfigurationError, file_in, read_yaml
+from storeplatform.common.configuration import ConfigurationError, file_in, optional_text, rate, read_text, read_yaml
 
 KEY_CHARACTERS = 32
 
@@ -35,7 +34,7 @@ class _OIDC(Schema):
 
 
 class _Rates(Schema):
-    signIn = fields.String(required=True, validate=validate.Regexp(r"[1-9][0-9]*/(second|minute|hour)\Z"))
+    signIn = rate()
 
 
 class _Settings(Schema):
@@ -56,7 +55,8 @@ class _Links(Schema):
 
 @dataclass(frozen=True)
 class Settings:
-    """``values`` has the file's shape; ``secret_key`` signs cookies; ``client_secret`` is empty for a public client.
+    """``values`` has the file's shape; ``secret_key`` signs cookies; ``client_secret`` is empty for a public client;
+    ``api_key`` proves to the API that this is the dashboard, so that it counts who asks and not the dashboard.
 
     ``links``: tokens by the secret word of a link that signs in with them. For demonstrations: none by default.
     """
@@ -64,20 +64,21 @@ class Settings:
     values: Mapping[str, Any]
     secret_key: str
     client_secret: str = ""
+    api_key: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_settings() -> Settings:
     """The files that the environment names: STORE_PLATFORM_DASHBOARD_SETTINGS, STORE_PLATFORM_SECRET_KEY_FILE, and
-    where they are needed STORE_PLATFORM_OIDC_SECRET_FILE, STORE_PLATFORM_SESSIONS_URL_FILE and
-    STORE_PLATFORM_SIGN_IN_LINKS_FILE.
+    where they are needed STORE_PLATFORM_OIDC_SECRET_FILE, STORE_PLATFORM_SESSIONS_URL_FILE,
+    STORE_PLATFORM_DASHBOARD_KEY_FILE and STORE_PLATFORM_SIGN_IN_LINKS_FILE.
 
     :raise ConfigurationError: one is missing or wrong; the message says what to do.
     """
     values = read_yaml(file_in("STORE_PLATFORM_DASHBOARD_SETTINGS"), "dashboard's settings file", _Settings())
-    values["sessions"]["url"] = _given("STORE_PLATFORM_SESSIONS_URL_FILE") or values["sessions"]["url"]
+    values["sessions"]["url"] = optional_text("STORE_PLATFORM_SESSIONS_URL_FILE") or values["sessions"]["url"]
     key_file = file_in("STORE_PLATFORM_SECRET_KEY_FILE")
-    key = _read(key_file)
+    key = read_text(key_file)
     if len(key) < KEY_CHARACTERS:
         raise ConfigurationError(
             f"the secret key {key_file} must have at least {KEY_CHARACTERS} characters: "
@@ -86,16 +87,8 @@ def load_settings() -> Settings:
     links: Mapping[str, str] = {}
     if os.environ.get("STORE_PLATFORM_SIGN_IN_LINKS_FILE"):
         links = read_yaml(file_in("STORE_PLATFORM_SIGN_IN_LINKS_FILE"), "file of sign-in links", _Links())["links"]
-    return Settings(values, key, _given("STORE_PLATFORM_OIDC_SECRET_FILE"), links)
-
-
-def _given(variable: str) -> str:
-    """What the file holds that the variable names; nothing where it names none."""
-    return _read(file_in(variable)) if os.environ.get(variable) else ""
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError as error:
-        raise ConfigurationError(f"can't read {file}: {error.strerror}") from error
+    secret, api_key = (
+        optional_text("STORE_PLATFORM_OIDC_SECRET_FILE"),
+        optional_text("STORE_PLATFORM_DASHBOARD_KEY_FILE"),
+    )
+    return Settings(values, key, secret, api_key, links)

@@ -1,20 +1,19 @@
-"""Signing in and out: by a token, or at an issuer (authorization code with PKCE)."""
+"""Signing in and out: by a token, or at an issuer."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.flask_client import OAuth
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from requests import RequestException
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import sessions
-from .client import Api, ApiProblem, Caller
+from .client import Api, ApiProblem, CallerApi, Visit
+from .issuer import Issuer, NotConfirmed, expiry_of
+from .sessions import SignedIn
 from .settings import Settings
 
 
@@ -25,14 +24,19 @@ def here(target: str) -> str:
     return target if ours and "\\" not in target and target.isprintable() else "/"
 
 
-def register(app: Flask, api: Api, settings: Settings) -> None:
+def register(app: Flask, api: Api, settings: Settings, issuer: Issuer | None) -> None:
     """The pages for it."""
     blueprint = Blueprint("signin", __name__)
-    oidc, public = settings.values["oidc"], settings.values["publicURL"].rstrip("/")
-    issuer = _issuer(app, settings) if oidc["issuer"] else None
     # Counted where sessions are kept, so that many dashboards count together.
     storage = settings.values["sessions"]["url"]
-    limiter = Limiter(get_remote_address, app=app, storage_uri=storage, key_prefix="dashboard")
+    options = sessions.REDIS_OPTIONS if storage.startswith("redis") else {}
+    limiter = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri=storage,
+        storage_options={"wrap_exceptions": True, **options},
+        key_prefix="dashboard",
+    )
     limited = limiter.limit(settings.values["rates"]["signIn"], methods=["POST"])
 
     @blueprint.get("/signin")
@@ -48,12 +52,15 @@ def register(app: Flask, api: Api, settings: Settings) -> None:
         return _enter(token, target)
 
     @blueprint.get("/signin/issuer")
-    def to_issuer() -> BaseResponse:
+    def to_issuer() -> BaseResponse | tuple[str, int]:
+        target = here(request.args.get("next", "/"))
         if issuer is None:
             return redirect(url_for("signin.page"))
-        session["next"] = here(request.args.get("next", "/"))
-        answer: BaseResponse = issuer.authorize_redirect(f"{public}/signin/callback")
-        return answer
+        session["next"] = target
+        try:
+            return issuer.ask()
+        except NotConfirmed:
+            return _form(target, _("Your issuer does not answer. Try again in a moment.")), 503
 
     @blueprint.get("/signin/callback")
     def from_issuer() -> BaseResponse | tuple[str, int]:
@@ -61,10 +68,10 @@ def register(app: Flask, api: Api, settings: Settings) -> None:
         if issuer is None:
             return redirect(url_for("signin.page"))
         try:
-            token = issuer.authorize_access_token()
-        except (OAuthError, RequestException):
+            token, refresh = issuer.confirmed()
+        except NotConfirmed:
             return _form(target, _("Your issuer did not confirm who you are. Try again.")), 401
-        return _enter(token["id_token"], target)
+        return _enter(token, target, refresh, issued=True)
 
     @blueprint.get("/signin/link/<word>")
     def by_link(word: str) -> BaseResponse | tuple[str, int]:
@@ -73,38 +80,22 @@ def register(app: Flask, api: Api, settings: Settings) -> None:
 
     @blueprint.post("/signout")
     def leave() -> BaseResponse:
+        who = sessions.current()
         sessions.end()
-        return redirect(url_for("signin.page"))
+        at_issuer = issuer.leave(who.token) if issuer and who and who.issued else ""
+        return redirect(at_issuer or url_for("signin.page"))
 
-    def _enter(token: str, target: str) -> BaseResponse | tuple[str, int]:
+    def _enter(token: str, target: str, refresh: str = "", issued: bool = False) -> BaseResponse | tuple[str, int]:
         try:
-            me = Caller(api, token).read("/me")
+            me = CallerApi(api, Visit(token, request.remote_addr or "", g.request_id)).read("/me")
         except ApiProblem as problem:
             if problem.status not in (401, 403):
                 raise
             return _form(target, problem.detail), problem.status
-        sessions.begin(current_app, token, me)
+        sessions.begin(SignedIn(me["name"], me["role"], token, expiry_of(token), refresh, issued))
         return redirect(here(target))
 
     def _form(target: str, fault: str = "") -> str:
-        return render_template("signin.html", target=here(target), fault=fault, issuer=bool(oidc["issuer"]))
+        return render_template("signin.html", target=here(target), fault=fault, issuer=issuer is not None)
 
     app.register_blueprint(blueprint)
-
-
-def _issuer(app: Flask, settings: Settings) -> OAuth:
-    oidc = settings.values["oidc"]
-    oauth = OAuth(app)
-    oauth.register(
-        "issuer",
-        client_id=oidc["clientId"],
-        client_secret=settings.client_secret or None,
-        server_metadata_url=oidc["issuer"].rstrip("/") + "/.well-known/openid-configuration",
-        client_kwargs={
-            "scope": oidc["scopes"],
-            "code_challenge_method": "S256",
-            "token_endpoint_auth_method": "client_secret_basic" if settings.client_secret else "none",
-            "timeout": 10,
-        },
-    )
-    return oauth.issuer

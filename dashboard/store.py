@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,11 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from .advice import advice
-from .asking import choices, me
-from .client import ApiProblem
+from .asking import choices, me, role
+from .client import ApiProblem, at
 from .filters import manifest
+from .integrations import words
+from .state import state, steps
 
 blueprint = Blueprint("store", __name__, url_prefix="/stores/<name>")
 
@@ -25,22 +27,20 @@ def overview(name: str) -> str:
     return _page(name)
 
 
-@blueprint.get("/headline")
-def headline(name: str) -> str:
-    """The part of the page that changes, for the script."""
-    return render_template("partials/headline.html", **_shown(me().read(f"/stores/{name}")))
-
-
 @blueprint.get("/row")
 def row(name: str) -> str:
     """Its row in the list, for the script."""
-    return render_template("partials/row.html", store=me().read(f"/stores/{name}"))
+    return render_template("partials/row.html", store=me().read(at("stores", name)))
 
 
 @blueprint.post("/credentials")
-def credentials(name: str) -> str:
-    """Shown in this answer alone; the API records it."""
-    return _page(name, credentials=me().read(f"/stores/{name}/credentials"))
+def credentials(name: str) -> str | Response:
+    """Shown in this answer alone; the API records it. A form that is sent again shows and records nothing."""
+    once = request.form.get("once", "")
+    if not once or session.get("revealed") == once:
+        return _back(name, "headline")
+    session["revealed"] = once
+    return _page(name, credentials=me().read(at("stores", name, "credentials")))
 
 
 @blueprint.get("/log")
@@ -48,43 +48,58 @@ def log(name: str) -> str:
     """The end of one part's log."""
     pod, container = request.args.get("part", ""), request.args.get("container", "")
     asks = me()
-    pods = asks.read(f"/stores/{name}/pods")["items"]
+    pods = asks.read(at("stores", name, "pods"))["items"]
     names = [each["name"] for each in pods]
     text = ""
     if pod in names:
-        text = asks.answer(f"/stores/{name}/pods/{pod}/log", tail=LOG_LINES, container=container).text
+        text = asks.answer(at("stores", name, "pods", pod, "log"), tail=LOG_LINES, container=container).text
     return render_template("log.html", name=name, pods=pods, pod=pod, text=text)
 
 
+@blueprint.get("/credentials")
+@blueprint.get("/do/<action>")
+def reload(name: str, action: str = "") -> Response:
+    """The page, for who loads the address of a form again."""
+    return _back(name)
+
+
 @blueprint.post("/do/<action>")
-def act(name: str, action: str) -> Response | tuple[str, int]:
-    """What the page's buttons and small forms do; back on the page afterwards."""
+def act(name: str, action: str) -> Response:
+    """What the page's buttons and small forms do; back on the page afterwards, at the form where it was refused."""
     if action not in ACTIONS:
-        return redirect(url_for("store.overview", name=name))
+        return _back(name)
     try:
         ACTIONS[action](name, request.form)
     except ApiProblem as problem:
-        if problem.status not in (403, 409, 412, 422):
+        if problem.status not in (403, 409, 412, 422, 428):
             raise
-        return _page(name, fault=problem, failed=action), problem.status
-    flash(_("Done. This page follows what comes of it."))
-    return redirect(url_for("store.overview", name=name))
+        words = " ".join(problem.errors.values()) or problem.detail
+        kept = KEPT_INPUT.get(action, ())
+        given = {key: request.form.get(key, "")[:LONGEST_INPUT] for key in kept}
+        session[REFUSED] = {"store": name, "action": action, "words": words[:LONGEST_REFUSAL], "given": given}
+        return _back(name, FIELDS.get(action, "refused"))
+    flash(_("Saved. This page shows what happens next."))
+    return _back(name)
+
+
+def _back(name: str, anchor: str | None = None) -> Response:
+    return redirect(url_for("store.overview", name=name, _anchor=anchor), 303)
 
 
 @blueprint.get("/delete")
 def ask_delete(name: str) -> str:
     """What would go, and a field for the name."""
-    return render_template("delete.html", store=me().read(f"/stores/{name}"), fault="")
+    return render_template("delete.html", store=me().read(at("stores", name)), fault="")
 
 
 @blueprint.post("/delete")
 def delete(name: str) -> Response | tuple[str, int]:
     """Delete it, where its name was typed."""
-    store = me().read(f"/stores/{name}")
+    store = me().read(at("stores", name))
     if request.form.get("confirm", "").strip() != name:
         return render_template("delete.html", store=store, fault=_("Type %(name)s to delete it.", name=name)), 422
     try:
-        me().change("DELETE", f"/stores/{name}", params={"confirm": name})
+        me().change("DELETE", at("stores", name), params={"confirm": name})
     except ApiProblem as problem:
         if problem.status not in (403, 409, 422):
             raise
@@ -93,23 +108,52 @@ def delete(name: str) -> Response | tuple[str, int]:
     return redirect(url_for("stores.overview"))
 
 
+# Where the reader goes on after a refusal: the field, where a form has one to be corrected.
+FIELDS = {"address": "field-hostname", "extend": "field-day"}
+# What somebody typed and finds again after a refusal. What may be secret is not among it.
+KEPT_INPUT = {"address": ("hostname",), "extend": ("day",), "plan": ("plan",)}
+# A form that was refused waits here for the page that shows it, once.
+REFUSED = "refused"
+# It waits in a cookie.
+LONGEST_REFUSAL, LONGEST_INPUT = 600, 300
+
+# What a page shows of parts that can't be read now.
+NOTHING: Mapping[str, Any] = {"items": []}
+
+
 def _page(name: str, **more: Any) -> str:
     asks = me()
-    store = asks.read(f"/stores/{name}")
-    pods = asks.read(f"/stores/{name}/pods")["items"]
-    events = asks.read(f"/stores/{name}/events")["items"][:20]
-    told = {"fault": None, "failed": "", "credentials": None, **more}
-    return render_template("store.html", **_shown(store), pods=pods, events=events, **choices(), **told)
+    answer = asks.answer(at("stores", name))
+    store, seen, offered = answer.json(), answer.headers.get("ETag", ""), choices()
+    pods = asks.read_or(NOTHING, at("stores", name, "pods"))["items"]
+    events = asks.read_or(NOTHING, at("stores", name, "events"))["items"][:20]
+    integrations = words(asks.read_or(NOTHING, at("stores", name, "integrations"))["items"])
+    refused = session.pop(REFUSED, None) or {}
+    return render_template(
+        "store.html",
+        **_shown(store, offered),
+        seen=seen,
+        pods=pods,
+        events=events,
+        integrations=integrations,
+        refused=refused if refused.get("store") == name else {},
+        once=secrets.token_urlsafe(12),
+        **offered,
+        **{"credentials": None, **more},
+    )
 
 
-def _shown(store: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    engine = offered["engines"].get(store["engine"], {})
     return {
         "store": store,
-        "advice": advice(store),
+        "words": engine.get("words", {}),
+        "state": state(store),
+        "steps": steps(store, engine),
         "conditions": store["status"].get("conditions", []),
         "release": store["status"].get("release", {}),
         "manifest": manifest(store),
-        "may": session["role"] != "support",
+        "may": role() != "support",
     }
 
 
@@ -118,15 +162,23 @@ def _action(what: str, **fields: str) -> Any:
 
     def act(name: str, form: Mapping[str, str]) -> None:
         body = {key: form.get(field, "").strip() or None for key, field in fields.items()}
-        me().change("POST", f"/stores/{name}/actions/{what}", body or None)
+        me().change("POST", at("stores", name, "actions", what), body or None, headers=_as_seen(form))
 
     return act
+
+
+def _as_seen(form: Mapping[str, str]) -> dict[str, str]:
+    """The state of the store that the form's page was made from: what changed since is not overwritten unseen.
+
+    Forms that only open, close or restart a shop don't say one: they do the same to any state.
+    """
+    return {"If-Match": form["seen"]} if form.get("seen") else {}
 
 
 def _extend(name: str, form: Mapping[str, str]) -> None:
     day = form.get("day", "").strip()
     end = f"{day}T00:00:00Z" if day else None
-    me().change("POST", f"/stores/{name}/actions/extend", {"expiresAt": end})
+    me().change("POST", at("stores", name, "actions", "extend"), {"expiresAt": end}, headers=_as_seen(form))
 
 
 def _set(*fields: str) -> Any:
@@ -134,18 +186,32 @@ def _set(*fields: str) -> Any:
 
     def act(name: str, form: Mapping[str, str]) -> None:
         spec = {field: form.get(field, "").strip() or None for field in fields}
-        me().change("PATCH", f"/stores/{name}", {"spec": spec}, headers={"If-Match": form.get("seen") or "*"})
+        me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
 
     return act
 
 
 def _backup(name: str, form: Mapping[str, str]) -> None:
-    schedule = form.get("schedule", "").strip()
+    hour = form.get("hour", "")
+    schedule = f"0 {int(hour)} * * *" if hour.isascii() and hour.isdecimal() and len(hour) < 3 else ""
     spec = {"backup": {"schedule": schedule} if schedule else None}
-    me().change("PATCH", f"/stores/{name}", {"spec": spec}, headers={"If-Match": "*"})
+    me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
+
+
+def _connect(name: str, form: Mapping[str, str]) -> None:
+    """Set an integration. The form has its name, its provider, and the provider's fields as "field.<name>"."""
+    given = {key.removeprefix("field."): form[key].strip() for key in form if key.startswith("field.")}
+    body = {"provider": form.get("provider", ""), "fields": given}
+    me().change("PUT", at("stores", name, "integrations", form.get("integration", "")), body)
+
+
+def _disconnect(name: str, form: Mapping[str, str]) -> None:
+    me().change("DELETE", at("stores", name, "integrations", form.get("integration", "")))
 
 
 ACTIONS = {
+    "connect": _connect,
+    "disconnect": _disconnect,
     "suspend": _action("suspend"),
     "resume": _action("resume"),
     "restart": _action("restart"),

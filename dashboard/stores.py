@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from .asking import choices, me
+from .asking import choices, me, role
 from .client import ApiProblem
 from .filters import PHASES, manifest
 from .form import Field, fields, spec_of
@@ -16,7 +17,6 @@ from .form import Field, fields, spec_of
 blueprint = Blueprint("stores", __name__)
 
 FILTERS = ("text", "phase", "engine", "plan", "owner", "sort", "cursor")
-SORTS = ("name", "-createdAt", "phase", "plan", "owner")
 PAGE = 50
 
 
@@ -26,10 +26,18 @@ def overview() -> str:
     asked = {key: request.args.get(key, "") for key in FILTERS}
     asks = me()
     page = asks.read("/stores", limit=PAGE, **asked)
-    quota = asks.read("/quota") if session["role"] == "owner" else None
+    quota = asks.read_or(None, "/quota") if role() == "owner" else None
+    needing = asks.read_or({"total": 0}, "/stores", limit=1, phase="Failed")["total"]
     filtered = any(asked[key] for key in ("text", "phase", "engine", "plan", "owner"))
     return render_template(
-        "stores.html", page=page, asked=asked, filtered=filtered, quota=quota, phases=PHASES, sorts=SORTS, **choices()
+        "stores.html",
+        page=page,
+        asked=asked,
+        filtered=filtered,
+        quota=quota,
+        needing=needing,
+        phases=PHASES,
+        **choices(),
     )
 
 
@@ -44,17 +52,18 @@ def new() -> str:
 def create() -> Response | tuple[str, int]:
     """Make it, or only show what would be made."""
     given = {key: value.strip() for key, value in request.form.items() if key != "csrf_token"}
-    preview = given.pop("do", "create") == "preview"
+    preview, key = given.pop("do", "create") == "preview", given.pop("key", "")
     body = {"name": given.get("name", ""), "spec": spec_of(given)}
     try:
-        made = me().change("POST", "/stores", body, params={"dryRun": "true"} if preview else None)
+        options = {"params": {"dryRun": "true"}} if preview else {"headers": {"Idempotency-Key": key}}
+        made = me().change("POST", "/stores", body, **options)
     except ApiProblem as problem:
         if problem.status not in (403, 409, 422):
             raise
         return _form(_asked(), given, problem), problem.status
     if preview:
         return _form(_asked(), given, shown=manifest({"name": body["name"], "spec": body["spec"] | made["spec"]})), 200
-    flash(_("%(name)s is being made. This page follows it.", name=body["name"]))
+    flash(_("%(name)s is being created. This page updates automatically.", name=body["name"]))
     return redirect(url_for("store.overview", name=body["name"]))
 
 
@@ -93,6 +102,8 @@ def _form(
         fault=problem.detail if problem and not errors else "",
         shown=shown,
         quota=quota,
+        # One form makes one store, however often it is sent.
+        key=secrets.token_urlsafe(18),
         full=quota["used"] >= quota["maxStores"],
         **choices(),
     )

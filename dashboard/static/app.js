@@ -15,6 +15,25 @@ function prepare(root) {
     const at = new Date(time.dateTime);
     if (!Number.isNaN(at.getTime())) time.title = exact.format(at);
   }
+  const hour = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
+  for (const each of root.querySelectorAll("[data-utc-hour]")) {
+    const at = new Date();
+    at.setUTCHours(Number(each.dataset.utcHour), 0, 0, 0);
+    each.textContent = hour.format(at);
+  }
+  age(root);
+}
+
+// How long ago or ahead times are, as of now: a page may be open for hours.
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+function age(root) {
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const seconds = (new Date(time.dateTime).getTime() - Date.now()) / 1000;
+    if (Number.isNaN(seconds)) continue;
+    const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
+    time.textContent = relative.format(Math.round(seconds / length), unit);
+  }
 }
 
 // How long until what the server had no place or time for is asked for again.
@@ -27,12 +46,53 @@ async function fragment(url) {
   if (!answer.ok || answer.redirected) return null;
   const template = document.createElement("template");
   template.innerHTML = await answer.text();
-  return template.content.firstElementChild;
+  return template.content;
+}
+
+// Whether somebody is at work in a part of the page: what they typed, or an error they have to read, is not replaced.
+function inUse(part) {
+  if (part.querySelector("[role=alert], [aria-invalid], #password")) return true;
+  if (part.querySelector("details.confirm[open], [data-copied]")) return true;
+  const focused = part.contains(document.activeElement) && document.activeElement.matches("input, select");
+  const changed = (each) => each.matches("select")
+    ? [...each.options].some((option) => option.selected !== option.defaultSelected)
+    : each.type !== "hidden" && each.value !== each.defaultValue;
+  return focused || [...part.querySelectorAll("input, select")].some(changed);
+}
+
+// Puts the parts of a fresh page in the place of the old ones, as far as they differ.
+function replaceParts(fresh) {
+  for (const part of fresh.querySelectorAll("[data-live]")) {
+    const old = document.getElementById(part.id);
+    if (!old || inUse(old)) continue;
+    for (const each of part.querySelectorAll("details[id]")) {
+      each.open = document.getElementById(each.id)?.open ?? each.open;
+    }
+    prepare(part);
+    if (sameButForms(old) === sameButForms(part)) continue;
+    const focused = old.contains(document.activeElement) ? pathTo(document.activeElement) : "";
+    old.replaceWith(part);
+    if (focused) part.querySelector(focused)?.focus();
+  }
+}
+
+// What each page has of its own: a form's secret, and how long ago things were.
+function sameButForms(part) {
+  const copy = part.cloneNode(true);
+  for (const each of copy.querySelectorAll("input[type=hidden]")) each.remove();
+  for (const each of copy.querySelectorAll("time")) { each.textContent = ""; each.removeAttribute("title"); }
+  return copy.innerHTML;
+}
+
+function pathTo(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const action = element.closest("form")?.getAttribute("action");
+  return action ? `form[action="${CSS.escape(action)}"] button` : "";
 }
 
 // One at a time for each place, and the newest wins: a store that changes often is asked for once more, not for each.
 const busy = new Map();
-async function refresh(key, url, place) {
+async function refresh(key, url, put) {
   if (busy.has(key)) { busy.set(key, true); return; }
   busy.set(key, false);
   const fresh = await fragment(url).catch(() => undefined);
@@ -40,39 +100,62 @@ async function refresh(key, url, place) {
     await new Promise((done) => setTimeout(done, AGAIN_MILLISECONDS));
     busy.set(key, true);
   }
-  const old = place();
-  if (fresh && old) {
-    prepare(fresh);
-    const state = fresh.querySelector(".phase").textContent.trim();
-    const changed = state !== old.querySelector(".phase").textContent.trim();
-    old.replaceWith(fresh);
-    // A reader who hears the page is told what changed, and not each time something was looked at.
-    if (changed) document.getElementById("told").textContent = `${fresh.dataset.store}: ${state}`;
-  }
+  if (fresh) put(fresh);
   const again = busy.get(key);
   busy.delete(key);
-  if (again) refresh(key, url, place);
+  if (again) refresh(key, url, put);
+}
+
+// A screen reader announces what changed, and not each time something was looked at.
+function announce(name, before, after) {
+  const [old, now] = [before, after].map((each) => each.querySelector(".phase").textContent.trim());
+  if (old !== now) document.getElementById("announcement").textContent = `${name}: ${now}`;
+}
+
+function putRow(name, place) {
+  return (fresh) => {
+    const [row, old] = [fresh.firstElementChild, place()];
+    if (!old) return;
+    prepare(row);
+    announce(name, old, row);
+    old.replaceWith(row);
+  };
+}
+
+function putPage(name) {
+  return (fresh) => {
+    announce(name, document.getElementById("headline"), fresh.querySelector("#headline"));
+    replaceParts(fresh);
+  };
 }
 
 function follow() {
   const table = document.querySelector("table.stores");
-  const shown = document.querySelector(".head[data-store]")?.dataset.store;
-  if (!body.dataset.changes || !(table || shown)) return;
-  listen(table, shown);
+  const head = document.querySelector(".head[data-store]");
+  if (!body.dataset.changes || !(table || head)) return;
+  listen(table, head);
+  // Parts come and go without a change of the store.
+  if (head) setInterval(() => { if (!document.hidden) refreshPage(head); }, MINUTE_MILLISECONDS);
+}
+
+const MINUTE_MILLISECONDS = 60000;
+function refreshPage(head) {
+  refresh("page", head.dataset.page, putPage(head.dataset.store));
 }
 
 // The stream goes on from what the page was made of, or from its last event, so nothing in between is missed. A server
 // that has no place for one refuses it, which a browser takes as the end: then it is asked again later.
-function listen(table, shown) {
-  const headline = () => document.getElementById("headline");
+function listen(table, head) {
+  const shown = head?.dataset.store;
   const lost = document.getElementById("connection");
   const source = new EventSource(body.dataset.changes);
   const row = (name) => table?.querySelector(`tr[data-store="${CSS.escape(name)}"]`);
   const update = (name) => {
     if (row(name)) {
-      refresh(`row ${name}`, table.dataset.row.replace("NAME", encodeURIComponent(name)), () => row(name));
-    } else if (shown === name && headline()) {
-      refresh("headline", headline().dataset.headline, headline);
+      const url = table.dataset.row.replace("NAME", encodeURIComponent(name));
+      refresh(`row ${name}`, url, putRow(name, () => row(name)));
+    } else if (shown === name) {
+      refreshPage(head);
     }
   };
   const updateAll = () => {
@@ -89,7 +172,7 @@ function listen(table, shown) {
   source.addEventListener("error", () => {
     lost.textContent = body.dataset.lost;
     lost.hidden = false;
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(table, shown), AGAIN_MILLISECONDS);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(table, head), AGAIN_MILLISECONDS);
   });
   source.addEventListener("open", () => {
     lost.hidden = true;
@@ -104,7 +187,8 @@ function copying() {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     const word = button.textContent;
     button.textContent = body.dataset.copied;
-    setTimeout(() => { button.textContent = word; }, 1500);
+    button.dataset.copied = "";
+    setTimeout(() => { button.textContent = word; delete button.dataset.copied; }, 1500);
   });
 }
 
@@ -112,21 +196,52 @@ function nameCheck() {
   const form = document.querySelector("form[data-name-check]");
   if (!form) return;
   const field = form.elements.name;
-  const told = document.getElementById("name-check");
+  const result = document.getElementById("name-check");
   let waiting;
-  field.addEventListener("input", () => {
+  const check = () => {
     clearTimeout(waiting);
-    told.textContent = "";
+    result.textContent = "";
     if (!field.value) return;
     waiting = setTimeout(async () => {
       const wanted = field.value;
       const answer = await fetch(`${form.dataset.nameCheck}?name=${encodeURIComponent(wanted)}`).catch(() => null);
-      if (answer?.ok && !answer.redirected && field.value === wanted) told.textContent = (await answer.json()).words;
+      if (answer?.ok && !answer.redirected && field.value === wanted) result.textContent = (await answer.json()).words;
     }, 400);
+  };
+  field.addEventListener("input", check);
+  field.addEventListener("derived", check);
+}
+
+function nameFromTitle() {
+  const title = document.getElementById("field-shop.title");
+  const name = document.getElementById("field-name");
+  if (!title || !name) return;
+  let own = name.value !== "";
+  name.addEventListener("input", () => { own = name.value !== ""; });
+  title.addEventListener("input", () => {
+    if (own) return;
+    name.value = title.value.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/ß/g, "ss").toLowerCase()
+      .replace(/[^a-z0-9]+/g, "-").replace(/^-+/, "").slice(0, name.maxLength > 0 ? name.maxLength : 40).replace(/-+$/, "");
+    name.dispatchEvent(new CustomEvent("derived"));
+  });
+}
+
+// A form's second press does nothing while the first is under way; the page after it has new forms.
+function oncePressed() {
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post" || event.defaultPrevented) return;
+    if (event.target.dataset.sent) { event.preventDefault(); return; }
+    event.target.dataset.sent = "sent";
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 }
 
 prepare(document);
+setInterval(() => age(document), MINUTE_MILLISECONDS / 2);
+nameFromTitle();
+oncePressed();
 follow();
 copying();
 nameCheck();

@@ -1,0 +1,94 @@
+"""What was done to shops, as sentences for owners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+
+from .filters import day
+
+
+def action_words() -> dict[str, str]:
+    """The kinds of actions that a reader can look for. The API knows more; they are found without this filter."""
+    return {
+        "create": _("Created"),
+        "update": _("Changed"),
+        "suspend": _("Closed"),
+        "resume": _("Opened"),
+        "restart": _("Restarted"),
+        "restore": _("Restored"),
+        "extend": _("End date changed"),
+        "reveal-credentials": _("Sign-in shown"),
+        "delete": _("Deleted"),
+    }
+
+
+def actor(record: Mapping[str, Any], reader: str) -> str:
+    """Who did it: the reader, the platform itself, or somebody by name."""
+    name: str = record["actor"]
+    if name == reader:
+        return str(_("You"))
+    if name.startswith("system:serviceaccount:"):
+        return str(_("The platform"))
+    return name
+
+
+def sentence(record: Mapping[str, Any]) -> str:
+    """What was done, or was tried, without who did it."""
+    before, after = _spec(record["before"]), _spec(record["after"])
+    store = record["store"]
+    named: dict[str, str] = {
+        "create": _("created %(shop)s", shop=store),
+        "delete": _("deleted %(shop)s", shop=store),
+        "suspend": _("closed %(shop)s", shop=store),
+        "resume": _("opened %(shop)s", shop=store),
+        "restart": _("restarted %(shop)s", shop=store),
+        "restore": _("restored a backup of %(shop)s", shop=store),
+        "reveal-credentials": _("looked at the sign-in of %(shop)s", shop=store),
+        "set-integration": _("connected %(shop)s to a payment provider", shop=store),
+        "remove-integration": _("disconnected %(shop)s from a payment provider", shop=store),
+        "quota": _("changed the limit of %(owner)s", owner=record["owner"] or _("all together")),
+    }
+    if record["action"] in named:
+        return named[record["action"]]
+    changed = [_change(field, after.get(field)) for field in {**before, **after}]
+    what = ", ".join(sorted(dict.fromkeys(filter(None, changed)))) or _("its settings")
+    return str(_("changed %(shop)s: %(what)s", shop=store, what=what))
+
+
+def _spec(said: Any) -> Mapping[str, Any]:
+    """The fields that a record names. What was refused is kept as it was sent, so it may be anything."""
+    inner = said.get("spec", said) if isinstance(said, dict) else {}
+    return inner if isinstance(inner, dict) else {}
+
+
+def _date(text: Any) -> str:
+    try:
+        return day(text) if isinstance(text, str) else ""
+    except ValueError:
+        return str(text)
+
+
+def _change(field: str, new: Any) -> str:
+    """One changed field in an owner's words; what steers a store inside the platform is one thing for them."""
+    if field.startswith("metadata."):
+        return str(_("internal settings"))
+    date = _date(new) if field == "expiresAt" else ""
+    words: dict[str, str] = {
+        "adminEmail": _("the administrator's e-mail"),
+        "backup": _("backups turned on") if new else _("backups turned off"),
+        "deletionProtection": _("protected against deletion") if new else _("no longer protected against deletion"),
+        "expiresAt": _("end date %(day)s", day=date) if new else _("no end date"),
+        "hostname": _("address %(host)s", host=new) if new else _("the platform's address"),
+        "plan": _("plan %(plan)s", plan=new),
+        "restartedAt": _("restarted"),
+        "restoreFrom": _("data from a backup") if new else _("no longer from a backup"),
+        "shop": _("title, currency or country"),
+        "storage": _("storage %(size)s", size=new),
+        "storefront": _("number of storefront copies"),
+        "suspended": _("closed") if new else _("opened"),
+        "version": _("version %(version)s", version=new) if new else _("the newest version"),
+    }
+    return words.get(field, field)

@@ -1,0 +1,160 @@
+"""The issuer that people sign in at: authorization code with PKCE, refresh tokens, and RP-initiated logout."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import jwt
+import requests
+import structlog
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.flask_client import OAuth
+from flask import Flask, session
+from joserfc.errors import JoseError
+from werkzeug.wrappers import Response as BaseResponse
+
+from storeplatform.common.timeouts import ISSUER
+
+from . import sessions
+from .sessions import SignedIn
+from .settings import Settings
+
+# A token is renewed so long before it ends.
+EARLY_SECONDS = 60.0
+# Sign-ins that one browser has begun at once; each takes room in its cookie.
+MOST_BEGUN = 2
+
+log = structlog.get_logger("dashboard.issuer")
+
+
+class NotConfirmed(Exception):
+    """The issuer did not say who somebody is, or what it said does not hold."""
+
+
+# Whatever an issuer sends instead of what it should: libraries stumble over it in their own ways.
+UNUSABLE = (OAuthError, JoseError, requests.RequestException, LookupError, TypeError, ValueError, AttributeError)
+
+
+class Issuer:
+    """The one in the settings' ``oidc``."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        oidc = settings.values["oidc"]
+        self._id, self._secret = oidc["clientId"], settings.client_secret
+        self._public = settings.values["publicURL"].rstrip("/")
+        self._renewing: dict[str, Future[SignedIn | None]] = {}
+        self.origins = {_origin(oidc["issuer"])}
+        oauth = OAuth(app)
+        oauth.register(
+            "issuer",
+            client_id=self._id,
+            client_secret=self._secret or None,
+            server_metadata_url=oidc["issuer"].rstrip("/") + "/.well-known/openid-configuration",
+            client_kwargs={
+                "scope": oidc["scopes"],
+                "code_challenge_method": "S256",
+                "token_endpoint_auth_method": "client_secret_basic" if self._secret else "none",
+                "default_timeout": ISSUER,
+            },
+        )
+        self._client: Any = oauth.issuer
+
+    def ask(self) -> BaseResponse:
+        """Send the browser to the issuer. :raise NotConfirmed: it can't be asked."""
+        begun = [key for key in session if key.startswith("_state_issuer_")]
+        for key in begun[: len(begun) + 1 - MOST_BEGUN]:
+            del session[key]
+        try:
+            answer: BaseResponse = self._client.authorize_redirect(f"{self._public}/signin/callback")
+        except UNUSABLE as error:
+            raise NotConfirmed(type(error).__name__) from error
+        return answer
+
+    def confirmed(self) -> tuple[str, str]:
+        """The ID token that a browser came back for, and the refresh token or "".
+
+        :raise NotConfirmed: there is none.
+        """
+        try:
+            token = self._client.authorize_access_token()
+            return str(token["id_token"]), str(token.get("refresh_token") or "")
+        except UNUSABLE as error:
+            log.warning("an issuer confirmed nobody", error=type(error).__name__)
+            raise NotConfirmed(type(error).__name__) from error
+
+    def renewed(self, who: SignedIn) -> SignedIn | None:
+        """The same person with a token that goes on; None where there is none any more.
+
+        Requests that come together renew once: a refresh token is often good for one use.
+        """
+        if not who.refresh or who.expires - EARLY_SECONDS > time.time():
+            return who
+        key = session["id"]
+        if (renewing := self._renewing.get(key)) is not None:
+            return renewing.result(2 * ISSUER)
+        self._renewing[key] = renewing = Future()
+        try:
+            renewing.set_result(self._renew(who))
+        except BaseException as error:
+            renewing.set_exception(error)
+            raise
+        finally:
+            del self._renewing[key]
+        return renewing.result()
+
+    def _renew(self, who: SignedIn) -> SignedIn | None:
+        # Another request may have renewed it since this one began, here or in another process.
+        if (known := sessions.again()) is None or known.token != who.token:
+            return known
+        try:
+            token, refresh = self._refreshed(who.refresh)
+        except UNUSABLE as error:
+            log.warning("a token was not renewed", error=type(error).__name__)
+            known = sessions.again()
+            return known if known and known.expires > time.time() else None
+        return sessions.renew(token, expiry_of(token), refresh or who.refresh)
+
+    def _refreshed(self, refresh: str) -> tuple[str, str]:
+        form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": self._id}
+        answer = requests.post(
+            self._client.load_server_metadata()["token_endpoint"],
+            data=form,
+            auth=(self._id, self._secret) if self._secret else None,
+            timeout=ISSUER,
+        )
+        answer.raise_for_status()
+        tokens = answer.json()
+        return str(tokens["id_token"]), str(tokens.get("refresh_token") or "")
+
+    def leave(self, token: str) -> str:
+        """Where the browser goes to sign out at the issuer too; empty where the issuer has no such place.
+
+        OpenID Connect RP-Initiated Logout 1.0, section 2.
+        """
+        try:
+            place = self._client.load_server_metadata().get("end_session_endpoint")
+        except UNUSABLE as error:
+            log.warning("the issuer does not say where to sign out", error=type(error).__name__)
+            return ""
+        if not isinstance(place, str):
+            return ""
+        self.origins.add(_origin(place))
+        asked = {"id_token_hint": token, "client_id": self._id, "post_logout_redirect_uri": f"{self._public}/signin"}
+        return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}"
+
+
+def expiry_of(token: str) -> float:
+    """When a JWT says that it ends, as Unix time; 0 where it says nothing of it."""
+    try:
+        end = jwt.decode(token, options={"verify_signature": False}).get("exp")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return 0
+    return float(end) if isinstance(end, int | float) and abs(end) < 1e15 else 0
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

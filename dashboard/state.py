@@ -1,0 +1,78 @@
+"""How a shop is, in its owner's words: what its phase and the reason of its condition Ready mean, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from storeplatform.common.reasons import REASONS
+
+ON_ITS_WAY = {"Pending", "Provisioning", "Upgrading"}
+
+
+class State(NamedTuple):
+    """``says``: how the shop is, as a sentence. ``advice``: what to do. ``does``: the part of the page that helps, by
+    its id; empty where there is nothing to do."""
+
+    says: str
+    advice: str
+    does: str = ""
+
+
+class Steps(NamedTuple):
+    """How far a shop that is being made or changed is."""
+
+    done: int
+    of: int
+
+
+def state(store: Mapping[str, Any]) -> State:
+    """How a store is, and what its owner can do."""
+    phase = store["phase"]
+    says = {
+        "Ready": _("Your shop is open."),
+        "Suspending": _("Your shop is closing."),
+        "Suspended": _("Your shop is closed. Shoppers can't reach it, and everything in it is kept."),
+        "Pending": _("Your shop will be created in a moment."),
+        "Provisioning": _("Your shop is being created."),
+        "Upgrading": _("Your shop is being changed to another version."),
+        "Degraded": _("Part of your shop does not work at the moment."),
+        "Failed": _("Your shop needs attention."),
+        "Terminating": _("Your shop is being deleted."),
+    }
+    return State(says.get(phase, phase), *_advice(store))
+
+
+def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
+    """How many of its engine's steps are done while it is on its way; None otherwise."""
+    if store["phase"] not in ON_ITS_WAY:
+        return None
+    known = engine.get("steps", [])
+    found = [each for each in store["status"].get("conditions", []) if each["type"] in known]
+    return Steps(sum(each["status"] == "True" for each in found), len(found)) if found else None
+
+
+def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
+    phase, reason = store["phase"], store["ready"]["reason"]
+    kinds = {each["type"]: each for each in store["status"].get("conditions", [])}
+    if phase == "Ready" and "VersionRetired" in kinds:
+        return _("Its version no longer gets fixes. Choose a newer one."), "version"
+    if phase == "Ready" and "UpgradeFailed" in kinds:
+        return _("The last change of its version failed, so it went back to the previous one."), "version"
+    if phase == "Ready" and kinds.get("HostnameVerified", {}).get("status") == "False":
+        return _("Its new address has to be confirmed before it is used."), "address"
+    if phase in ("Suspending", "Suspended"):
+        if store["expiresAt"] and store["status"].get("deletesAt"):
+            return _("It has ended. It is deleted with its data unless you choose a later end date."), "extend"
+        return _("You can open it again at any time."), "resume"
+    if phase in ("Ready", "Terminating"):
+        return _("There is nothing for you to do."), ""
+    known = REASONS.get(reason)
+    if known and known.owner:
+        return known.owner.get(str(get_locale()), known.owner["en"]), known.help
+    if phase == "Failed":
+        return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"
+    return _("There is nothing for you to do. This page updates automatically."), ""
