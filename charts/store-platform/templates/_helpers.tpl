@@ -1,8 +1,7 @@
 {{/* Labels of an object of a component: (list . "api"). */}}
-{{- define "labels" -}}
+{{- define "store-platform.labels" -}}
 {{- $root := first . -}}
-{{ include "selector" . }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+{{ include "store-platform.selector" . }}
 app.kubernetes.io/part-of: store-platform
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
@@ -10,19 +9,46 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace
 {{- end }}
 
 {{/* Labels that its pods are selected by. */}}
-{{- define "selector" -}}
+{{- define "store-platform.selector" -}}
 app.kubernetes.io/name: store-{{ last . }}
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
 {{- end }}
 
-{{- define "image" -}}
+{{- define "store-platform.image" -}}
 image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
-{{/* What every pod has: (list . "api"). */}}
-{{- define "pod" -}}
+{{/* What the values add to the pods of a component, those of all components first: (list . "api"). */}}
+{{- define "store-platform.pods" -}}
 {{- $root := first . -}}
+{{ toYaml (mergeOverwrite (deepCopy $root.Values.pods) (deepCopy (index $root.Values (last .)).pods)) }}
+{{- end }}
+
+{{/* Labels and annotations of its pods: (list . "api" "the settings"). No value replaces a label of the chart. */}}
+{{- define "store-platform.podMetadata" -}}
+{{- $of := list (first .) (index . 1) -}}
+{{- $pods := fromYaml (include "store-platform.pods" $of) -}}
+labels:
+  {{- toYaml (merge (fromYaml (include "store-platform.labels" $of)) $pods.labels) | nindent 2 }}
+{{- $checksums := dict -}}
+{{- with index . 2 }}{{ $_ := set $checksums "checksum/settings" (sha256sum .) }}{{ end -}}
+{{- with merge $checksums $pods.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod has: (list . "api"). */}}
+{{- define "store-platform.pod" -}}
+{{- $root := first . -}}
+{{- $pods := fromYaml (include "store-platform.pods" .) -}}
 serviceAccountName: {{ last . }}
+{{- range $field := list "affinity" "nodeSelector" "priorityClassName" "tolerations" "topologySpreadConstraints" }}
+{{- with index $pods $field }}
+{{ $field }}: {{ toJson . }}
+{{- end }}
+{{- end }}
 enableServiceLinks: false
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:
@@ -33,63 +59,78 @@ imagePullSecrets:
 securityContext: {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, seccompProfile: {type: RuntimeDefault}}
 {{- end }}
 
-{{- define "spread" -}}
+{{/* Where replicas are, if the values say nothing of it. */}}
+{{- define "store-platform.spread" -}}
+{{- if not (fromYaml (include "store-platform.pods" .)).topologySpreadConstraints -}}
 topologySpreadConstraints:
 - maxSkew: 1
   topologyKey: {{ (first .).Values.topologyKey }}
   whenUnsatisfiable: ScheduleAnyway
-  labelSelector: {matchLabels: { {{- include "selector" . -}} }}
+  labelSelector:
+    matchLabels:
+      {{- include "store-platform.selector" . | nindent 6 }}
+{{- end }}
 {{- end }}
 
-{{- define "containerSecurity" -}}
+{{- define "store-platform.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities: {drop: [ALL]}
   readOnlyRootFilesystem: true
 {{- end }}
 
-{{/* The settings files, as the services read them. */}}
-{{- define "hooks.settings" -}}
-{{ toYaml .Values.hooks.settings }}
+{{/* Probes of a container: (list "http" "HTTP"), its port and how it speaks there. A start on a busy machine may take minutes,
+and an answer seconds: what works is not killed for that. Not ready is decided sooner, because that kills nothing. */}}
+{{- define "store-platform.probes" -}}
+startupProbe: {httpGet: {path: /healthz, port: {{ first . }}, scheme: {{ last . }}}, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 150}
+readinessProbe: {httpGet: {path: /readyz, port: {{ first . }}, scheme: {{ last . }}}, periodSeconds: 5, timeoutSeconds: 5}
+livenessProbe: {httpGet: {path: /healthz, port: {{ first . }}, scheme: {{ last . }}}, periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6}
 {{- end }}
 
-{{- define "api.settings" -}}
+{{/* The settings files, as the services read them. */}}
+{{- define "store-platform.hooks.settings" -}}
+{{ toYaml (set (deepCopy .Values.hooks.settings) "platformNamespace" .Release.Namespace) }}
+{{- end }}
+
+{{- define "store-platform.api.settings" -}}
 {{ toYaml .Values.api.settings }}
 {{- end }}
 
-{{- define "dashboard.settings" -}}
+{{- define "store-platform.dashboard.settings" -}}
 {{- $settings := deepCopy .Values.dashboard.settings -}}
 {{- if not $settings.api.url }}{{ $_ := set $settings.api "url" (printf "http://api.%s.svc" .Release.Namespace) }}{{ end -}}
 {{- if not $settings.publicURL }}{{ $_ := set $settings "publicURL" (printf "%s://%s" (ternary "https" "http" (ne "" .Values.hooks.settings.ingress.tlsIssuer)) (.Values.dashboard.host | default "localhost")) }}{{ end -}}
 {{ toYaml $settings }}
 {{- end }}
 
-{{- define "metacontroller.where" -}}
+{{- define "store-platform.metacontroller.where" -}}
 {{ .Values.metacontroller.namespaceOverride | default .Release.Namespace }}
 {{- end }}
 
-{{- define "rootKey.secret" -}}
+{{- define "store-platform.rootKey.secret" -}}
 {{ .Values.rootKey.existingSecret | default "root-key" }}
 {{- end }}
 
 {{/* A manifest of metacontroller/platform, in this installation's namespaces: (list . "rbac.yaml"). */}}
-{{- define "shipped" -}}
+{{- define "store-platform.shipped" -}}
 {{- $root := first . -}}
 {{- $root.Files.Get (printf "files/%s" (last .))
   | replace "namespace: metacontroller" "namespace: @metacontroller"
   | replace "namespace: store-platform" (printf "namespace: %s" $root.Release.Namespace)
-  | replace "namespace: @metacontroller" (printf "namespace: %s" (include "metacontroller.where" $root))
-  | replace "serviceaccount:store-platform:" (printf "serviceaccount:%s:" $root.Release.Namespace) -}}
+  | replace "namespace: @metacontroller" (printf "namespace: %s" (include "store-platform.metacontroller.where" $root))
+  | replace "serviceaccount:metacontroller:" "serviceaccount:@metacontroller:"
+  | replace "serviceaccount:store-platform:" (printf "serviceaccount:%s:" $root.Release.Namespace)
+  | replace "serviceaccount:@metacontroller:" (printf "serviceaccount:%s:" (include "store-platform.metacontroller.where" $root)) -}}
 {{- end }}
 
 {{/* A value made at the first installation and kept: (list . "secret's name" "key" "new value"). In base64. */}}
-{{- define "kept" -}}
+{{- define "store-platform.kept" -}}
 {{- $existing := lookup "v1" "Secret" (index . 0).Release.Namespace (index . 1) -}}
 {{- if $existing }}{{ index $existing.data (index . 2) }}{{ else }}{{ index . 3 | b64enc }}{{ end -}}
 {{- end }}
 
 {{/* A HorizontalPodAutoscaler of a Deployment: (list . "api"). */}}
-{{- define "autoscaler" -}}
+{{- define "store-platform.autoscaler" -}}
 {{- $root := first . -}}
 {{- $scaling := (index $root.Values (last .)).autoscaling -}}
 apiVersion: autoscaling/v2
@@ -98,7 +139,7 @@ metadata:
   name: {{ last . }}
   namespace: {{ $root.Release.Namespace }}
   labels:
-    {{- include "labels" . | nindent 4 }}
+    {{- include "store-platform.labels" . | nindent 4 }}
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ last . }}}
   minReplicas: {{ $scaling.minReplicas }}
@@ -108,34 +149,34 @@ spec:
     resource: {name: cpu, target: {type: Utilization, averageUtilization: {{ $scaling.targetCPUUtilizationPercentage }}}}
 {{- end }}
 
-{{- define "disruptionBudget" -}}
+{{- define "store-platform.disruptionBudget" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ last . }}
   namespace: {{ (first .).Release.Namespace }}
   labels:
-    {{- include "labels" . | nindent 4 }}
+    {{- include "store-platform.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
   selector:
     matchLabels:
-      {{- include "selector" . | nindent 6 }}
+      {{- include "store-platform.selector" . | nindent 6 }}
 {{- end }}
 
-{{- define "serviceAccount" -}}
+{{- define "store-platform.serviceAccount" -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ last . }}
   namespace: {{ (first .).Release.Namespace }}
   labels:
-    {{- include "labels" . | nindent 4 }}
+    {{- include "store-platform.labels" . | nindent 4 }}
 automountServiceAccountToken: false
 {{- end }}
 
 {{/* An Ingress of a Service, at a host: (list . "api"). */}}
-{{- define "ingress" -}}
+{{- define "store-platform.ingress" -}}
 {{- $root := first . -}}
 {{- $host := (index $root.Values (last .)).host -}}
 {{- with $root.Values.hooks.settings.ingress -}}
@@ -145,7 +186,7 @@ metadata:
   name: {{ last $ }}
   namespace: {{ $root.Release.Namespace }}
   labels:
-    {{- include "labels" $ | nindent 4 }}
+    {{- include "store-platform.labels" $ | nindent 4 }}
   {{- if .tlsIssuer }}
   annotations:
     cert-manager.io/cluster-issuer: {{ .tlsIssuer }}
@@ -168,13 +209,13 @@ spec:
 {{- end }}
 
 {{/* How many at first; nothing where an autoscaler says it. */}}
-{{- define "replicas" -}}
+{{- define "store-platform.replicas" -}}
 {{- $of := index (first .).Values (last .) -}}
 {{- if not $of.autoscaling.enabled }}replicas: {{ $of.replicas }}{{ end -}}
 {{- end }}
 
 {{/* Whether there may be more than one. */}}
-{{- define "many" -}}
+{{- define "store-platform.many" -}}
 {{- $of := index (first .).Values (last .) -}}
 {{- if or $of.autoscaling.enabled (gt (int $of.replicas) 1) }}true{{ end -}}
 {{- end }}

@@ -1,5 +1,5 @@
 {{/* Where both of its containers find what many replicas share. */}}
-{{- define "api.urls" -}}
+{{- define "store-platform.api.urls" -}}
 {{- if .Values.postgresql.urlSecret }}
 - {name: STORE_PLATFORM_AUDIT_URL_FILE, value: /etc/store-platform-postgresql/url}
 {{- end }}
@@ -8,7 +8,7 @@
 {{- end }}
 {{- end }}
 
-{{- define "api.mounts" -}}
+{{- define "store-platform.api.mounts" -}}
 - {name: settings, mountPath: /etc/store-platform, readOnly: true}
 - {name: audit, mountPath: /var/lib/store-platform}
 - {name: tmp, mountPath: /tmp}
