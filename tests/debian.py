@@ -8,10 +8,22 @@ from pathlib import Path
 # How to see that a package is there, where its program is not on PATH under the package's name.
 PLACES = {
     "bubblewrap": "usr/bin/bwrap",
-    "libapache2-mod-php": "usr/lib/apache2/modules/libphp*.so",
+    "conntrack": "usr/sbin/conntrack",
+    "containernetworking-plugins": "usr/lib/cni/bridge",
+    "iproute2": "*bin/ip",
+    "ipset": "usr/sbin/ipset",
+    "iptables": "usr/sbin/iptables",
     "mariadb-server": "usr/sbin/mariadbd",
+    "nginx": "usr/sbin/nginx",
+    "runc": "usr/*bin/runc",
     "php-cli": "usr/bin/php",
+    "php-fpm": "usr/sbin/php-fpm*",
+    "php-gd": "usr/lib/php/*/gd.so",
+    "php-curl": "usr/lib/php/*/curl.so",
+    "php-intl": "usr/lib/php/*/intl.so",
+    "php-mbstring": "usr/lib/php/*/mbstring.so",
     "php-mysql": "usr/lib/php/*/mysqli.so",
+    "php-xml": "usr/lib/php/*/dom.so",
     "postgresql": "usr/lib/postgresql/*/bin/initdb",
     "wordpress": "usr/share/wordpress/wp-load.php",
     "wordpress-theme-twentytwentythree": "usr/share/wordpress/wp-content/themes/twentytwentythree",
@@ -28,30 +40,34 @@ def present(package: str) -> bool:
     return any(Path("/").glob(place)) if place else shutil.which(package) is not None
 
 
+def missing(*packages: str) -> list[str]:
+    """Those of the packages that are not installed."""
+    return [package for package in packages if not present(package)]
+
+
 def need(*packages: str) -> None:
     """See that the packages are installed; install those that are not where this machine allows it.
 
     :param packages: names of Debian packages, each one with a program of its own name or a place in `PLACES`.
     :raise PackagesMissing: this is no Debian, this user may not install, or apt fails.
     """
-    missing = [package for package in packages if not present(package)]
-    if not missing:
+    lacking = missing(*packages)
+    if not lacking:
         return
-    remedy = f"install them by hand: apt-get install {' '.join(missing)}"
+    remedy = f"install them yourself: apt-get install {' '.join(lacking)}"
     if shutil.which("apt-get") is None:
-        raise PackagesMissing(f"This machine has no apt-get and lacks {', '.join(missing)}; {remedy}")
+        raise PackagesMissing(f"This machine has no apt-get and lacks {', '.join(lacking)}; {remedy}")
     become_root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     if become_root and shutil.which("sudo") is None:
-        raise PackagesMissing(f"Only root can install {', '.join(missing)}; {remedy}")
+        raise PackagesMissing(f"Only root can install {', '.join(lacking)}; {remedy}")
     apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", "--yes"]
     apt += ["-o", "DPkg::Lock::Timeout=300"]
-    for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *missing]):
+    for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *lacking]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines()
             raise PackagesMissing(
-                f"apt-get can't install {', '.join(missing)} ({lines[-1] if lines else ''}); {remedy}"
+                f"apt-get can't install {', '.join(lacking)} ({lines[-1] if lines else ''}); {remedy}"
             )
-    still = [package for package in missing if not present(package)]
-    if still:
+    if still := missing(*lacking):
         raise PackagesMissing(f"{', '.join(still)} were installed, but their programs are not found")

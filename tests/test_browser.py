@@ -1,4 +1,4 @@
-"""The browser that tests of pages use tells what is wrong with a page."""
+"""The browser that tests of pages use reports what is wrong with a page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_a_page_that_all_can_use_has_no_faults(page: Page) -> None:
         ("target-size", '<button style="width: 9px; height: 9px; padding: 0">+</button><button>-</button>'),
     ],
 )
-def test_a_fault_is_told_by_its_rule(page: Page, rule: str, fault: str) -> None:
+def test_a_fault_is_reported_by_its_rule(page: Page, rule: str, fault: str) -> None:
     page.set_content(GOOD.replace("<a ", f"{fault}<a "))
     assert [found.partition(" ")[0] for found in accessibility_faults(page)] == [rule]
 
 
-def test_a_page_wider_than_the_window_is_told(page: Page) -> None:
+def test_a_page_wider_than_the_window_is_reported(page: Page) -> None:
     page.set_content(GOOD)
     assert not overflows(page)
     page.set_content(GOOD.replace("<a ", '<p style="width: 2000px">wide</p><a '))

@@ -1,4 +1,4 @@
-"""An OIDC issuer of this machine: it has keys, tells them, and signs tokens with them.
+"""An OIDC issuer of this machine: it has keys, publishes them, and signs tokens with them.
 
 Whoever asks it to be signed in is, as olga, by authorization code with PKCE; it keeps to what RFC 7636 wants of it.
 """
@@ -11,6 +11,7 @@ import json
 import secrets
 import threading
 import time
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -24,12 +25,21 @@ AUDIENCE = "store-platform"
 
 
 class Issuer:
-    """Answers on entering, is away after leaving. ``asked`` counts how often its keys were read."""
+    """Answers on entering, is unavailable after leaving. ``asked`` counts how often its keys were read.
+
+    While ``fails``, it answers 500 to everything. ``named`` is what it calls itself. ``lasts`` is how many seconds the
+    ID tokens of those who sign in do; ``claims`` is what these say beside the usual. ``refreshed`` counts how often a
+    refresh token was used; each is good once.
+    """
 
     def __init__(self) -> None:
         self.asked = 0
+        self.fails = False
+        self.lasts, self.refreshed = 300.0, 0
+        self.claims: dict[str, Any] = {}
+        self.refresh_tokens: dict[str, str] = {}
         self.codes: dict[str, dict[str, str]] = {}
-        self.keys = {"first": new_key()}
+        self.keys = {"first": first_key()}
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,11 +49,11 @@ class Issuer:
                     self.send_header("Location", issuer._authorize(dict(parse_qsl(urlsplit(self.path).query))))
                     self.end_headers()
                     return
-                self._tell(200, issuer._answer(self.path))
+                self._tell(500 if issuer.fails else 200, issuer._answer(self.path))
 
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                self._tell(*issuer._exchange(dict(parse_qsl(form))))
+                self._tell(*((500, {}) if issuer.fails else issuer._exchange(dict(parse_qsl(form)))))
 
             def _tell(self, status: int, body: dict[str, Any]) -> None:
                 self.send_response(status)
@@ -55,7 +65,7 @@ class Issuer:
                 """Says nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = self.named = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -71,7 +81,9 @@ class Issuer:
         """A token for somebody; a claim that is None is left out."""
         said = {"iss": self.url, "aud": AUDIENCE, "sub": name, "exp": time.time() + 300, "groups": [], **claims}
         kept = {claim: value for claim, value in said.items() if value is not None}
-        return jwt.encode(kept, signed_with or self.keys[key], algorithm="RS256", headers={"kid": key})
+        # Not by PyJWT's own encode: it refuses claims that an issuer may well make.
+        body = json.dumps(kept).encode()
+        return jwt.PyJWS().encode(body, signed_with or self.keys[key], algorithm="RS256", headers={"kid": key})
 
     def settings(self) -> dict[str, Any]:
         """What an API that trusts it has as its ``oidc``."""
@@ -87,8 +99,13 @@ class Issuer:
 
     def _answer(self, path: str) -> dict[str, Any]:
         if path == "/.well-known/openid-configuration":
-            places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
-            return {"issuer": self.url, **{name: f"{self.url}/{path}" for name, path in places.items()}}
+            places = {
+                "authorization_endpoint": "authorize",
+                "end_session_endpoint": "logout",
+                "jwks_uri": "keys",
+                "token_endpoint": "token",
+            }
+            return {"issuer": self.named, **{name: f"{self.url}/{path}" for name, path in places.items()}}
         self.asked += 1
         public = {kid: RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) for kid, key in self.keys.items()}
         return {"keys": [{**jwk, "kid": kid, "use": "sig", "alg": "RS256"} for kid, jwk in public.items()]}
@@ -101,13 +118,29 @@ class Issuer:
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
     def _exchange(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """A token for a code, once, for who began with it."""
+        """A token for a code or a refresh token, once, for who began with it."""
+        if form["grant_type"] == "refresh_token":
+            client = self.refresh_tokens.pop(form["refresh_token"], None)
+            self.refreshed += client is not None
+            return self._granted(client, None) if client else (400, {"error": "invalid_grant"})
         asked = self.codes.pop(form["code"], None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
         if asked is None or challenge.decode().rstrip("=") != asked["code_challenge"]:
             return 400, {"error": "invalid_grant"}
-        token = self.token(aud=asked["client_id"], nonce=asked.get("nonce"), iat=time.time())
-        return 200, {"access_token": "opaque", "token_type": "Bearer", "id_token": token}
+        return self._granted(asked["client_id"], asked.get("nonce"))
+
+    def _granted(self, client: str, nonce: str | None) -> tuple[int, dict[str, Any]]:
+        now = time.time()
+        claims = {"aud": client, "nonce": nonce, "iat": now, "exp": now + self.lasts, **self.claims}
+        self.refresh_tokens[refresh := secrets.token_hex(8)] = client
+        token = {"access_token": "opaque", "token_type": "Bearer", "id_token": self.token(**claims)}
+        return 200, {**token, "refresh_token": refresh}
+
+
+@cache
+def first_key() -> rsa.RSAPrivateKey:
+    """The one that every issuer begins with: making one takes a while."""
+    return new_key()
 
 
 def new_key() -> rsa.RSAPrivateKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.stores.gate import API_USER
 from tests.values import settings_of, write_settings
 
 EVERYBODY = ("system:authenticated",)
-OWNERS = ("shop-owners", *EVERYBODY)
+OWNERS = ("shop-owners", "store-platform:owners", *EVERYBODY)
 # Who calls in the tests, by the short name their token goes by.
 USERS = {
     **API_USER,
@@ -37,6 +38,10 @@ ROLES = {"admin": ["store-platform:admins"], "support": ["store-platform:support
 RATES = {"url": "memory://", **dict.fromkeys(("read", "write", "costly", "refused"), "100000/minute")}
 
 
+# By which the dashboard of the tests proves to the API that it is one.
+DASHBOARD_KEY = secrets.token_hex(32)
+
+
 def token_of(plane: ControlPlane, user: str) -> str:
     """The bearer token that the API server knows a user by."""
     config = yaml.safe_load(plane.kubeconfig(user).read_text())
@@ -48,6 +53,7 @@ class Api(Served):
 
     :param settings: top-level values that take the place of the shipped settings of the API.
     :param engines: a folder of engines instead of the installed one.
+    :param hooks_settings: top-level values that take the place of the shipped settings of the hooks.
     """
 
     what, ready_path = "the API", "/readyz"
@@ -59,13 +65,16 @@ class Api(Served):
         processes: int = 1,
         settings: dict[str, Any] | None = None,
         engines: Path = ENGINES,
+        hooks_settings: dict[str, Any] | None = None,
     ) -> None:
         self.plane, self.engines = plane, engines
         self.home = Path(tempfile.mkdtemp(prefix="api-"))
+        self.hooks_settings = hooks_settings or {}
         values = settings_of("api")
         own = {**values["audit"], "url": f"sqlite:///{self.home}/audit.db", "spool": f"{self.home}/spool"}
         values |= {"rates": RATES, "roles": ROLES, "audit": own, **(settings or {})}
         (self.home / "api.yaml").write_text(yaml.safe_dump(values))
+        (self.home / "dashboard-key").write_text(DASHBOARD_KEY)
         ports = free_ports(2 * processes)
         self.urls = [f"http://127.0.0.1:{port}" for port in ports[:processes]]
         self.metrics_urls = [f"http://127.0.0.1:{port}/metrics" for port in ports[processes:]]
@@ -81,12 +90,13 @@ class Api(Served):
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
     def environment(self, number: int = 0) -> dict[str, str]:
-        """What a process is told."""
+        """The environment of a process."""
         port = self.metrics_urls[number].rpartition(":")[2].partition("/")[0]
         return {
             "KUBECONFIG": str(self.plane.kubeconfig("api")),
-            "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", self.home / "settings.yaml")),
+            "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", self.home / "settings.yaml", self.hooks_settings)),
             "STORE_PLATFORM_API_SETTINGS": str(self.home / "api.yaml"),
+            "STORE_PLATFORM_DASHBOARD_KEY_FILE": str(self.home / "dashboard-key"),
             "STORE_PLATFORM_ENGINES": str(self.engines),
             "STORE_PLATFORM_BIND": self.urls[number].removeprefix("http://"),
             "STORE_PLATFORM_METRICS_BIND": f"127.0.0.1:{port}",

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
-from storeplatform.api.__main__ import make_services
 from storeplatform.api.app import make_app
+from storeplatform.api.services import make_services
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
+from tests.stores.platform import API
 
 from .server import Api, Caller, token_of
 
@@ -35,6 +37,9 @@ READ = (401, 403, 200, 404, 200, 200)
 CHANGE = (401, 403, 202, 404, 403, 202)
 ADMIN = (401, 403, 403, 403, 403, 200)
 
+KEYS = {"secretKey": "sk_test_1234", "publishableKey": "pk_test_1234", "webhookSecret": "whsec_1234"}
+STRIPE = {"provider": "stripe", "fields": KEYS}
+
 EXPECTED = {
     "GET /stores": Row(*ALL),
     "POST /stores": Row(401, 403, 202, 202, 403, 202, {"name": "NEW", "spec": {"engine": "medusa"}}),
@@ -45,18 +50,22 @@ EXPECTED = {
     "POST /stores/<name>/actions/resume": Row(*CHANGE),
     "POST /stores/<name>/actions/restart": Row(*CHANGE),
     "POST /stores/<name>/actions/extend": Row(*CHANGE, {"expiresAt": None}),
-    "POST /stores/<name>/actions/restore": Row(*CHANGE, {"backup": "latest"}),
+    "POST /stores/<name>/actions/restore": Row(*CHANGE, {"backup": "snapshot/closed"}),
     "GET /stores/<name>/events": Row(*READ),
     "GET /stores/<name>/pods": Row(*READ),
     "GET /stores/<name>/pods/<pod>/log": Row(*READ),
     "GET /stores/<name>/credentials": Row(401, 403, 200, 404, 403, 200),
+    "GET /stores/<name>/integrations": Row(*READ),
+    "GET /stores/<name>/integrations/<integration>": Row(*READ),
+    "PUT /stores/<name>/integrations/<integration>": Row(*CHANGE, STRIPE),
+    "DELETE /stores/<name>/integrations/<integration>": Row(*CHANGE),
     "GET /changes": Row(*ALL),
     "GET /engines": Row(*ALL),
     "GET /plans": Row(*ALL),
     "GET /me": Row(*ALL),
     "GET /quota": Row(*READ, query="?owner=ann@example.com"),
     "GET /quotas": Row(*ADMIN),
-    "PUT /quotas/<owner>": Row(*ADMIN, {"maxStores": 100}),
+    "PUT /quotas/<path:owner>": Row(*ADMIN, {"maxStores": 100}),
     "GET /audit": Row(*ALL),
     "GET /audit.csv": Row(*ALL),
 }
@@ -93,7 +102,8 @@ def test_a_caller_gets_what_their_role_and_the_owner_allow(
         assert api.caller("ann").create(name).status_code == 202
         with_what_runs(plane, name)
     method, path = operation.split()
-    path = path.replace("<name>", name).replace("<pod>", "pod").replace("<owner>", "ann@example.com")
+    path = path.replace("<name>", name).replace("<pod>", "pod").replace("<path:owner>", "ann@example.com")
+    path = path.replace("<integration>", "payments")
     body = {**row.body, "name": name} if row.body and "name" in row.body else row.body
     answer = who(api, plane, caller)(
         method, path + row.query.replace("STORE", name), body, headers=row.headers, stream=True
@@ -107,10 +117,22 @@ def who(api: Api, plane: ControlPlane, caller: str) -> Caller:
     return Caller(api.url, token_of(plane, users[caller]) if caller in users else None)
 
 
-def with_what_runs(plane: ControlPlane, name: str) -> None:
-    """A pod and the passwords of a store, as the platform would make them."""
+def with_what_runs(plane: ControlPlane, name: str, owned: bool = True) -> None:
+    """A pod and the passwords of a store, as the platform would make them; or of another team, which has its name."""
     namespace = f"store-{name}"
-    plane.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    store = plane.client.get(API, "Store", name)
+    controller = {"apiVersion": API, "kind": "Store", "name": name, "uid": store["metadata"]["uid"], "controller": True}
+    metadata = {"name": namespace, "ownerReferences": [controller] if owned else []}
+    plane.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    plane.client.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "intent-api", "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "store-inside"},
+            "subjects": [{"kind": "ServiceAccount", "name": "api", "namespace": "store-platform"}],
+        }
+    )
     plane.client.apply(
         {
             "apiVersion": "v1",
@@ -118,6 +140,10 @@ def with_what_runs(plane: ControlPlane, name: str) -> None:
             "metadata": {"name": "credentials", "namespace": namespace},
             "stringData": {"admin-password": "s3cret"},
         }
+    )
+    metadata = {"name": "integration-payments", "namespace": namespace, "ownerReferences": [controller]}
+    plane.client.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata if owned else {**metadata, "ownerReferences": []}}
     )
     plane.client.apply(
         {
@@ -127,3 +153,66 @@ def with_what_runs(plane: ControlPlane, name: str) -> None:
             "spec": {"nodeName": "node-0", "containers": [{"name": "c", "image": "i"}]},
         }
     )
+
+
+# Where a store is in another state than living: what its owner gets, and who had the name before (ben). What is not
+# said is as for a store that lives.
+INSIDE = "GET /stores/<name>/pods/<pod>/log", "GET /stores/<name>/credentials"
+STATES: dict[str, dict[str, tuple[int, int]]] = {
+    # Its namespace was another team's before: nothing of it is shown.
+    "taken": {
+        "GET /stores/<name>": (200, 404),
+        "GET /stores/<name>/pods": (200, 404),
+        "GET /stores/<name>/events": (200, 404),
+        **dict(zip(INSIDE, [(404, 404), (409, 404)], strict=True)),
+        "PUT /stores/<name>/integrations/<integration>": (409, 404),
+        "DELETE /stores/<name>/integrations/<integration>": (409, 404),
+    },
+    "terminating": {
+        "GET /stores/<name>": (200, 404),
+        "GET /stores/<name>/pods": (200, 404),
+        "GET /stores/<name>/events": (200, 404),
+        **dict(zip(INSIDE, [(200, 404), (200, 404)], strict=True)),
+        "PUT /stores/<name>/integrations/<integration>": (409, 404),
+        "DELETE /stores/<name>": (202, 404),
+    },
+    # Ben had one of that name, which is deleted: now it is ann's.
+    "reused": {
+        "GET /stores/<name>": (200, 404),
+        "PATCH /stores/<name>": (202, 404),
+        "GET /stores/<name>/pods": (200, 404),
+        "GET /stores/<name>/events": (200, 404),
+        **dict(zip(INSIDE, [(200, 404), (200, 404)], strict=True)),
+        "PUT /stores/<name>/integrations/<integration>": (202, 404),
+        "POST /stores/<name>/actions/suspend": (202, 404),
+        "DELETE /stores/<name>": (202, 404),
+    },
+}
+CELLS = [(state, operation) for state, table in STATES.items() for operation in table]
+
+
+@pytest.mark.parametrize(("state", "operation"), CELLS, ids=["/".join(cell) for cell in CELLS])
+def test_in_every_state_a_caller_reaches_their_own_alone(
+    plane: ControlPlane, api: Api, state: str, operation: str
+) -> None:
+    name = f"{state}-{list(STATES[state]).index(operation)}"
+    held = {"apiVersion": API, "kind": "Store", "metadata": {"name": name}}
+    if state == "reused":
+        assert api.caller("ben").create(name).status_code == 202
+        assert api.caller("ben")("DELETE", f"/stores/{name}?confirm={name}").status_code == 202
+        wait_until(lambda: api.caller("ann").create(name).status_code == 202, "the name is free")
+    else:
+        assert api.caller("ann").create(name).status_code == 202
+    with_what_runs(plane, name, owned=state != "taken")
+    if state == "terminating":
+        plane.client.patch(held, {"metadata": {"finalizers": ["example.com/held"]}})
+        plane.client.delete(held)
+    row, (method, path) = EXPECTED[operation], operation.split()
+    path = path.replace("<name>", name).replace("<pod>", "pod").replace("<integration>", "payments")
+    for caller, expected in zip(("ann", "ben"), STATES[state][operation], strict=True):
+        query = row.query.replace("STORE", name)
+        answer = api.caller(caller)(method, path + query, row.body, headers=row.headers)
+        assert answer.status_code == expected, answer.text
+        assert state != "taken" or "s3cret" not in answer.text
+    if state == "terminating":
+        plane.client.patch(held, {"metadata": {"finalizers": None}})

@@ -35,8 +35,8 @@ def known(caller: Caller) -> set[str]:
 
 
 def readiness(api: Api) -> dict[str, object]:
-    told: dict[str, object] = requests.get(f"{api.url}/readyz", timeout=5).json()
-    return told
+    answer: dict[str, object] = requests.get(f"{api.url}/readyz", timeout=5).json()
+    return answer
 
 
 def test_reads_go_on_while_the_api_server_is_away_and_say_how_stale_they_are(own_plane: ControlPlane) -> None:

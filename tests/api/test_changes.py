@@ -1,21 +1,24 @@
-"""The stream of changes: what happens is told at once, to who may see it, and nothing is missed."""
+"""The stream of changes: what happens is reported at once, to who may see it, and nothing is missed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 import requests
 
-from storeplatform.api.cache import KEPT_CHANGES, Cache, Change
+from storeplatform.api.cache import Cache
 from storeplatform.api.callers import Caller as ApiCaller
 from storeplatform.api.callers import Role
+from storeplatform.api.journal import KEPT_CHANGES, Change
 from storeplatform.api.resources import changes
 from storeplatform.api.resources.changes import events
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
 
 from .server import Api, Caller
 
@@ -47,29 +50,29 @@ def read(response: requests.Response) -> Iterator[Event]:
             fields = {}
 
 
-def until(told: Iterator[Event], kind: str, name: str) -> list[Event]:
-    """What is told up to that event of that store."""
+def until(arriving: Iterator[Event], kind: str, name: str) -> list[Event]:
+    """What is reported up to that event of that store."""
     seen = []
-    for event in told:
+    for event in arriving:
         seen.append(event)
         if (event.kind, event.data.get("name")) == (kind, name):
             return seen
-        assert seen.count(SILENCE) < 2, f"nothing more is told, and {kind} {name} was not: {seen}"
+        assert seen.count(SILENCE) < 2, f"nothing more is reported, and {kind} {name} was not: {seen}"
     raise AssertionError(f"the stream ended before {kind} {name}: {seen}")
 
 
-def test_a_change_is_told_as_it_happens_and_a_deletion_by_its_name(ann: Caller) -> None:
+def test_a_change_is_reported_as_it_happens_and_a_deletion_by_its_name(ann: Caller) -> None:
     with closing(stream(ann)) as response:
-        told = read(response)
-        next(told)
+        arriving = read(response)
+        next(arriving)
         ann.create("watched")
-        made = until(told, "store", "watched")[-1]
+        made = until(arriving, "store", "watched")[-1]
         assert (made.data["phase"], made.data["owner"]) == ("Pending", "ann@example.com")
         ann("DELETE", "/stores/watched?confirm=watched")
-        assert until(told, "gone", "watched")[-1].data == {"name": "watched"}
+        assert until(arriving, "gone", "watched")[-1].data == {"name": "watched"}
 
 
-def test_nobody_is_told_of_anothers_stores_but_support_and_admins(api: Api, ann: Caller, ben: Caller) -> None:
+def test_nobody_learns_of_anothers_stores_but_support_and_admins(api: Api, ann: Caller, ben: Caller) -> None:
     with closing(stream(ben)) as bens, closing(stream(api.caller("sue"))) as sues:
         theirs, all_of_them = read(bens), read(sues)
         next(theirs), next(all_of_them)
@@ -79,14 +82,16 @@ def test_nobody_is_told_of_anothers_stores_but_support_and_admins(api: Api, ann:
         assert "not-bens" in [each.data.get("name") for each in until(all_of_them, "store", "bens")]
 
 
-def test_what_happened_while_a_reader_was_away_is_told_when_they_are_back_at_any_process(plane: ControlPlane) -> None:
+def test_what_happened_while_a_reader_was_away_is_reported_when_they_are_back_at_any_process(
+    plane: ControlPlane,
+) -> None:
     with Api(plane, processes=2) as api:
         ann = api.caller("ann", 0)
         with closing(stream(ann)) as response:
-            told = read(response)
-            next(told)
+            arriving = read(response)
+            next(arriving)
             ann.create("seen")
-            last = until(told, "store", "seen")[-1].id
+            last = until(arriving, "store", "seen")[-1].id
         ann.create("missed-1")
         ann.create("missed-2")
         with closing(stream(api.caller("ann", 1), last)) as response:
@@ -94,11 +99,11 @@ def test_what_happened_while_a_reader_was_away_is_told_when_they_are_back_at_any
         assert names == [None, "missed-1", "missed-2"]
 
 
-def test_a_reader_who_was_away_too_long_is_told_to_read_again(ann: Caller) -> None:
+def test_a_reader_who_was_away_too_long_learns_to_read_again(ann: Caller) -> None:
     with closing(stream(ann, "1")) as response:
-        told = read(response)
-        next(told)
-        assert next(told).kind == "reset"
+        arriving = read(response)
+        next(arriving)
+        assert next(arriving).kind == "reset"
 
 
 def test_a_caller_has_only_so_many_streams(plane: ControlPlane) -> None:
@@ -131,8 +136,8 @@ ANN = ApiCaller("ann", Role.OWNER)
 
 def test_a_silent_stream_is_kept_alive_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "HEARTBEAT_SECONDS", 0.01)
-    told = events(cache_of(1), ANN, "")
-    assert [next(told), next(told)] == [b"retry: 2000\nid: 1\n\n", b":\n\n"]
+    arriving = events(cache_of(1), ANN, "")
+    assert [next(arriving), next(arriving)] == [b"retry: 2000\nid: 1\n\n", b":\n\n"]
 
 
 def test_a_stream_ends_with_the_token_and_with_the_process() -> None:
@@ -154,7 +159,7 @@ def test_changes_that_are_no_longer_kept_are_a_reset_and_those_that_are_come_in_
 class Busy(Cache):
     """One in which something happens just after each of the first looks at what happened."""
 
-    def __init__(self, happenings: list[Callable[[], None]]) -> None:
+    def __init__(self, happenings: list[Callable[[], object]]) -> None:
         super().__init__(None)  # type: ignore[arg-type]
         self.happenings = happenings
 
@@ -165,11 +170,11 @@ class Busy(Cache):
         return found
 
 
-def test_a_change_in_the_moment_after_a_bookmark_is_told() -> None:
+def test_a_change_in_the_moment_after_a_bookmark_is_reported() -> None:
     cache = Busy([])
-    cache.happenings = [lambda: cache._advance(1), lambda: change(cache, 2)]
-    told = events(cache, ANN, "")
-    assert [next(told), next(told)[:23]] == [b"retry: 2000\nid: 0\n\n", b"event: store\nid: 2\ndata"]
+    cache.happenings = [lambda: (cache._advance(1), change(cache, 2))]
+    arriving = events(cache, ANN, "")
+    assert [next(arriving), next(arriving)[:23]] == [b"retry: 2000\nid: 0\n\n", b"event: store\nid: 2\ndata"]
 
 
 def test_the_stream_goes_on_from_what_was_read(api: Api) -> None:
@@ -178,3 +183,67 @@ def test_the_stream_goes_on_from_what_was_read(api: Api) -> None:
     ann.create("after-the-read")
     with closing(stream(ann, version)) as response:
         until(read(response), "store", "after-the-read")
+
+
+def resets(cache: Cache, last_seen: str) -> bool:
+    arriving = events(cache, ANN, last_seen)
+    next(arriving)
+    return next(arriving).startswith(b"event: reset\nid: 5\n")
+
+
+@pytest.mark.parametrize("last_seen", ["9" * 5000, "9" * 19, "-1", "1.5", "\u0663", "abc", "6"])
+def test_who_has_seen_what_this_cluster_never_had_reads_again(last_seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "CATCH_UP_SECONDS", 0.01)
+    assert resets(cache_of(5), last_seen)
+
+
+def test_who_is_ahead_of_this_process_is_waited_for() -> None:
+    cache = cache_of(5)
+    arriving = events(cache, ANN, "6")
+    next(arriving)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(next, arriving)
+        change(cache, 6), change(cache, 7)
+        assert first.result(10).startswith(b"event: store\nid: 7\n")
+
+
+def test_a_cluster_that_was_restored_resets_the_streams_that_are_open() -> None:
+    cache = cache_of(5)
+    arriving = events(cache, ANN, "")
+    next(arriving)
+    cache._version = 2
+    cache._journal.begin(2)
+    assert next(arriving).startswith(b"event: reset\nid: 2\n")
+
+
+def test_a_change_wakes_the_streams_of_its_owner_and_of_those_who_see_all_stores() -> None:
+    cache = cache_of(1)
+    with cache.listening("ann") as anns, cache.listening("ben") as bens, cache.listening(None) as all_of_them:
+        change(cache, 2)
+        assert [each.is_set() for each in (anns, bens, all_of_them)] == [True, False, True]
+
+
+def test_what_was_written_before_a_deletion_and_comes_after_it_brings_no_store_back() -> None:
+    cache = cache_of(1)
+    store = cache.get("s1")
+    assert store
+    written = {**store.store(), "metadata": {**store.store()["metadata"], "resourceVersion": "2"}}
+    cache._apply({**written, "metadata": {**written["metadata"], "resourceVersion": "3"}}, gone=True)
+    cache.put(written)
+    assert (cache.get("s1"), len(cache), list(cache.stores("ann"))) == (None, 0, [])
+
+
+def test_a_last_event_id_of_five_thousand_digits_is_no_error(ann: Caller) -> None:
+    with closing(stream(ann, "1" * 5000)) as response:
+        arriving = read(response)
+        next(arriving)
+        assert next(arriving).kind == "reset"
+    assert ann("GET", "/me", headers={"Min-Resource-Version": "1" * 5000}).status_code == 200
+
+
+def test_the_place_of_a_reader_who_left_is_free_at_once(plane: ControlPlane) -> None:
+    with Api(plane, settings={"streams": {"caller": 1, "process": 1}}) as api:
+        for _ in range(5):
+            with closing(stream(api.caller("ann"))) as response:
+                assert response.status_code == 200
+            wait_until(lambda: api.metric("store_api_streams") == 0, "the place is free", 2)

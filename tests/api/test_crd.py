@@ -29,6 +29,11 @@ def test_a_keyword_that_is_not_known_is_refused_with_its_place() -> None:
     [
         ({"type": "string", "pattern": "b", "description": "."}, ["abc"], ["ac"]),
         ({"type": "string", "pattern": "^a$", "description": "."}, ["a"], ["a\n", "\na", "aa"]),
+        (
+            {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 1},
+            [{"a": "b"}, {}],
+            [{"a": 1}, {"a": "b", "c": "d"}],
+        ),
         ({"type": "string", "minLength": 2, "maxLength": 3}, ["ab", "abc"], ["a", "abcd"]),
         ({"type": "string", "enum": ["a", "b"]}, ["a"], ["c"]),
         ({"type": "string"}, ["1"], [1, None, ["a"]]),

@@ -26,8 +26,8 @@ CHECKS = (
 
 @pytest.fixture(scope="module")
 def document(api: Api) -> dict[str, object]:
-    told: dict[str, object] = requests.get(f"{api.url}/api/v1/openapi.json", timeout=10).json()
-    return told
+    answer: dict[str, object] = requests.get(f"{api.url}/api/v1/openapi.json", timeout=10).json()
+    return answer
 
 
 def test_the_document_is_openapi_3_1(document: dict[str, object]) -> None:

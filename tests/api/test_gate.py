@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from storeplatform.api.storequotas import quota_name
 from tests.cluster.client import ApiError
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
@@ -35,7 +36,7 @@ def names(plane: ControlPlane, owner: str) -> list[str]:
     ]
 
 
-def test_fifty_creates_at_once_through_both_doors_make_exactly_the_quotas_five(gate: Gate, api: Api) -> None:
+def test_fifty_creates_at_once_through_both_interfaces_make_exactly_the_quotas_five(gate: Gate, api: Api) -> None:
     kubectl = gate.plane.client_for("admin")
 
     def by_api(number: int) -> str:
@@ -53,18 +54,18 @@ def test_fifty_creates_at_once_through_both_doors_make_exactly_the_quotas_five(g
         return ""
 
     with ThreadPoolExecutor(50) as pool:
-        told = list(pool.map(lambda n: (by_api if n % 2 else by_kubectl)(n), range(50)))
+        answers = list(pool.map(lambda n: (by_api if n % 2 else by_kubectl)(n), range(50)))
     made = names(gate.plane, "ann@example.com")
-    assert (len(made), told.count("")) == (5, 5)
+    assert (len(made), answers.count("")) == (5, 5)
     words = ("StoreQuota ann-example-com-", "delete a store that is not needed, or ask a platform admin")
-    assert [each for each in told if each and not all(word in each for word in words)] == []
-    assert {each.split()[0] for number, each in enumerate(told) if each and number % 2} == {
+    assert [each for each in answers if each and not all(word in each for word in words)] == []
+    assert {each.split()[0] for number, each in enumerate(answers) if each and number % 2} == {
         "urn:store-platform:quota-exceeded"
     }
     api.caller("ada")("DELETE", f"/stores/{made[0]}?confirm={made[0]}")
     with ThreadPoolExecutor(10) as pool:
-        told = list(pool.map(by_api, range(101, 111)))
-    assert (len(names(gate.plane, "ann@example.com")), told.count("")) == (5, 1)
+        answers = list(pool.map(by_api, range(101, 111)))
+    assert (len(names(gate.plane, "ann@example.com")), answers.count("")) == (5, 1)
 
 
 def test_a_limit_that_an_admin_sets_holds_at_once(gate: Gate, api: Api) -> None:
@@ -79,7 +80,33 @@ def test_a_limit_that_an_admin_sets_holds_at_once(gate: Gate, api: Api) -> None:
     assert {"owner": "ben@example.com", "maxStores": 2, "isDefault": False, "used": 2} in owners
 
 
-def test_a_dry_run_is_refused_by_the_quota_too_and_takes_no_slot(gate: Gate, api: Api) -> None:
+def test_quotas_come_in_pages_with_every_owner_once(gate: Gate, api: Api) -> None:
+    ada = api.caller("ada")
+    owners = {f"paged-{number:02}" for number in range(12)}
+    for owner in sorted(owners)[::2]:
+        ada("PUT", f"/quotas/{owner}", {"maxStores": 3})
+    for owner in sorted(owners)[1::2]:
+        store = {"apiVersion": API, "kind": "Store", "metadata": {"name": f"of-{owner}"}}
+        gate.plane.client.create({**store, "spec": {"engine": "medusa", "owner": owner}})
+        gate.plane.client.delete({"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": quota_name(owner)}})
+    found: list[dict[str, object]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = ada.get("/quotas", limit=3, cursor=cursor)
+        assert len(page["items"]) <= 3 + (not cursor)
+        found += page["items"]
+        cursor = page["next"]
+    names = [each["owner"] for each in found]
+    assert names[0] is None
+    assert len(names) == len(set(names))
+    paged = [each for each in found if each["owner"] in owners]
+    assert [(each["owner"], each["used"], each["isDefault"]) for each in paged] == [
+        (owner, number % 2, bool(number % 2)) for number, owner in enumerate(sorted(owners))
+    ]
+    assert ada("GET", "/quotas", params={"cursor": "nonsense"}).status_code == 422
+
+
+def test_a_dry_run_is_refused_by_the_quota_too_and_takes_no_reservation(gate: Gate, api: Api) -> None:
     api.caller("ada")("PUT", "/quotas/olga", {"maxStores": 1})
     body = {"name": "olgas", "spec": {"engine": "medusa", "owner": "olga"}}
     ada = api.caller("ada")
@@ -88,19 +115,19 @@ def test_a_dry_run_is_refused_by_the_quota_too_and_takes_no_slot(gate: Gate, api
     assert ada("POST", "/stores?dryRun=true", {**body, "name": "olgas-2"}).status_code == 403
 
 
-def test_what_was_done_through_either_door_is_in_one_audit_once(gate: Gate, api: Api) -> None:
+def test_what_was_done_through_either_interface_is_in_one_audit_once(gate: Gate, api: Api) -> None:
     ada = api.caller("ada")
     ada("POST", "/stores", {"name": "by-api", "spec": {"engine": "medusa", "owner": "zoe"}})
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "by-kubectl"}}
     gate.plane.client.create({**store, "spec": {"engine": "medusa", "owner": "zoe"}})
 
-    def told() -> set[tuple[str, str, str]]:
+    def answers() -> set[tuple[str, str, str]]:
         items = ada.get("/audit", owner="zoe")["items"]
         assert len(items) <= 2
         return {(each["actor"], each["door"], each["store"]) for each in items}
 
-    wait_until(lambda: len(told()) == 2, "both are recorded", 20)
-    assert told() == {("ada@example.com", "api", "by-api"), ("admin", "kubectl", "by-kubectl")}
+    wait_until(lambda: len(answers()) == 2, "both are recorded", 20)
+    assert answers() == {("ada@example.com", "api", "by-api"), ("admin", "kubectl", "by-kubectl")}
 
 
 def test_without_the_gate_the_api_says_what_is_away_and_all_else_goes_on(gate: Gate, api: Api) -> None:
@@ -109,7 +136,7 @@ def test_without_the_gate_the_api_says_what_is_away_and_all_else_goes_on(gate: G
     gate.kill()
     refused = ada("POST", "/stores", {"name": "not-there", "spec": {"engine": "medusa", "owner": "yan"}})
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:store-platform:unavailable")
-    assert "the gate that checks quotas is away" in refused.json()["detail"]
+    assert "the gate, which checks quotas, is unavailable" in refused.json()["detail"]
     assert ada("POST", "/stores/there/actions/suspend").status_code == 202
     assert ada.get("/stores/there")["spec"]["suspended"] is True
     assert ada("DELETE", "/stores/there?confirm=there").status_code == 202

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -13,8 +14,9 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.engines import STAGES as BAD_PODS
 from tests.stores.engines import UNPULLABLE, with_more_versions
-from tests.stores.platform import Platform
+from tests.stores.platform import API, Platform
 
+from .issuer import Issuer
 from .server import USERS, Api, Caller
 
 
@@ -44,7 +46,7 @@ def shop(platform: Platform, api: Api) -> str:
     return "shop"
 
 
-def test_a_stores_pods_are_told_with_what_they_are(ann: Caller, shop: str) -> None:
+def test_a_stores_pods_are_listed_with_what_they_are(ann: Caller, shop: str) -> None:
     pods = ann.get(f"/stores/{shop}/pods")["items"]
     running = {pod["component"] for pod in pods if pod["ready"] and pod["phase"] == "Running"}
     assert running == {"backend", "database", "storefront"}
@@ -61,10 +63,10 @@ def test_a_pod_that_waits_says_why(ann: Caller, platform: Platform) -> None:
         pods = ann.get("/stores/waiting/pods")["items"]
         return {container["reason"] for pod in pods for container in pod["containers"] if container["reason"]}
 
-    wait_until(lambda: "ImagePullBackOff" in reasons(), "the reason is told", 60)
+    wait_until(lambda: "ImagePullBackOff" in reasons(), "the reason is reported", 60)
 
 
-def test_a_stores_events_are_told_the_newest_first(ann: Caller, shop: str) -> None:
+def test_a_stores_events_are_listed_newest_first(ann: Caller, shop: str) -> None:
     events = ann.get(f"/stores/{shop}/events")["items"]
     assert {"Deployment/backend", "StatefulSet/database"} <= {each["object"] for each in events}
     times = [each["lastSeen"] for each in events]
@@ -76,7 +78,7 @@ def backend_of(caller: Caller, store: str) -> str:
     return next(str(pod["name"]) for pod in pods if pod["component"] == "backend")
 
 
-def test_a_log_is_told_from_its_end(ann: Caller, shop: str, plane: ControlPlane) -> None:
+def test_a_log_is_reported_from_its_end(ann: Caller, shop: str, plane: ControlPlane) -> None:
     plane.print_in_pods("one", "two", "three")
     answer = ann("GET", f"/stores/{shop}/pods/{backend_of(ann, shop)}/log", params={"tail": 2})
     assert answer.headers["Content-Type"].startswith("text/plain")
@@ -102,18 +104,43 @@ def test_a_pod_or_container_that_is_not_there_is_named(ann: Caller, shop: str) -
     )
 
 
-def test_the_passwords_are_told_to_the_owner_and_that_is_recorded(ann: Caller, shop: str, plane: ControlPlane) -> None:
-    told = ann.get(f"/stores/{shop}/credentials")
-    assert told["username"] == "admin@shop.stores.localhost"
-    assert told["adminURL"] == "http://shop.stores.localhost/app"
+def test_the_passwords_are_shown_to_the_owner_and_that_is_recorded(ann: Caller, shop: str, plane: ControlPlane) -> None:
+    revealed = ann.get(f"/stores/{shop}/credentials")
+    assert revealed["username"] == "admin@shop.stores.localhost"
+    assert revealed["adminURL"] == "http://shop.stores.localhost/app"
     secret = plane.client.get("v1", "Secret", "credentials", "store-shop")["data"]["admin-password"]
-    assert told["password"] == base64.b64decode(secret).decode()
+    assert revealed["password"] == base64.b64decode(secret).decode()
 
     def recorded() -> list[tuple[str, str]]:
         items = ann.get("/audit", action="reveal-credentials")["items"]
         return [(each["store"], each["outcome"]) for each in items]
 
     wait_until(lambda: recorded() == [("shop", "admitted")], "it is recorded", 20)
+
+
+def test_a_silent_log_that_is_followed_gives_its_place_back_as_its_reader_goes(
+    api: Api, ann: Caller, shop: str, plane: ControlPlane
+) -> None:
+    path = f"/stores/{shop}/pods/{backend_of(ann, shop)}/log"
+    logs = [ann("GET", path, params={"tail": 1, "follow": "true"}, stream=True) for _ in range(20)]
+    assert {each.status_code for each in logs} == {200}
+    assert ann("GET", path, params={"follow": "true"}).status_code == 429
+    for each in logs:
+        each.close()
+    wait_until(lambda: api.metric("store_api_streams") == 0, "all places are free", 3)
+
+
+def test_a_silent_log_and_a_stream_end_with_their_token(platform: Platform, ann: Caller, shop: str) -> None:
+    with Issuer() as issuer, Api(platform.plane, settings={"oidc": issuer.settings()}) as api:
+        backend = backend_of(ann, shop)
+        ending = Caller(api.url, issuer.token("ann@example.com", exp=time.time() + 4))
+        log = ending("GET", f"/stores/{shop}/pods/{backend}/log", params={"tail": 1, "follow": "true"}, stream=True)
+        changes = ending("GET", "/changes", stream=True)
+        with closing(log), closing(changes):
+            assert (log.status_code, changes.status_code) == (200, 200)
+            assert log.content is not None
+            assert changes.content.startswith(b"retry")
+        assert api.metric("store_api_streams") == 0
 
 
 def test_no_password_is_in_a_log_or_the_audit(api: Api, ann: Caller, shop: str) -> None:
@@ -136,3 +163,46 @@ def test_an_owner_sees_a_store_through_its_life(ann: Caller, platform: Platform)
     wait_until(lambda: phase() == "Ready", "it is open again", 60)
     ann("DELETE", "/stores/lived?confirm=lived")
     wait_until(lambda: ann("GET", "/stores/lived").status_code == 404, "it is gone", 60)
+
+
+def test_a_namespace_that_is_somebody_elses_shows_nothing(ann: Caller, plane: ControlPlane) -> None:
+    """It was there before the store, as another team's; the API may read it as far as roles go."""
+    namespace = {"name": "store-warehouse"}
+    plane.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace})
+    inside = {"namespace": "store-warehouse"}
+    data = {"admin-password": base64.b64encode(b"theirs").decode()}
+    plane.client.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "credentials", **inside}, "data": data}
+    )
+    pod = {"nodeName": "node-0", "containers": [{"name": "c", "image": "i"}]}
+    plane.client.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "theirs", **inside}, "spec": pod})
+    of = {"kind": "Pod", "name": "theirs", "namespace": "store-warehouse"}
+    event = {"metadata": {"name": "theirs", **inside}, "involvedObject": of, "message": "theirs"}
+    plane.client.create({"apiVersion": "v1", "kind": "Event", **event})
+    plane.client.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "intent-api", **inside},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "store-inside"},
+            "subjects": [{"kind": "ServiceAccount", "name": "api", "namespace": "store-platform"}],
+        }
+    )
+    assert ann.create("warehouse").status_code == 202
+    assert ann.get("/stores/warehouse/pods")["items"] == []
+    assert "theirs" not in ann("GET", "/stores/warehouse/events").text
+    assert ann("GET", "/stores/warehouse/pods/theirs/log").status_code == 404
+    assert ann("GET", "/stores/warehouse/credentials").status_code == 409
+
+
+def test_events_of_an_earlier_store_of_the_name_are_not_shown(ann: Caller, ben: Caller, plane: ControlPlane) -> None:
+    ben.create("reused")
+    uid = plane.client.get(API, "Store", "reused")["metadata"]["uid"]
+    of = {"apiVersion": API, "kind": "Store", "name": "reused", "uid": uid}
+    event = {"metadata": {"name": "reused.1", "namespace": "default"}, "involvedObject": of, "message": "of ben's"}
+    plane.client.create({"apiVersion": "v1", "kind": "Event", **event})
+    assert "of ben's" in ben("GET", "/stores/reused/events").text
+    ben("DELETE", "/stores/reused?confirm=reused")
+    wait_until(lambda: plane.client.find(API, "Store", "reused") is None, "it is gone", 60)
+    wait_until(lambda: ann.create("reused").status_code == 202, "the name is free")
+    assert "of ben's" not in ann("GET", "/stores/reused/events").text

@@ -1,4 +1,4 @@
-"""How often a caller may ask, and what happens when the counter is away."""
+"""How often a caller may ask, and what happens when the counter is unavailable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def limited(plane: ControlPlane, **rates: Any) -> Api:
     return Api(plane, settings={"rates": {**RATES, **rates}})
 
 
-def test_who_asks_too_often_is_told_when_to_come_back_and_others_are_not_bothered(plane: ControlPlane) -> None:
+def test_who_asks_too_often_learns_when_to_come_back_and_others_are_not_bothered(plane: ControlPlane) -> None:
     with limited(plane, read="3/minute") as api:
         ann, ben = api.caller("ann"), api.caller("ben")
         answers = [ann("GET", "/me") for _ in range(4)]

@@ -1,4 +1,4 @@
-"""Which stores are due: told from a Store alone, the clock an argument."""
+"""Which stores are due: seen in a Store alone, the clock an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that is told to end loses no request."""
+"""A process that is asked to end loses no request."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_rolling_restart_of_two_processes_under_load_loses_no_request(plane: C
             worker.start()
         for number, url in enumerate(api.urls):
             balancer.urls = [each for each in api.urls if each != url]
-            # None is on its way to it when it is told to end, as a preStop's sleep sees to; some are within.
+            # None is on its way to it when it is asked to end, as a preStop's sleep sees to; some are within.
             wait_until(lambda n=number, u=url: all_within(api, balancer, n, u), "what was sent to it is there", 10)
             api.processes[number].stop()
             api.start(number)
@@ -74,7 +74,7 @@ def all_within(api: Api, balancer: Balancer, number: int, url: str) -> bool:
 
 def _one(url: str, token: str, worker: int, count: int) -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    if count % 5 == 0:  # it is within for two seconds, and so when the process is told to end
+    if count % 5 == 0:  # it is within for two seconds, and so when the process is asked to end
         slow = {**headers, "Min-Resource-Version": str(10**15)}
         return requests.get(f"{url}/api/v1/stores", headers=slow, timeout=30).status_code
     if count % 2:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -13,7 +17,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
-from .server import Api, Caller
+from .server import DASHBOARD_KEY, Api, Caller
 
 
 def problem(answer: requests.Response) -> tuple[int, str, dict[str, str]]:
@@ -64,7 +68,9 @@ def test_a_create_is_accepted_and_says_where_the_store_is(ann: Caller, plane: Co
         ({}, "/spec/engine"),
     ],
 )
-def test_what_is_wrong_with_a_spec_is_told_by_its_json_pointer(ann: Caller, spec: dict[str, Any], pointer: str) -> None:
+def test_what_is_wrong_with_a_spec_is_reported_by_its_json_pointer(
+    ann: Caller, spec: dict[str, Any], pointer: str
+) -> None:
     status, kind, errors = problem(ann("POST", "/stores", {"name": "wrong", "spec": spec}))
     assert (status, kind, list(errors)) == (422, "invalid", [pointer])
 
@@ -154,6 +160,127 @@ def test_a_key_that_was_used_for_another_request_is_refused(ann: Caller, ben: Ca
     assert ben("POST", "/stores", other, headers=headers).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("name", "hostname", "pointer", "words"),
+    [
+        ("dashboard", None, "/name", "the name dashboard is reserved for the platform: choose another name"),
+        ("mine", "dashboard.stores.localhost", "/spec/hostname", "is below the platform's domain stores.localhost"),
+        ("mine", "yours.stores.localhost", "/spec/hostname", "leave spec.hostname out, or set a host of your own"),
+        ("mine", "x.cluster.local", "/spec/hostname", "is reserved for the platform"),
+    ],
+)
+def test_what_is_the_platforms_own_is_refused_at_its_field(
+    ann: Caller, name: str, hostname: str | None, pointer: str, words: str
+) -> None:
+    status, kind, errors = problem(ann.create(name, **({"hostname": hostname} if hostname else {})))
+    assert (status, kind, list(errors)) == (422, "invalid", [pointer])
+    assert words in errors[pointer]
+
+
+def test_what_an_admin_locked_stays_for_the_owner_while_there_is_no_gate(ann: Caller, ada: Caller) -> None:
+    ann.create("locked")
+    assert ada("POST", "/stores/locked/actions/suspend").status_code == 202
+    status, kind, _ = problem(ann("POST", "/stores/locked/actions/resume"))
+    assert (status, kind) == (403, "forbidden")
+    change = {"headers": {"If-Match": "*"}}
+    assert ann("PATCH", "/stores/locked", {"spec": {"plan": "large"}}, **change).status_code == 202
+    assert ada("POST", "/stores/locked/actions/resume").status_code == 202
+    assert ann("POST", "/stores/locked/actions/suspend").status_code == 202
+
+
+def test_different_creates_with_one_key_at_once_make_one_store(api: Api) -> None:
+    def ask(number: int) -> int:
+        body = {"name": f"one-of-{number}", "spec": {"engine": "medusa"}}
+        return api.caller("ann")("POST", "/stores", body, headers={"Idempotency-Key": "k4"}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(ask, range(8)))
+    assert sorted(codes) == [202, *[422] * 7]
+
+
+def test_a_key_that_was_refused_may_be_used_for_what_is_right(ann: Caller) -> None:
+    headers = {"Idempotency-Key": "k5"}
+    wrong = {"name": "keyed-wrong", "spec": {"engine": "medusa", "version": "0.0.1"}}
+    assert ann("POST", "/stores", wrong, headers=headers).status_code == 422
+    right = {"name": "keyed-right", "spec": {"engine": "medusa"}}
+    assert ann("POST", "/stores", right, headers=headers).status_code == 202
+
+
+def test_nobody_forges_a_key_with_kubectl(ann: Caller, ben: Caller, plane: ControlPlane) -> None:
+    headers, body = {"Idempotency-Key": "k6"}, {"name": "keyed-forged", "spec": {"engine": "medusa"}}
+    assert ann("POST", "/stores", body, headers=headers).status_code == 202
+    annotations = plane.client.get(API, "Store", "keyed-forged")["metadata"]["annotations"]
+    forged = {"platform.urumi.dev/idempotency-key": annotations["platform.urumi.dev/idempotency-key"]}
+    other = {"apiVersion": API, "kind": "Store", "metadata": {"name": "forger", "annotations": forged}}
+    plane.client.create({**other, "spec": {"engine": "medusa", "owner": "ben@example.com"}})
+    again = ann("POST", "/stores", body, headers=headers)
+    assert (again.status_code, again.json()["name"]) == (202, "keyed-forged")
+
+
+def test_a_replay_makes_no_second_store_once_the_first_is_deleted(ann: Caller, plane: ControlPlane) -> None:
+    headers, body = {"Idempotency-Key": "k7"}, {"name": "keyed-gone", "spec": {"engine": "medusa"}}
+    ann("POST", "/stores", body, headers=headers)
+    held = {"apiVersion": API, "kind": "Store", "metadata": {"name": "keyed-gone"}}
+    plane.client.patch(held, {"metadata": {"finalizers": ["example.com/held"]}})
+    ann("DELETE", "/stores/keyed-gone?confirm=keyed-gone")
+    replayed = ann("POST", "/stores", body, headers=headers)
+    assert (replayed.status_code, "is being deleted" in replayed.json()["detail"]) == (409, True)
+    plane.client.patch(held, {"metadata": {"finalizers": None}})
+    wait_until(lambda: plane.client.find(API, "Store", "keyed-gone") is None, "it is gone")
+    replayed = ann("POST", "/stores", body, headers=headers)
+    assert (replayed.status_code, "is deleted" in replayed.json()["detail"]) == (409, True)
+
+
+def test_a_create_that_was_interrupted_is_recognized(ann: Caller, plane: ControlPlane) -> None:
+    """The Store was made, and the process ended before the key knew of it."""
+    headers, body = {"Idempotency-Key": "k8"}, {"name": "keyed-cut", "spec": {"engine": "medusa"}}
+    ann("POST", "/stores", body, headers=headers)
+    name = plane.client.get(API, "Store", "keyed-cut")["metadata"]["annotations"]["platform.urumi.dev/idempotency-key"]
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+    lease |= {"metadata": {"name": name, "namespace": "store-platform"}}
+    plane.client.patch(lease, {"metadata": {"annotations": {"platform.urumi.dev/idempotency-made": None}}})
+    again = ann("POST", "/stores", body, headers=headers)
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+
+
+def test_a_dry_run_that_is_refused_is_not_in_the_audit(ann: Caller) -> None:
+    for spec in ({"engine": "none"}, {"engine": "medusa", "plan": 1}):
+        body = {"name": "only-tried", "spec": spec}
+        assert ann("POST", "/stores", body, params={"dryRun": "true"}).status_code == 422
+    ann("POST", "/stores", {"name": "only-asked", "spec": {"engine": "none"}})
+    wait_until(lambda: ann.get("/audit", store="only-asked")["items"], "what was asked for is recorded")
+    assert ann.get("/audit", store="only-tried")["items"] == []
+
+
+@pytest.mark.parametrize(
+    "owner", ["bob#1", "https://issuer#sub", "a/b", "a//b", "50%25", "o'dd, a=b\\c", "?x=1", "*x", "..."]
+)
+def test_a_limit_is_set_for_that_very_owner(api: Api, owner: str) -> None:
+    ada = api.caller("ada")
+    assert ada("PUT", f"/quotas/{quote(owner, safe='')}", {"maxStores": 7}).status_code == 200
+    assert {each["owner"] for each in ada.get("/quotas")["items"] if each["maxStores"] == 7} >= {owner}
+    assert ada("PUT", f"/quotas/{quote(owner, safe='')}", {"maxStores": None}).json()["owner"] == owner
+
+
+def test_what_the_api_server_did_not_answer_is_recorded_as_that(ann: Caller, plane: ControlPlane) -> None:
+    assert ann("GET", "/me").status_code == 200
+    pid = plane.pids()["kube-apiserver"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answer = ann.create("unanswered")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert answer.status_code == 503
+    (recorded,) = wait_until(lambda: ann.get("/audit", store="unanswered")["items"], "it is recorded", 30)
+    assert (recorded["action"], "may have been done all the same" in recorded["reason"]) == ("create", True)
+
+
+def test_a_limit_that_is_refused_is_recorded_of_whom_it_was_for(ada: Caller) -> None:
+    assert ada("PUT", "/quotas/too%2Fmuch", {"maxStores": -1}).status_code == 422
+    (recorded,) = wait_until(lambda: ada.get("/audit", owner="too/much")["items"], "it is recorded")
+    assert (recorded["action"], recorded["outcome"]) == ("quota", "refused")
+
+
 def test_a_change_needs_the_state_that_was_read(ann: Caller) -> None:
     ann.create("changing")
     change = {"spec": {"plan": "medium"}}
@@ -193,10 +320,18 @@ def test_a_change_that_may_not_be_is_refused_where_it_is_wrong(
     assert (problem(answer)[0], list(problem(answer)[2])) == (422, [pointer])
 
 
-def test_an_owner_gives_no_store_away(ann: Caller) -> None:
+@pytest.mark.parametrize("owner", ["ben@example.com", None])
+def test_an_owner_gives_no_store_away(ann: Caller, owner: str | None) -> None:
     ann.create("not-given")
-    answer = ann("PATCH", "/stores/not-given", {"spec": {"owner": "ben@example.com"}}, headers={"If-Match": "*"})
+    answer = ann("PATCH", "/stores/not-given", {"spec": {"owner": owner}}, headers={"If-Match": "*"})
     assert problem(answer)[:2] == (403, "forbidden")
+
+
+def test_an_admin_leaves_no_store_without_an_owner(ann: Caller, ada: Caller) -> None:
+    ann.create("owned")
+    answer = ada("PATCH", "/stores/owned", {"spec": {"owner": None}}, headers={"If-Match": "*"})
+    assert answer.status_code == 422
+    assert "/spec/owner" in problem(answer)[2]
 
 
 def test_what_is_known_already_is_not_sent_again(ann: Caller) -> None:
@@ -230,9 +365,24 @@ def test_actions_change_the_spec_they_are_about_and_can_be_repeated(ann: Caller)
     assert ann("POST", "/stores/acting/actions/resume").json()["spec"]["suspended"] is False
     assert ann("POST", "/stores/acting/actions/extend", {"expiresAt": end}).json()["expiresAt"] == end
     assert ann("POST", "/stores/acting/actions/extend", {"expiresAt": None}).json()["expiresAt"] is None
-    restored = ann("POST", "/stores/acting/actions/restore", {"backup": "latest"}).json()["spec"]
-    assert restored["restoreFrom"] == {"backup": "latest"}
     assert "restartedAt" in ann("POST", "/stores/acting/actions/restart").json()["spec"]
+
+
+def test_a_restore_is_refused_while_the_store_has_no_backup(ann: Caller) -> None:
+    ann.create("unsaved")
+    answer = ann("POST", "/stores/unsaved/actions/restore", {"backup": "latest"})
+    assert problem(answer) == (422, "invalid", {"/backup": "must be a backup that exists"})
+    assert "restoreFrom" not in ann.get("/stores/unsaved")["spec"]
+
+
+def test_each_restore_of_the_same_backup_is_another_request(ann: Caller, plane: ControlPlane) -> None:
+    ann.create("saved")
+    store = plane.client.get(API, "Store", "saved")
+    plane.client.replace({**store, "status": {"backups": ["2026-01-01T03:00:10Z"]}}, "status")
+    asked = [ann("POST", "/stores/saved/actions/restore", {"backup": "latest"}).json() for _ in range(2)]
+    requests = [each["spec"]["restoreFrom"] for each in asked]
+    assert [each["backup"] for each in requests] == ["latest", "latest"]
+    assert requests[0]["requestedAt"] < requests[1]["requestedAt"]
 
 
 def test_an_end_in_the_past_is_refused(ann: Caller) -> None:
@@ -246,12 +396,12 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
     ann("PATCH", "/stores/audited", {"spec": {"plan": "medium"}}, headers={"If-Match": "*"})
     ann("PATCH", "/stores/audited", {"spec": {"plan": "huge"}}, headers={"If-Match": "*"})
     ben("POST", "/stores/audited/actions/suspend")
-    ann("DELETE", "/stores/audited?confirm=audited", headers={"X-Store-Platform-Door": "dashboard"})
+    ann("DELETE", "/stores/audited?confirm=audited", headers={"X-Store-Platform-Dashboard": DASHBOARD_KEY})
 
     wait_until(lambda: len(ann.get("/audit", store="audited")["items"]) == 5, "all five are recorded", 20)
     found = ann.get("/audit", store="audited")["items"]
-    told = [(each["actor"], each["door"], each["action"], each["outcome"]) for each in reversed(found)]
-    assert told == [
+    recorded = [(each["actor"], each["door"], each["action"], each["outcome"]) for each in reversed(found)]
+    assert recorded == [
         ("ann@example.com", "api", "create", "admitted"),
         ("ann@example.com", "api", "update", "admitted"),
         ("ann@example.com", "api", "update", "refused"),
@@ -264,3 +414,20 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
     table = ann("GET", "/audit.csv", params={"store": "audited", "outcome": "refused"}).text.splitlines()
     assert (len(table), table[0]) == (3, "at,actor,door,action,store,owner,outcome,reason,requestId,before,after")
     assert ben.get("/audit", store="audited")["items"] == []
+
+
+def test_an_address_of_another_store_is_refused_at_its_field(ann: Caller, ben: Caller, plane: ControlPlane) -> None:
+    ann.create("with-host", hostname="taken.example.com")
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "with-host"}}
+    plane.client.patch(store, {"status": {"url": "https://taken.example.com"}}, "status")
+    wait_until(lambda: ann.get("/stores/with-host")["url"], "the API has seen it")
+    ben.create("without-host")
+    change = {"spec": {"hostname": "taken.example.com"}}
+    for answer in (
+        ben.create("another-host", hostname="taken.example.com"),
+        ben("PATCH", "/stores/without-host", change, headers={"If-Match": "*"}),
+    ):
+        status, kind, errors = problem(answer)
+        assert (status, kind, list(errors)) == (422, "invalid", ["/spec/hostname"])
+        assert "is the address of another store" in errors["/spec/hostname"]
+    assert ann("PATCH", "/stores/with-host", change, headers={"If-Match": "*"}).status_code == 202

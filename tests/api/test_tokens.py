@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -13,8 +15,9 @@ import pytest
 import requests
 
 from storeplatform.api import tokens
-from storeplatform.api.tokens import InvalidToken, IssuedTokens, IssuerAway, ReviewedTokens, Tokens
+from storeplatform.api.tokens import InvalidToken, IssuedTokens, IssuerUnavailable, ReviewedTokens, Tokens
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
 
 from .issuer import Issuer, new_key
 from .server import Api, Caller
@@ -100,6 +103,163 @@ def test_an_issuers_token_that_does_not_hold_is_refused(issuer: Issuer, claims: 
         IssuedTokens(issuer.settings()).identify(issuer.token(**claims))
 
 
+JSON = [None, True, False, 0, -1, 1.5, 10**400, "", "x", "\ud800", [], ["x"], [1], [None], [["x"]], {}, {"x": 1}]
+CLAIMS = ["iss", "sub", "aud", "exp", "nbf", "iat", "nonce", "at_hash", "jti", "groups", "email", "email_verified"]
+NAN = [float("nan"), float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("claim", [*CLAIMS, "name", "_claim_names"])
+@pytest.mark.parametrize("username", ["sub", "email"])
+def test_a_claim_of_any_json_type_makes_a_caller_or_an_invalid_token(issuer: Issuer, claim: str, username: str) -> None:
+    issued = IssuedTokens({**issuer.settings(), "usernameClaim": username})
+    for value in [*JSON, *NAN]:
+        claims = {"email": "olga@example.com", "sub": "olga", **({} if value is None else {claim: value})}
+        try:
+            identity = issued.identify(issuer.token(**claims))
+        except InvalidToken:
+            continue
+        assert identity.name.encode()
+        assert isinstance(identity.expires, float)
+        assert all(each.encode() for each in identity.groups)
+
+
+@pytest.mark.parametrize(
+    ("claims", "holds"),
+    [
+        ({}, True),
+        ({"email_verified": True}, True),
+        ({"email_verified": None}, True),
+        *(({"email_verified": value}, False) for value in (False, "true", "false", 1, 0, [], {}, [True])),
+    ],
+)
+def test_an_email_is_a_name_only_where_it_is_verified_or_nothing_is_said_of_that(
+    issuer: Issuer, claims: dict[str, Any], holds: bool
+) -> None:
+    issued = IssuedTokens({**issuer.settings(), "usernameClaim": "email"})
+    token = issuer.token(email="olga@example.com", **claims)
+    if holds:
+        assert issued.identify(token).name == "olga@example.com"
+    else:
+        with pytest.raises(InvalidToken, match="email_verified"):
+            issued.identify(token)
+
+
+def test_an_unverified_email_is_no_matter_where_another_claim_is_the_name(issuer: Issuer) -> None:
+    token = issuer.token("olga", email="x@example.com", email_verified=False)
+    assert IssuedTokens(issuer.settings()).identify(token).name == "olga"
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [(None, set()), ([], set()), ("admins", {"oidc:admins"}), (["a", "b"], {"oidc:a", "oidc:b"})],
+)
+def test_groups_are_a_list_one_name_or_left_out(issuer: Issuer, groups: Any, found: set[str]) -> None:
+    identity = IssuedTokens(issuer.settings()).identify(issuer.token(groups=groups))
+    assert identity.groups == found | {"shop-owners"}
+
+
+@pytest.mark.parametrize("groups", [5, True, {"a": 1}, ["a", 5], [["a"]]])
+def test_groups_of_another_form_are_no_token(issuer: Issuer, groups: Any) -> None:
+    with pytest.raises(InvalidToken, match="groups"):
+        IssuedTokens(issuer.settings()).identify(issuer.token(groups=groups))
+
+
+def test_an_issuers_clock_may_be_ahead(issuer: Issuer) -> None:
+    ahead = time.time() + 240
+    token = issuer.token(iat=ahead, nbf=ahead, exp=ahead + 60)
+    assert IssuedTokens(issuer.settings()).identify(token).name == "olga"
+
+
+def test_an_expired_token_has_no_leeway(issuer: Issuer) -> None:
+    with pytest.raises(InvalidToken, match="expired"):
+        IssuedTokens(issuer.settings()).identify(issuer.token(exp=time.time() - 1))
+
+
+def test_an_issuer_names_nobody_whom_the_cluster_itself_names(issuer: Issuer) -> None:
+    account = "system:serviceaccount:store-platform:api"
+    with pytest.raises(InvalidToken, match="system:"):
+        IssuedTokens(issuer.settings()).identify(issuer.token(account))
+    prefixed = IssuedTokens({**issuer.settings(), "usernamePrefix": "issuer#"})
+    assert prefixed.identify(issuer.token(account)).name == f"issuer#{account}"
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+@pytest.mark.parametrize("bytes_", [b"", b"{", b"[" * 5000, b"null", b'"x"', b'{"a":' * 2000, b"9" * 5000, b"\xff"])
+def test_a_token_whose_parts_are_no_json_objects_is_invalid(issuer: Issuer, part: int, bytes_: bytes) -> None:
+    parts = issuer.token().split(".")
+    parts[part] = base64.urlsafe_b64encode(bytes_).decode().rstrip("=")
+    cluster = ReviewingCluster(authenticated=False)
+    both = Tokens(cluster, {"tokenReview": REVIEW, "oidc": issuer.settings()})  # type: ignore[arg-type]
+    with pytest.raises(InvalidToken):
+        both.identify(".".join(parts))
+
+
+def test_a_token_without_a_key_id_is_tried_with_every_key(issuer: Issuer) -> None:
+    issuer.keys["second"] = new_key()
+    claims = jwt.decode(issuer.token(), options={"verify_signature": False})
+    token = jwt.encode(claims, issuer.keys["second"], algorithm="RS256")
+    assert IssuedTokens(issuer.settings()).identify(token).name == "olga"
+
+
+def test_a_withdrawn_key_is_not_believed_any_more(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    issued, token = IssuedTokens(issuer.settings()), issuer.token()
+    issued.identify(token)
+    issuer.keys = {"second": new_key()}
+    monkeypatch.setattr(tokens, "KEYS_FRESH_SECONDS", 0)
+    monkeypatch.setattr(tokens, "KEYS_SECONDS", 0)
+
+    def refused() -> bool:
+        try:
+            issued.identify(token)
+        except InvalidToken:
+            return True
+        return False
+
+    wait_until(refused, "the withdrawn key is gone", 10)
+
+
+def test_keys_of_an_issuer_that_is_away_are_believed_for_a_while(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued, token = IssuedTokens(issuer.settings()), issuer.token()
+    issued.identify(token)
+    issuer.fails = True
+    monkeypatch.setattr(tokens, "KEYS_FRESH_SECONDS", 0)
+    monkeypatch.setattr(tokens, "KEYS_SECONDS", 0)
+    assert issued.identify(token).name == "olga"
+    monkeypatch.setattr(tokens, "KEYS_LAST_SECONDS", 0)
+    with pytest.raises(IssuerUnavailable):
+        issued.identify(token)
+
+
+def test_a_discovery_document_of_another_issuer_is_not_taken(issuer: Issuer) -> None:
+    issuer.named = "https://elsewhere.example.com"
+    with pytest.raises(IssuerUnavailable):
+        IssuedTokens(issuer.settings()).identify(issuer.token())
+
+
+def test_an_issuer_that_hangs_is_given_up_in_time_and_others_are_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "ISSUER", 0.3)
+    with Issuer() as answering, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = {**answering.settings(), "issuer": url}
+        cluster = ReviewingCluster()
+        both = Tokens(cluster, {"tokenReview": REVIEW, "oidc": settings})  # type: ignore[arg-type]
+        token = jwt.encode({"iss": url}, new_key(), algorithm="RS256", headers={"kid": "k"})
+
+        def asked(_: int) -> str:
+            try:
+                return both.identify(token).name
+            except IssuerUnavailable:
+                return "away"
+
+        with ThreadPoolExecutor(30) as pool:
+            waiting = [pool.submit(asked, number) for number in range(30)]
+            assert both.identify("the cluster's").name == "ann"
+            assert not any(each.done() for each in waiting)
+            assert {each.result(10) for each in waiting} == {"away"}
+
+
 def test_a_token_signed_by_somebody_else_is_refused(issuer: Issuer) -> None:
     with pytest.raises(InvalidToken, match="Signature"):
         IssuedTokens(issuer.settings()).identify(issuer.token(signed_with=new_key()))
@@ -139,7 +299,7 @@ def test_a_token_of_another_issuer_is_asked_of_the_cluster(issuer: Issuer) -> No
 def test_an_issuer_that_is_away_can_not_be_asked() -> None:
     with Issuer() as issuer:
         token = issuer.token()
-    with pytest.raises(IssuerAway):
+    with pytest.raises(IssuerUnavailable):
         IssuedTokens(issuer.settings()).identify(token)
 
 
@@ -156,7 +316,7 @@ def test_an_issuers_user_uses_the_api_and_an_issuer_that_is_away_is_a_503(plane:
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", "Basic YW5uOmFubg==", "Bearer wrong"])
-def test_who_sends_no_token_that_is_known_is_told_how(api: Api, header: str | None) -> None:
+def test_who_sends_no_token_that_is_known_learns_how(api: Api, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     answer = requests.get(f"{api.url}/api/v1/me", headers=headers, timeout=10)
     assert (answer.status_code, answer.json()["type"]) == (401, "urn:store-platform:unauthenticated")

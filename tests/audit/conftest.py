@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,8 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from storeplatform.api.audit import Audit
-from tests.backup.postgres import SECRET, Server
-from tests.debian import need
+from tests.backup.postgres import SECRET, Server, running
 
 numbers = count(1)
 
@@ -23,17 +20,8 @@ MakeAudit = Callable[..., Audit]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """A PostgreSQL server; its own user must reach its folder, and pytest's is closed to it."""
-    need("postgresql")
-    area = Path(tempfile.mkdtemp(prefix="audit-tests-"))
-    area.chmod(0o755)
-    server = Server(area)
-    try:
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(area)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -52,10 +40,12 @@ def postgres_url(server: Server, database: str) -> str:
     return f"postgresql+psycopg://medusa:{quote(SECRET, safe='')}@127.0.0.1:{server.env['PGPORT']}/{database}"
 
 
-def new_audit(url: str, spool: Path, spool_bytes: int = 1_000_000, retention_days: int = 365) -> Audit:
+def new_audit(
+    url: str, spool: Path, spool_bytes: int = 1_000_000, retention_days: int = 365, retention_bytes: int = 2**40
+) -> Audit:
     """An audit that knows its ``registry``."""
     registry = CollectorRegistry()
-    audit = Audit(url, spool, spool_bytes, retention_days, registry)
+    audit = Audit(url, spool, spool_bytes, retention_days, retention_bytes, registry)
     audit.registry = registry  # type: ignore[attr-defined]
     return audit
 
@@ -65,8 +55,8 @@ def make(url: str, tmp_path: Path) -> Iterator[MakeAudit]:
     """Makes audits that share a database and a spool."""
     made: list[Audit] = []
 
-    def make(spool_bytes: int = 1_000_000, retention_days: int = 365) -> Audit:
-        made.append(new_audit(url, tmp_path / "spool", spool_bytes, retention_days))
+    def make(spool_bytes: int = 1_000_000, retention_days: int = 365, retention_bytes: int = 2**40) -> Audit:
+        made.append(new_audit(url, tmp_path / "spool", spool_bytes, retention_days, retention_bytes))
         return made[-1]
 
     yield make

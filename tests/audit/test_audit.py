@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from storeplatform.api.audit import Audit, Filters, Record
 from storeplatform.api.audit.store import REFUSED
-from storeplatform.hooks.settings import ConfigurationError
+from storeplatform.common.configuration import ConfigurationError
 from tests.backup.postgres import Server
 from tests.cluster.waiting import wait_until
 
@@ -36,12 +36,12 @@ def record(store: str = "shop", **over: Any) -> Record:
     return Record(store=store, **{**values, **over})
 
 
-def told(audit: Audit, **filters: Any) -> list[str]:
+def stored(audit: Audit, **filters: Any) -> list[str]:
     return [each.store for each in audit.query(Filters(**filters))]
 
 
-def await_told(audit: Audit, *stores: str, **filters: Any) -> None:
-    wait_until(lambda: sorted(told(audit, **filters)) == sorted(stores), f"{stores} are told")
+def await_stored(audit: Audit, *stores: str, **filters: Any) -> None:
+    wait_until(lambda: sorted(stored(audit, **filters)) == sorted(stores), f"{stores} are reported")
 
 
 def metric(audit: Audit, name: str) -> float:
@@ -57,7 +57,7 @@ def test_a_record_is_found_as_it_was_made(audit: Audit) -> None:
         after={"plan": "large", "restoreFrom": {"store": "a"}},
     )
     audit.record(made)
-    await_told(audit, "shop")
+    await_stored(audit, "shop")
     assert audit.query() == [made]
 
 
@@ -86,14 +86,14 @@ def test_a_filter_leaves_what_is_asked_for_the_newest_first(
     ]
     for seconds, (name, over) in zip((40, 30, 20, 10), zip("abcd", differing, strict=True), strict=True):
         audit.record(record(name, at=NOW - timedelta(seconds=seconds), **over))
-    await_told(audit, *"abcd")
-    assert told(audit, **filters) == stores
+    await_stored(audit, *"abcd")
+    assert stored(audit, **filters) == stores
 
 
 def test_pages_hold_each_record_once_even_of_one_moment(audit: Audit) -> None:
     for number in range(7):
         audit.record(record(str(number), at=NOW - timedelta(seconds=number // 3)))
-    await_told(audit, *map(str, range(7)))
+    await_stored(audit, *map(str, range(7)))
     pages, cursor = [], None
     while page := audit.query(limit=2, cursor=cursor):
         pages += [each.store for each in page]
@@ -109,11 +109,11 @@ def test_a_cursor_of_somebody_elses_is_an_error(audit: Audit) -> None:
 
 def test_what_no_database_could_hold_is_recorded_all_the_same(audit: Audit) -> None:
     audit.record(record("a\0b\ud800" + "x" * 9000, after={"odd": "\0\ud800"}))
-    wait_until(lambda: [each.store[:4] for each in audit.query()] == ["ab?x"], "it is told")
+    wait_until(lambda: [each.store[:4] for each in audit.query()] == ["ab?x"], "it is reported")
 
 
 class TestAttempts:
-    """An attempt is told as refused unless something followed it."""
+    """An attempt is reported as refused unless something followed it."""
 
     @pytest.mark.parametrize(
         ("sequence", "refused"),
@@ -134,10 +134,10 @@ class TestAttempts:
             audit.record(record(str(step), outcome=outcome, key="k", at=at))
         wait_until(
             lambda: (
-                len(told(audit, outcome="refused")) == refused
-                and len(told(audit, outcome="admitted")) == sequence.count("d")
+                len(stored(audit, outcome="refused")) == refused
+                and len(stored(audit, outcome="admitted")) == sequence.count("d")
             ),
-            "decisions and refusals are told",
+            "decisions and refusals are reported",
         )
         assert {each.reason for each in audit.query(Filters(outcome="refused"))} <= {REFUSED}
 
@@ -149,35 +149,35 @@ class TestAttempts:
         ):
             at = NOW - timedelta(seconds=20) + timedelta(milliseconds=milliseconds)
             audit.record(record(name, outcome=outcome, key="k", at=at))
-        await_told(audit, "refused", outcome="refused")
+        await_stored(audit, "refused", outcome="refused")
 
     def test_a_replicas_clock_that_is_ahead_makes_no_refusal(self, audit: Audit) -> None:
         at = NOW - timedelta(seconds=20)
         audit.record(record(outcome="admitted", key="k", at=at))
         audit.record(record(outcome="attempted", key="k", at=at + timedelta(seconds=1)))
         audit.record(record("long-after", outcome="attempted", key="k", at=at + timedelta(seconds=5)))
-        await_told(audit, "shop", "long-after")
-        assert told(audit, outcome="refused") == ["long-after"]
+        await_stored(audit, "shop", "long-after")
+        assert stored(audit, outcome="refused") == ["long-after"]
 
     def test_a_decision_that_arrives_late_takes_the_refusal_back(self, audit: Audit) -> None:
         at = NOW - timedelta(seconds=20)
         audit.record(record(outcome="attempted", key="k", at=at))
-        await_told(audit, "shop", outcome="refused")
+        await_stored(audit, "shop", outcome="refused")
         audit.record(record(outcome="admitted", key="k", at=at + timedelta(milliseconds=5)))
-        await_told(audit, "shop", outcome="admitted")
-        wait_until(lambda: told(audit) == ["shop"], "the refusal is gone")
+        await_stored(audit, "shop", outcome="admitted")
+        wait_until(lambda: stored(audit) == ["shop"], "the refusal is gone")
 
-    def test_a_young_one_is_not_told_yet(self, audit: Audit) -> None:
+    def test_a_young_one_is_not_reported_yet(self, audit: Audit) -> None:
         audit.record(record("young", outcome="attempted", key="k", at=datetime.now(UTC) + timedelta(hours=1)))
         audit.record(record("other"))
-        await_told(audit, "other")
+        await_stored(audit, "other")
 
 
 def test_a_server_that_dies_refuses_nothing_and_gets_all_when_it_is_back(postgres: Server, tmp_path: Path) -> None:
     postgres.sql("CREATE DATABASE dying")
     audit = new_audit(postgres_url(postgres, "dying"), tmp_path)
     audit.record(record("before"))
-    await_told(audit, "before")
+    await_stored(audit, "before")
     postgres.process.kill()
     try:
         for number in range(5):
@@ -186,7 +186,7 @@ def test_a_server_that_dies_refuses_nothing_and_gets_all_when_it_is_back(postgre
         assert metric(audit, "store_audit_spool_bytes") > 500
     finally:
         postgres.start()
-    await_told(audit, "before", *(f"during-{number}" for number in range(5)))
+    await_stored(audit, "before", *(f"during-{number}" for number in range(5)))
     wait_until(lambda: metric(audit, "store_audit_spool_bytes") == 0, "nothing waits any more")
     assert metric(audit, "store_audit_dropped_total") == 0
     audit.close()
@@ -201,22 +201,22 @@ def test_a_full_spool_drops_what_is_too_much_and_counts_it(make: MakeAudit, caps
     assert 0 < dropped < 10
     assert metric(audit, "store_audit_spool_bytes") <= 1000
     sa.event.remove(audit._store.engine, "do_connect", refuse)
-    await_told(audit, *map(str, range(10 - int(dropped))))
+    await_stored(audit, *map(str, range(10 - int(dropped))))
 
 
 def refuse(*_: Any) -> None:
-    raise sa.exc.OperationalError("connect", {}, Exception("the server is away"))
+    raise sa.exc.OperationalError("connect", {}, Exception("the server is unavailable"))
 
 
 def test_what_is_older_than_the_retention_is_removed(make: MakeAudit) -> None:
     first = make(retention_days=365)
     first.record(record("new", at=NOW - timedelta(days=29)))
     first.record(record("old", at=NOW - timedelta(days=31)))
-    await_told(first, "new", "old")
+    await_stored(first, "new", "old")
     first.close()
     second = make(retention_days=30)
     second.start()
-    await_told(second, "new")
+    await_stored(second, "new")
 
 
 def test_an_attempt_that_was_followed_is_removed_after_a_day(make: MakeAudit) -> None:
@@ -225,7 +225,7 @@ def test_an_attempt_that_was_followed_is_removed_after_a_day(make: MakeAudit) ->
         at = NOW - timedelta(days=2) + timedelta(seconds=seconds)
         first.record(record(outcome, outcome=outcome, key="k", at=at))
     first.record(record("other", outcome="attempted", key="l", at=NOW - timedelta(days=2)))
-    await_told(first, "admitted", "other")
+    await_stored(first, "admitted", "other")
     first.close()
     second = make()
     second.start()
@@ -249,14 +249,14 @@ ENLARGES = {"action": "update", "before": {"plan": "small"}, "after": {"plan": "
         ((SUSPENDS, {**SUSPENDS, "outcome": "refused"}), ["suspend", "suspend"]),
     ],
 )
-def test_a_decision_that_the_api_server_asked_for_twice_is_told_once(
+def test_a_decision_that_the_api_server_asked_for_twice_is_reported_once(
     audit: Audit, decided: tuple[dict[str, Any], ...], stands: list[str]
 ) -> None:
     for seconds, values in enumerate(decided):
         audit.record(record(**values, at=NOW + timedelta(seconds=seconds)))
     for last in ("last", "very-last"):  # when the second is there, what came with the first was matched
         audit.record(record(last))
-        wait_until(lambda name=last: name in told(audit), f"{last} is told")
+        wait_until(lambda name=last: name in stored(audit), f"{last} is reported")
     assert [each.action for each in audit.query(Filters(store="shop"))] == stands
 
 
@@ -265,9 +265,9 @@ import sys
 from pathlib import Path
 from prometheus_client import CollectorRegistry
 from storeplatform.api.audit import Audit, Record
-from storeplatform.hooks.serving import configure_logs
+from storeplatform.common.serving import configure_logs
 configure_logs()
-audit = Audit(sys.argv[1], Path(sys.argv[2]), 10_000_000, 365, CollectorRegistry())
+audit = Audit(sys.argv[1], Path(sys.argv[2]), 10_000_000, 365, 2**40, CollectorRegistry())
 for number in range(int(sys.argv[4])):
     audit.record(Record("ann", "kubectl", "create", f"{sys.argv[3]}-{number}", "ann", "admitted"))
     print(number, flush=True)
@@ -291,7 +291,7 @@ def test_processes_share_a_spool_and_a_database(url: str, make: MakeAudit, tmp_p
         assert each.returncode == 0
     audit = make()
     audit.start()
-    wait_until(lambda: len(audit.query(limit=500)) == 200, "each process' records are told")
+    wait_until(lambda: len(audit.query(limit=500)) == 200, "each process' records are reported")
     assert len({each.store for each in audit.export()}) == 200
 
 
@@ -304,40 +304,40 @@ def test_a_killed_process_loses_nothing_that_it_recorded(url: str, make: MakeAud
         recorded = 200 + len(process.stdout.readlines())
     audit = make()
     audit.start()
-    wait_until(lambda: len(list(audit.export())) >= recorded, "all of it is told")
+    wait_until(lambda: len(list(audit.export())) >= recorded, "all of it is reported")
     stores = [each.store for each in audit.export()]
     assert len(stores) == len(set(stores))
     assert {f"killed-{number}" for number in range(recorded)} <= set(stores)
 
 
-def test_a_segment_that_was_moved_but_not_taken_away_is_told_once(make: MakeAudit, tmp_path: Path) -> None:
+def test_a_segment_that_was_moved_but_not_taken_away_is_reported_once(make: MakeAudit, tmp_path: Path) -> None:
     audit = make()
     one = record()
     (tmp_path / "spool" / "0-again.jsonl").write_text(json.dumps(one.as_json()) + "\n")
     audit.record(one)
-    await_told(audit, "shop")
+    await_stored(audit, "shop")
     wait_until(lambda: metric(audit, "store_audit_spool_bytes") == 0, "both are moved")
-    assert told(audit) == ["shop"]
+    assert stored(audit) == ["shop"]
 
 
 def test_a_line_that_is_no_record_stops_nothing_and_is_counted(make: MakeAudit, tmp_path: Path) -> None:
     audit = make()
     (tmp_path / "spool" / "0-odd.jsonl").write_text('{"at": 1}\nhalf a li\n')
     audit.record(record())
-    await_told(audit, "shop")
+    await_stored(audit, "shop")
     assert metric(audit, "store_audit_dropped_total") == 2
 
 
 @pytest.mark.parametrize("url", ["", "audit.db", "mysql://h/d", "nonsense+x://h", "postgresql+nodriver://ann:hush@h/d"])
-def test_a_wrong_url_is_told_with_what_it_must_be_and_without_its_password(url: str, tmp_path: Path) -> None:
+def test_a_wrong_url_is_reported_with_what_it_must_be_and_without_its_password(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"must be sqlite:////path/audit[.]db or postgresql") as error:
-        Audit(url, tmp_path, 1000, 1, CollectorRegistry())
+        Audit(url, tmp_path, 1000, 1, 2**40, CollectorRegistry())
     assert "hush" not in str(error.value)
 
 
-def test_a_folder_that_can_not_be_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"the audit's spool .* must be a folder to write to"):
-        Audit(f"sqlite:///{tmp_path}/a.db", tmp_path / "file" / "spool", 1000, 1, CollectorRegistry())
+        Audit(f"sqlite:///{tmp_path}/a.db", tmp_path / "file" / "spool", 1000, 1, 2**40, CollectorRegistry())
     with pytest.raises(ConfigurationError, match="the audit store's folder can't be made"):
-        Audit(f"sqlite:///{tmp_path}/file/x/a.db", tmp_path / "spool", 1000, 1, CollectorRegistry())
+        Audit(f"sqlite:///{tmp_path}/file/x/a.db", tmp_path / "spool", 1000, 1, 2**40, CollectorRegistry())

@@ -2,11 +2,16 @@
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..cluster.processes import Process, free_ports
 from ..cluster.waiting import wait_until
+from ..debian import need
 from . import users
 
 SECRET = "pass-Word'1 \\ $HOME"  # what a shell, a URL or a connection string would stumble over
@@ -118,3 +123,20 @@ class Server:
         dump = [self.bin / "pg_dump", "--schema-only", "--dbname", database]
         text = subprocess.run(dump, env=os.environ | self.env, text=True, capture_output=True, check=True).stdout
         return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)  # a random word each time
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """A server in a folder of its own: its user must reach that folder, and pytest's is closed to it."""
+    need("postgresql")
+    area = Path(tempfile.mkdtemp(prefix="postgres-tests-"))
+    try:
+        area.chmod(0o755)
+        server = Server(area)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(area)

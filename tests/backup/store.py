@@ -68,6 +68,7 @@ class Store:
         self.stubs.mkdir()
         self.env = self.server.env | dict(self.target.env) | {"PGDATABASE": self.database, "HOME": str(self.home)}
         self.env |= {"TMPDIR": str(self.tmp), "UPLOADS_DIR": str(self.uploads)}
+        self.env["BACKUP_WAIT_SECONDS"] = "0"  # but where a test is of waiting
         self.env["PATH"] = f"{self.stubs}:{self.scripts}:{self.server.bin}:/usr/bin:/bin"
 
     def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
@@ -166,7 +167,7 @@ class Store:
 def whole(target: Target) -> list[str]:
     """The archives that have a manifest, each one's files checked against it.
 
-    :raise AssertionError: a file is not the one that the manifest tells of.
+    :raise AssertionError: a file is not the one that the manifest lists.
     """
     found = []
     for path in target.paths():

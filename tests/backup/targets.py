@@ -59,12 +59,13 @@ class S3Server:
     """A moto server process that starts empty.
 
     :param area: a folder for its log.
+    :param host: the address it listens on.
     """
 
-    def __init__(self, area: Path) -> None:
+    def __init__(self, area: Path, host: str = "127.0.0.1") -> None:
         port = free_ports(1)[0]
-        self.endpoint = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+        self.endpoint = f"http://{host}:{port}"
+        command = [sys.executable, "-m", "moto.server", "--host", host, "--port", str(port)]
         self.process = Process("s3", command, area / f"s3-{port}.log")
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""A clone, from one store's rendered manifests to the other's: what their containers are told is what they run with.
+"""A clone, from one store's rendered manifests to the other's: what their containers are given is what they run with.
 
 The hooks' own manifests of a database, a backup and a restore run here as processes, against two PostgreSQL servers and
 one S3 server that wants the right keys: a wrong variable in a template ends in an error, or in other data.

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from ..cluster.processes import free_ports
+from ..cluster.waiting import wait_until
 from . import users
+from .postgres import Server
 from .shop import content, files
 from .store import OTHERS, SECRETS, Store, whole
-from .targets import Bucket, S3Server
+from .targets import Bucket, S3Server, new_folder
 from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
 
 
@@ -35,10 +37,28 @@ def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
             assert f"{path} is damaged" in error
             assert "nothing was changed" in error
         store.target.remove(path)
-        assert store.run("restore", "latest").returncode in (1, 4)  # a bucket tells an absent file as an empty one
+        assert store.run("restore", "latest").returncode in (1, 4)  # a bucket reports an absent file as an empty one
         store.target.write(path, good)
     assert (content(store.server, store.database), files(store.uploads)) == before
     store.ok("restore", "latest")
+
+
+def test_a_check_finds_just_what_a_restore_would_refuse_and_changes_nothing(store: Store) -> None:
+    assert "there is no whole archive for latest" in store.fails(3, "check", "latest")
+    name = store.ok("backup").split()[1]
+    store.ok("snapshot", "before-2")
+    before = content(store.server, store.database), files(store.uploads)
+    away = {"PGHOST": "", "UPLOADS_DIR": ""}  # it asks no database and mounts no uploads
+    for which in ("latest", name, "snapshot/before-2"):
+        assert store.ok("check", which, **away).endswith("is whole\n")
+    assert "no whole snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **away)
+    assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **away)
+    for path in (f"archives/{name}/database.dump", f"archives/{name}/uploads.tar"):
+        good = store.target.read(path)
+        store.target.write(path, flip(good))
+        assert f"{path} is damaged" in store.fails(4, "check", "latest", **away)
+        store.target.write(path, good)
+    assert (content(store.server, store.database), files(store.uploads)) == before
 
 
 @database_alone
@@ -198,9 +218,39 @@ def test_a_database_that_can_not_be_reached_is_named_and_nothing_is_made(store: 
 
 
 @database_alone
+def test_a_database_that_refuses_connections_at_first_is_waited_for(store: Store, server: Server) -> None:
+    """As right after a pod's start, where a network policy lets its traffic through a little later."""
+    late = Server(new_folder(store.area, "late"))
+    attempts = store.area / "attempts"
+    attempts.touch(0o666)
+    attempts.chmod(0o666)
+    store.stub("pg_isready", f'#!/bin/sh\necho >>{attempts}\nexec {server.bin}/pg_isready "$@"\n')
+    run = store.start("backup", PGPORT=late.env["PGPORT"], PGDATABASE="postgres", BACKUP_WAIT_SECONDS="60")
+    try:
+        wait_until(lambda: attempts.stat().st_size >= 2, "it was refused once and tries again")
+        late.start()
+        out, err = run.communicate(timeout=60)
+    finally:
+        late.stop()
+    assert (run.returncode, err) == (0, ""), out
+
+
+@database_alone
+def test_a_wrong_password_is_not_waited_for(store: Store) -> None:
+    assert "password" in store.fails(1, "backup", PGPASSWORD="wrong", BACKUP_WAIT_SECONDS="9999")
+
+
+@database_alone
 @pytest.mark.parametrize(
     "setting",
-    [{"PGHOST": ""}, {"BACKUP_KEEP": "0"}, {"BACKUP_KEEP": "x"}, {"SNAPSHOT_KEEP": "0"}, {"UPLOADS_DIR": "/absent"}],
+    [
+        {"PGHOST": ""},
+        {"BACKUP_KEEP": "0"},
+        {"BACKUP_KEEP": "x"},
+        {"SNAPSHOT_KEEP": "0"},
+        {"UPLOADS_DIR": "/absent"},
+        {"BACKUP_WAIT_SECONDS": "a minute"},
+    ],
 )
 def test_a_wrong_setting_is_named(store: Store, setting: dict[str, str]) -> None:
     assert next(iter(setting)) in store.fails(2, "backup", **setting)
@@ -261,6 +311,20 @@ class TestBucket:
         endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
         assert endpoint in store.fails(1, "snapshot", "x", BACKUP_S3_ENDPOINT=endpoint)
 
+    def test_a_server_that_refuses_connections_at_first_is_waited_for(self, store: Store, area: Path) -> None:
+        late, steps = S3Server(new_folder(store.area, "late")), store.count_steps()
+        run = store.start("snapshot", "x", BACKUP_S3_ENDPOINT=late.endpoint, BACKUP_WAIT_SECONDS="60", STEPS=steps)
+        try:
+            wait_until(lambda: len(Path(steps).read_text().splitlines()) >= 2, "it was refused once and tries again")
+            late.start()
+            out, err = run.communicate(timeout=60)
+        finally:
+            late.process.kill()
+        assert (run.returncode, err) == (0, ""), out
+
+    def test_an_absent_bucket_is_not_waited_for(self, store: Store) -> None:
+        assert "no such bucket" in store.fails(1, "list", BACKUP_S3_BUCKET="absent", BACKUP_WAIT_SECONDS="9999")
+
     def test_missing_keys_are_named(self, store: Store) -> None:
         assert "AWS_SECRET_ACCESS_KEY" in store.fails(2, "list", AWS_SECRET_ACCESS_KEY="")
 
@@ -280,7 +344,7 @@ class TestBucket:
 
 
 @database_alone
-def test_a_server_with_too_few_locks_for_one_transaction_is_told_what_to_raise(store: Store) -> None:
+def test_a_server_with_too_few_locks_for_one_transaction_is_reported_with_what_to_raise(store: Store) -> None:
     """Dropping and making takes some ten locks a table; the server's default is enough for about 500 tables."""
     store.ok("backup")
     tables = "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY, x text UNIQUE);" for n in range(2500))

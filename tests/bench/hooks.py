@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from rich.table import Table
 
 from storeplatform.hooks.settings import load_settings
 from storeplatform.templates import ENGINES
+from tests.cluster.processes import free_ports
 from tests.hooks.world import World, store
 from tests.values import write_settings
 
@@ -91,9 +91,7 @@ def _ready_request(files: dict[str, str]) -> bytes:
 
 
 def _serve(application: str, files: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--worker-class=gthread", "--threads=4", "--keep-alive=75",
          f"--bind={address}", application],
@@ -105,10 +103,10 @@ def _serve(application: str, files: dict[str, str]) -> tuple[subprocess.Popen[by
         try:
             if requests.get(f"http://{address}/readyz", timeout=1).ok:
                 return process, address
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.05)
     process.kill()
-    raise SystemExit(f"{application} did not answer within 30 s: run it by hand to see why")
+    raise SystemExit(f"{application} did not answer within 30 s: run it manually to see why")
 
 
 def _processor_seconds(pid: int) -> float:

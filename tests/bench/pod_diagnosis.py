@@ -30,7 +30,7 @@ def main(stores: int) -> None:
         console.print("This needs Metacontroller: put it on the PATH or name it by METACONTROLLER.")
         return
     table = Table("pods related", "events", "processor ms an event", title=f"{stores} Stores")
-    slow = {"resyncSeconds": {"settled": 36000, "changing": 36000}}  # what asks again by itself is not to be measured
+    slow = {"resyncSeconds": {"settled": 36000, "changing": 36000}}  # repeated requests are not to be measured
     with ControlPlane() as plane, Platform(plane, settings=slow) as platform:
         with ThreadPoolExecutor(16) as threads:
             list(threads.map(lambda number: platform.apply(f"s{number}", plan="none"), range(stores)))

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from storeplatform.hooks.core.request import LAST_APPLIED
+from storeplatform.hooks.core.objects import LAST_APPLIED
 from storeplatform.hooks.core.workloads import WORKLOADS
 from storeplatform.hooks.settings import Settings, load_settings
 from storeplatform.templates import ENGINES

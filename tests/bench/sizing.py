@@ -1,4 +1,4 @@
-"""What each component takes of memory and processor, for a number of stores: while they are made, and at rest.
+"""What each component takes of memory and processor, for a number of stores: while they are created, and idle.
 
 ``python -m tests.bench.sizing 100`` lets the platform make that many small stores, with pods, as fast as it
 can. ``python -m tests.bench.sizing 10000 --seeded`` posts what the platform would have made of suspended stores
@@ -24,7 +24,7 @@ from tests.stores.platform import Platform
 from . import seeding
 from .watched import Watched
 
-# A whole minute: at rest a component works in bursts.
+# A whole minute: an idle component works in bursts.
 REST_SECONDS = 60
 # Many owners' stores, and nothing that refuses them.
 LIMITS = {"quota": {"owner": 100_000, "global": 1_000_000}}
@@ -84,13 +84,13 @@ def _measure(stores: int, platform: Platform, watched: Watched, seeded: int | No
     time.sleep(REST_SECONDS)
     resting = _less(watched.processor(), before)
     syncs = platform.syncs() - syncs
-    print(f"\n{stores} stores, {name} in {seconds:.0f} s; at rest {syncs} syncs in {REST_SECONDS} s\n")
-    _print(watched, {f"processor seconds: {name}": spent, f"processor seconds in {REST_SECONDS} s at rest": resting})
+    print(f"\n{stores} stores, {name} in {seconds:.0f} s; idle, {syncs} syncs in {REST_SECONDS} s\n")
+    _print(watched, {f"processor seconds: {name}": spent, f"processor seconds in {REST_SECONDS} s idle": resting})
 
 
 def _print(watched: Watched, seconds: Mapping[str, Mapping[str, float]]) -> None:
-    """A Markdown table with a column of memory at rest and at its peak, and one for each mapping of seconds."""
-    rows = [["component", "MiB at rest", "MiB at its peak", *seconds], ["---", *["---:"] * (2 + len(seconds))]]
+    """A Markdown table with a column of idle memory and its peak, and one for each mapping of seconds."""
+    rows = [["component", "MiB idle", "MiB at its peak", *seconds], ["---", *["---:"] * (2 + len(seconds))]]
     for component, size in watched.memory().items():
         peak = max(watched.peaks[component], size)
         rows.append(

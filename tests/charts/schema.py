@@ -14,8 +14,8 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from storeplatform.api import settings as api
+from storeplatform.common import settings as hooks
 from storeplatform.dashboard import settings as dashboard
-from storeplatform.hooks import settings as hooks
 
 from ..values import CHART, chart_values
 
@@ -25,12 +25,26 @@ SERVICES = {"hooks": hooks._Settings, "api": api._Settings, "dashboard": dashboa
 QUANTITIES = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 COUNT = {"type": "integer", "minimum": 1}
+PODS = {
+    "type": "object",
+    "properties": {
+        "labels": TEXTS,
+        "annotations": TEXTS,
+        "nodeSelector": TEXTS,
+        "tolerations": {"type": "array", "items": {"type": "object"}},
+        "affinity": {"type": "object"},
+        "topologySpreadConstraints": {"type": "array", "items": {"type": "object"}},
+        "priorityClassName": {"type": "string"},
+    },
+    "additionalProperties": False,
+}
 # What a default doesn't tell.
 SPECIAL: dict[tuple[str, ...], Any] = {
     ("image", "pullPolicy"): {"enum": ["Always", "IfNotPresent", "Never"]},
     ("monitoring", "labels"): TEXTS,
     ("monitoring", "grafanaLabels"): TEXTS,
     **{(name, "replicas"): COUNT for name in SERVICES},
+    **{(*part, "pods"): PODS for part in ((), ("hooks",), ("api",), ("dashboard",), ("controllers",), ("reaper",))},
     **{
         (name, "resources"): {
             "type": "object",

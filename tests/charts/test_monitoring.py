@@ -33,7 +33,7 @@ def known_metrics() -> set[str]:
     """Those of the platform by their definitions, and those of Prometheus and of Metacontroller's libraries."""
     root, kinds = CHART.parents[1], {"Counter": ["_total"], "Gauge": [""], "Histogram": ["_bucket", "_count", "_sum"]}
     known = {"up", "workqueue_depth"}
-    for file in (f for folder in ("hooks", "api") for f in (root / folder).rglob("*.py")):
+    for file in (f for folder in ("hooks", "api", "common") for f in (root / folder).rglob("*.py")):
         text = file.read_text()
         for kind, name in re.findall(r'(Counter|Gauge|Histogram)\(\s*"(store_\w+)"', text):
             known |= {name + end for end in kinds[kind]}

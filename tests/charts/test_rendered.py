@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 import yaml
 
 from storeplatform.api.settings import load_api_settings
+from storeplatform.common.settings import load_values
 from storeplatform.dashboard.settings import load_settings as load_dashboard_settings
-from storeplatform.hooks.settings import load_values
 
 from ..stores.platform import shipped
 from ..values import CHART, settings_of
@@ -60,6 +61,20 @@ def test_a_whole_deployment_is_this(render: Render, case: str, name: str) -> Non
     as_expected(EXPECTED / f"{case}-{name}.yaml", yaml.safe_dump(deployment, sort_keys=False, width=120))
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_no_container_is_killed_while_it_starts_or_is_starved(render: Render, case: str) -> None:
+    """Metacontroller's own chart has no probes, so nothing kills it; a job that is slow has its deadline."""
+    values, sets = CASES[case]
+    deployments = [obj for obj in render(*sets, values=values) if obj["kind"] == "Deployment"]
+    containers = [each for obj in deployments for each in obj["spec"]["template"]["spec"]["containers"]]
+    assert {each["name"] for each in containers} >= {"api", "gate", "hooks"}
+    for each in containers:
+        start, live = each["startupProbe"], each["livenessProbe"]
+        assert start["periodSeconds"] * start["failureThreshold"] >= 300, each["name"]
+        assert live["periodSeconds"] * live["failureThreshold"] >= 60, each["name"]
+        assert min(each[probe]["timeoutSeconds"] for probe in each if probe.endswith("Probe")) >= 5, each["name"]
+
+
 def flat(value: Any, path: str = "") -> dict[str, Any]:
     """Every leaf by its path. A settings file's text is read as what it says."""
     if isinstance(value, str) and "\n" in value and path.endswith("settings.yaml"):
@@ -73,8 +88,8 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-# Drawn anew, or told by what stands beside it.
-DRAWN = ("/caBundle", "/checksum/settings")
+# Generated anew, or given by what is beside it.
+DRAWN = ("/caBundle", "/checksum/settings", "/clientConfig/service/path")
 
 
 def by_identity(objects: list[Object]) -> dict[str, dict[str, Any]]:
@@ -179,7 +194,7 @@ def test_a_changed_setting_restarts_who_reads_it(render: Render) -> None:
         return {name: pod["metadata"]["annotations"]["checksum/settings"] for name, pod in pods.items()}
 
     before, after = checksums(), checksums("hooks.settings.domain=shops.example.org")
-    assert {name for name in before if before[name] != after[name]} == {"hooks", "api"}
+    assert {name for name in before if before[name] != after[name]} == {"api", "controllers", "hooks"}
 
 
 def test_in_another_namespace_nothing_speaks_of_the_usual_one(render: Render) -> None:
@@ -209,14 +224,27 @@ def test_shards_share_every_store_and_the_first_has_what_has_no_label(render: Re
     assert (one["metadata"]["name"], "labelSelector" in one["spec"]["parentResource"]) == ("stores", False)
 
 
-def test_what_the_api_server_is_told_is_what_the_tests_of_stores_tell_it(render: Render) -> None:
+def test_what_the_api_server_gets_is_what_the_tests_of_stores_give_it(render: Render) -> None:
     objects = render("metacontroller.namespaceOverride=metacontroller")
-    for file in ("crd.yaml", "policy.yaml", "rbac.yaml", "controller.yaml", "webhooks.yaml"):
+    token = base64.b64decode(pick(objects, "Secret", "gate-token")["data"]["token"]).decode()
+    for file in (
+        "crd.yaml",
+        "reserved.yaml",
+        "policy.yaml",
+        "boundaries.yaml",
+        "rbac.yaml",
+        "controller.yaml",
+        "webhooks.yaml",
+    ):
         for obj in shipped(file):
             made = pick(objects, obj["kind"], obj["metadata"]["name"])
             for webhook in made.get("webhooks", []):
                 assert webhook["clientConfig"].pop("caBundle")
+                service = webhook["clientConfig"]["service"]
+                service["path"] = service["path"].replace(token, "@token")
             made["metadata"].pop("annotations", None)
+            if made["kind"] == "ConfigMap":
+                made["metadata"]["labels"] = obj["metadata"]["labels"]
             assert made == obj
 
 
@@ -247,4 +275,36 @@ def test_only_those_who_ask_the_api_server_have_a_token(render: Render) -> None:
         if obj["kind"] in ("Deployment", "CronJob"):
             spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
             with_token |= {obj["metadata"]["name"]} if spec["automountServiceAccountToken"] else set()
-    assert with_token == {"api", "reaper"}
+    assert with_token == {"api", "controllers", "reaper"}
+
+
+def test_pods_of_every_part_take_where_they_run_from_the_values(render: Render) -> None:
+    objects = render(
+        "pods.nodeSelector.disk=ssd",
+        "pods.tolerations[0].operator=Exists",
+        "pods.priorityClassName=shops",
+        "pods.labels.team=shops",
+        "pods.annotations.scraped=no",
+        "hooks.pods.nodeSelector.disk=nvme",
+        "hooks.pods.topologySpreadConstraints[0].maxSkew=2",
+        "hooks.pods.labels.app\\.kubernetes\\.io/name=another",
+    )
+    workloads = {
+        obj["metadata"]["name"]: obj["spec"].get("jobTemplate", obj)["spec"]["template"]
+        for obj in objects
+        if obj["kind"] in ("Deployment", "CronJob")
+    }
+    assert sorted(workloads) == ["api", "controllers", "dashboard", "hooks", "reaper"]
+    for name, template in workloads.items():
+        spec, metadata = template["spec"], template["metadata"]
+        assert spec["nodeSelector"] == {"disk": "nvme" if name == "hooks" else "ssd"}
+        assert (spec["tolerations"], spec["priorityClassName"]) == ([{"operator": "Exists"}], "shops")
+        assert (metadata["labels"]["team"], metadata["annotations"]["scraped"]) == ("shops", "no")
+        assert metadata["labels"]["app.kubernetes.io/name"] == f"store-{name}"
+    assert workloads["hooks"]["spec"]["topologySpreadConstraints"] == [{"maxSkew": 2}]
+
+
+def test_pods_are_selected_by_their_installation(render: Render) -> None:
+    for obj in render():
+        if obj["kind"] == "Deployment":
+            assert obj["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "store-platform"

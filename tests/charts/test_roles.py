@@ -10,27 +10,34 @@ from typing import Any
 
 import pytest
 
-from ..api.server import USERS, Api
+from storeplatform.api.controllers.readers import PREFIX
+from storeplatform.api.storequotas import quota_name
+
+from ..api.server import USERS, Api, Caller
 from ..cluster.controlplane import ControlPlane
 from ..cluster.credentials import METACONTROLLER_ACCOUNT
 from ..cluster.loops import find_metacontroller
 from ..cluster.waiting import wait_until
+from ..controllers.process import CONTROLLERS_USER, controllers
 from ..stores.gate import Gate
 from ..stores.platform import API, Platform, shipped
 from ..stores.reaper import REAPER, REAPER_USER, reap
 
+# Nothing answers there.
+NO_RESOLVER = "127.0.0.1#1"
 ACCOUNTS = {
     "metacontroller": METACONTROLLER_ACCOUNT,
     "api": USERS["api"].username,
     "reaper": REAPER.username,
+    "controllers": CONTROLLERS_USER["controllers"].username,
 }
-# Asked by the policies, of the authorizer: no request shows them.
-BY_POLICY = {"act-for-owner", "vouch"}
+# Asked of the authorizer by policies and by the API server itself: no request shows them.
+BY_POLICY = {"act-for-owner", "bind", "vouch"}
 
 Call = tuple[str, str, str]
 
 # What a life of a few minutes doesn't need.
-BY_HAND = "an edit by hand is put right"
+MANUAL_CHANGE = "a manual change is reverted"
 CHILDREN = [
     (child["apiVersion"].rpartition("/")[0], child["resource"])
     for child in shipped("controller.yaml")[0]["spec"]["childResources"]
@@ -47,7 +54,7 @@ RARELY: dict[str, dict[Call, str]] = {
     "metacontroller": {
         **{("list", *each): "an API server that streams no lists" for each in WATCHED},
         **{("get", *each): "an object is adopted or let go by its labels" for each in CHILDREN},
-        **{("update", *each): BY_HAND for each in CHILDREN},
+        **{("update", *each): MANUAL_CHANGE for each in CHILDREN},
         **{("get", "metacontroller.k8s.io", kind): "its client may read one" for kind in CONTROLLERS},
         ("get", "apiextensions.k8s.io", "customresourcedefinitions"): "its client may read one",
         ("patch", "", "events"): "the same event again",
@@ -60,16 +67,30 @@ RARELY: dict[str, dict[Call, str]] = {
         },
     },
     "api": {},
-    "reaper": {},
+    "reaper": {("delete", "coordination.k8s.io", "leases"): "an idempotency key is a day old"},
+    "controllers": {
+        ("get", "platform.urumi.dev", "stores"): "a namespace has no store",
+        ("update", "rbac.authorization.k8s.io", "clusterroles"): "an owner has one store more or less",
+    },
 }
 
 
 @pytest.fixture(scope="module")
-def plane(binary: object) -> Iterator[ControlPlane]:
-    """A platform in which a store had a whole life, through every door."""
-    with ControlPlane(users={**USERS, **REAPER_USER}) as plane:
-        settings = {"expiry": {"warningHours": 1, "graceHours": 0}, "resyncSeconds": {"settled": 600, "changing": 1}}
-        with Platform(plane, settings=settings) as platform, Gate(plane) as gate, Api(plane) as api:
+def plane(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A platform in which a store had a whole life, through every interface."""
+    home = tmp_path_factory.mktemp("controllers")
+    with ControlPlane(users={**USERS, **REAPER_USER, **CONTROLLERS_USER}) as plane:
+        settings = {
+            "expiry": {"warningHours": 1, "graceHours": 0},
+            "resyncSeconds": {"settled": 600, "changing": 1},
+            "hostnames": {"verification": "dns", "resolvers": []},
+        }
+        with (
+            Platform(plane, settings=settings) as platform,
+            Gate(plane) as gate,
+            Api(plane) as api,
+            controllers(plane, home, NO_RESOLVER),
+        ):
             live(platform, api, gate)
         yield plane
 
@@ -81,6 +102,10 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
     platform.await_phase("life", "Ready")
     for path in ("/stores", "/stores/life", "/stores/life/events", "/stores/life/pods", "/stores/life/credentials"):
         ann.get(path)
+    keys = {"secretKey": "sk_test_4242", "publishableKey": "pk_test_4242", "webhookSecret": "whsec_4242"}
+    asked = {"provider": "stripe", "fields": keys}
+    assert ann("PUT", "/stores/life/integrations/payments", asked).status_code == 202
+    assert ann("DELETE", "/stores/life/integrations/payments").status_code == 202
     pods = ann.get("/stores/life/pods")["items"]
     ann("GET", f"/stores/life/pods/{pods[0]['name']}/log")
     with ann("GET", "/changes", stream=True) as changes:
@@ -101,7 +126,7 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
     past = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     platform.client.patch({"apiVersion": API, "kind": "Store", "metadata": {"name": "life"}},
                           {"spec": {"expiresAt": past}})  # fmt: skip
-    wait_until(lambda: platform.store("life")["status"].get("deletesAt"), "its end is told")
+    wait_until(lambda: platform.store("life")["status"].get("deletesAt"), "its end is reported")
     platform.await_phase("life", "Suspended")
 
     def reaped() -> bool:
@@ -109,10 +134,21 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
         return platform.client.find(API, "Store", "life") is None
 
     wait_until(reaped, "the reaper deletes it", 60)
-    wait_until(lambda: gate.records(store="life", action="gone"), "the gate has told of it")
-    assert ann.create("second").status_code == 202
+    wait_until(lambda: gate.records(store="life", action="gone"), "the gate has recorded it")
+    keyed(ann)
     assert ann("DELETE", "/stores/second", params={"confirm": "second"}).status_code == 202
     wait_until(lambda: platform.client.find(API, "Store", "second") is None, "the store is gone", 60)
+    rbac, reader = "rbac.authorization.k8s.io/v1", PREFIX + quota_name("ann@example.com")
+    wait_until(lambda: platform.client.find(rbac, "ClusterRole", reader) is None, "its owner's role is gone", 60)
+
+
+def keyed(ann: Caller) -> None:
+    """Creates with an idempotency key: one that is refused, one that is made, and that one again."""
+    for body, code in ((("second", "none"), 422), (("second", "medusa"), 202), (("second", "medusa"), 202)):
+        asked = {"name": body[0], "spec": {"engine": body[1]}}
+        assert ann("POST", "/stores", asked, headers={"Idempotency-Key": "one"}).status_code == code
+    taken = {"name": "dashboard", "spec": {"engine": "medusa"}}
+    assert ann("POST", "/stores", taken, headers={"Idempotency-Key": "two"}).status_code == 422
 
 
 def allowed(name: str) -> set[Call]:
@@ -174,4 +210,4 @@ def test_the_hooks_and_the_dashboard_may_do_nothing_at_all() -> None:
     subjects: list[Any] = [
         s for obj in shipped("rbac.yaml") if obj["kind"].endswith("Binding") for s in obj["subjects"]
     ]
-    assert {s["name"] for s in subjects if s.get("namespace") == "store-platform"} == {"api", "reaper"}
+    assert {s["name"] for s in subjects if s.get("namespace") == "store-platform"} == {"api", "controllers", "reaper"}

@@ -4,6 +4,7 @@ Objects are plain mappings, as in JSON. `Warning` headers of the server are kept
 """
 
 import json
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,8 @@ Object = dict[str, Any]
 JSON_TYPE = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+# Where the kubelet puts the credentials of a pod's account.
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class ApiError(Exception):
@@ -50,6 +53,12 @@ class Client:
         config = yaml.safe_load(path.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         return cls(cluster["server"], cluster["certificate-authority"], user["token"], **kwargs)
+
+    @classmethod
+    def from_service_account(cls, **kwargs: str) -> Self:
+        """As the account of the pod that this runs in. :raise KeyError: it runs in none."""
+        server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
+        return cls(server, str(ACCOUNT / "ca.crt"), (ACCOUNT / "token").read_text(), **kwargs)
 
     def close(self) -> None:
         """Close its connections."""

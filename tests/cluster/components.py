@@ -8,6 +8,9 @@ from .credentials import Credentials
 # The order to start in. Stopping goes backwards: an API server whose etcd is gone is deaf to SIGTERM.
 ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 
+# Addresses of Services, and of a real node's pods.
+SERVICES, PODS = "10.0.0.0/16", "10.244.0.0/16"
+
 # What the log of every container says: its program is played, and so is what it prints.
 PLAYED_LOGS = """\
 apiVersion: kwok.x-k8s.io/v1alpha1
@@ -31,7 +34,7 @@ rules:
 
 @dataclass(frozen=True)
 class Ports:
-    """Ports of 127.0.0.1."""
+    """Ports of the address that the programs listen on."""
 
     etcd: int
     etcd_peer: int
@@ -39,6 +42,27 @@ class Ports:
     controller_manager: int
     scheduler: int
     kwok: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the programs run.
+
+    :param address: the one they listen on.
+    :param enter: what comes in front of each one's command, to run it in other namespaces than this process'.
+    :param folder: that their data and logs are below; by default the one for temporary files.
+    :param real_nodes: real kubelets run the pods, and KWOK does not.
+    """
+
+    address: str = "127.0.0.1"
+    enter: tuple[str, ...] = ()
+    folder: Path | None = None
+    real_nodes: bool = False
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The programs to run, in the order to start them."""
+        return ORDER[:-1] if self.real_nodes else ORDER
 
 
 @dataclass(frozen=True)
@@ -54,14 +78,14 @@ class NodeTimes:
 
 
 def command_lines(
-    home: Path, ports: Ports, credentials: Credentials, times: NodeTimes, stages: list[Path]
+    home: Path, place: Place, ports: Ports, credentials: Credentials, times: NodeTimes, stages: list[Path]
 ) -> dict[str, list[str]]:
     """By program, its arguments. Client rate limits are out of the way: the machine is the limit."""
-    etcd = f"http://127.0.0.1:{ports.etcd}"
-    peer = f"http://127.0.0.1:{ports.etcd_peer}"
+    etcd = f"http://{place.address}:{ports.etcd}"
+    peer = f"http://{place.address}:{ports.etcd_peer}"
     certificate = f"{credentials.home}/server.pem"
     tls = [f"--tls-cert-file={certificate}", f"--tls-private-key-file={certificate}"]
-    serving = ["--bind-address=127.0.0.1", *tls]
+    serving = [f"--bind-address={place.address}", *tls]
 
     def as_client(name: str) -> list[str]:
         return [f"--kubeconfig={credentials.kubeconfig(name)}"]
@@ -86,9 +110,14 @@ def command_lines(
             f"--etcd-servers={etcd}",
             *serving,
             f"--secure-port={ports.apiserver}",
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
-            "--service-cluster-ip-range=10.0.0.0/16",
+            f"--advertise-address={place.address}",
+            # A loopback address can't be an endpoint of the Service "kubernetes".
+            f"--endpoint-reconciler-type={'lease' if place.real_nodes else 'none'}",
+            f"--service-cluster-ip-range={SERVICES}",
+            # A node's name is in no DNS. Kubelets ask who reads their logs.
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--kubelet-client-certificate={credentials.home}/apiserver.pem",
+            f"--kubelet-client-key={credentials.home}/apiserver.pem",
             f"--token-auth-file={credentials.home}/tokens.csv",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={credentials.home}/service-account.pub",
@@ -108,6 +137,7 @@ def command_lines(
             f"--root-ca-file={credentials.home}/ca.crt",
             "--node-monitor-period=1s",
             f"--node-monitor-grace-period={times.grace_seconds}s",
+            *(["--allocate-node-cidrs", f"--cluster-cidr={PODS}"] if place.real_nodes else []),
         ],
         "kube-scheduler": as_controller("kube-scheduler", ports.scheduler),
         "kwok": [

@@ -1,11 +1,13 @@
 """A Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, KWOK for nodes."""
 
+import base64
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +18,7 @@ import requests
 from .audit import AuditLog
 from .binary import Binary, build
 from .client import Client
-from .components import AUDIT_POLICY, ORDER, PLAYED_LOGS, NodeTimes, Ports, command_lines
+from .components import AUDIT_POLICY, PLAYED_LOGS, NodeTimes, Place, Ports, command_lines
 from .credentials import ADMIN, COMPONENTS, METACONTROLLER, Credentials, User
 from .nodes import NODE, Nodes
 from .processes import Process, free_ports
@@ -35,6 +37,7 @@ class ControlPlane:
     :param times: when a silent node counts as NotReady, and when its pods are evicted.
     :param extra_stages: more KWOK Stage files. One with `spec.weight: 1` wins over the built-in ones, which
         have none; so a test can let some pods fail.
+    :param place: where it runs; with real nodes nothing is simulated, and there is no node until one registers.
     :param keep: keep the directory of logs and data even when all went well.
     """
 
@@ -44,11 +47,13 @@ class ControlPlane:
         users: Mapping[str, User] | None = None,
         times: NodeTimes | None = None,
         extra_stages: list[Path] | None = None,
+        place: Place | None = None,
         keep: bool = False,
     ) -> None:
         self.users = {"admin": ADMIN, "metacontroller": METACONTROLLER, **COMPONENTS, **(users or {})}
         self.times = times or NodeTimes()
         self.extra_stages = extra_stages or []
+        self.place = place or Place()
         self.keep = keep
 
     def __enter__(self) -> Self:
@@ -67,29 +72,32 @@ class ControlPlane:
         :raise WaitTimeout: a component did not become ready; the error names it and shows its log's end.
         """
         binary = build()
-        self.home = Path(tempfile.mkdtemp(prefix="controlplane-"))
+        self.home = Path(tempfile.mkdtemp(prefix="controlplane-", dir=self.place.folder))
         try:
             self._prepare(binary)
-            for name in ORDER:
+            for name in self.place.order:
                 if name == "kwok":
                     self._create_defaults(binary)
                 self._processes[name].start()
                 if name in ("etcd", "kube-apiserver"):
                     self._await(name)
-            for name in ORDER:
+            for name in self.place.order:
                 self._await(name)
-            self.nodes.await_ready(NODE)
+            if not self.place.real_nodes:
+                self.nodes.await_ready(NODE)
         except BaseException as error:
             self.stop(failed=isinstance(error, Exception))
             raise
 
     def _prepare(self, binary: Binary) -> None:
         self.ports = Ports(*free_ports(6))
-        self.server = f"https://127.0.0.1:{self.ports.apiserver}"
+        if self.place.real_nodes:  # network policies let pods out to the usual port alone
+            self.ports = replace(self.ports, apiserver=6443)
+        self.server = f"https://{self.place.address}:{self.ports.apiserver}"
         self.bin_dir = self.home / "bin"
         for name in ("bin", "credentials", "logs"):
             (self.home / name).mkdir()
-        for name in (*ORDER, "kubectl"):
+        for name in (*self.place.order, "kubectl"):
             (self.bin_dir / name).symlink_to(binary.program)
         (self.home / "audit-policy.yaml").write_text(AUDIT_POLICY)
         self._pod_log = self.home / "pod.log"
@@ -101,9 +109,10 @@ class ControlPlane:
         self.nodes = Nodes(self.client, self)
         stages = [each for each in sorted(binary.stages.rglob("*.yaml")) if each.name not in NOT_STAGES]
         stages += [*sorted(OWN_STAGES.glob("*.yaml")), *self.extra_stages]
-        commands = command_lines(self.home, self.ports, self.credentials, self.times, stages)
+        commands = command_lines(self.home, self.place, self.ports, self.credentials, self.times, stages)
         self._processes = {
-            name: Process(name, [str(self.bin_dir / name), *commands[name]], self.log(name)) for name in ORDER
+            name: Process(name, [*self.place.enter, str(self.bin_dir / name), *commands[name]], self.log(name))
+            for name in self.place.order
         }
 
     def _create_defaults(self, binary: Binary) -> None:
@@ -115,7 +124,7 @@ class ControlPlane:
 
         The directory is removed, or kept and its path printed if `failed` or `keep`.
         """
-        for name in reversed(ORDER):
+        for name in reversed(self.place.order):
             if process := getattr(self, "_processes", {}).get(name):
                 process.stop()
         if client := getattr(self, "client", None):
@@ -152,6 +161,17 @@ class ControlPlane:
         with self._pod_log.open("a") as log:
             log.writelines(f"{now} stdout F {line}\n" for line in lines)
 
+    def stored_keys(self) -> list[str]:
+        """The key of everything that etcd holds."""
+        first, after = (base64.b64encode(key).decode() for key in (b"/registry/", b"/registry0"))
+        body = {"key": first, "range_end": after, "keys_only": True}
+        with requests.Session() as session:
+            session.trust_env = False
+            url = f"http://{self.place.address}:{self.ports.etcd}/v3/kv/range"
+            answer = session.post(url, json=body, timeout=30)
+        answer.raise_for_status()
+        return [base64.b64decode(each["key"]).decode() for each in answer.json().get("kvs", [])]
+
     def kubeconfig(self, user: str = "admin") -> Path:
         """Path of a user's kubeconfig. :raise KeyError: the control plane was started without that user."""
         return self.credentials.kubeconfig(user)
@@ -177,10 +197,10 @@ class ControlPlane:
 
     def _probe(self, component: str) -> Callable[[], bool]:
         urls = {
-            "etcd": f"http://127.0.0.1:{self.ports.etcd}/health",
+            "etcd": f"http://{self.place.address}:{self.ports.etcd}/health",
             "kube-apiserver": f"{self.server}/readyz",
-            "kube-controller-manager": f"https://127.0.0.1:{self.ports.controller_manager}/healthz",
-            "kube-scheduler": f"https://127.0.0.1:{self.ports.scheduler}/healthz",
+            "kube-controller-manager": f"https://{self.place.address}:{self.ports.controller_manager}/healthz",
+            "kube-scheduler": f"https://{self.place.address}:{self.ports.scheduler}/healthz",
             "kwok": f"http://127.0.0.1:{self.ports.kwok}/healthz",
         }
         authority = str(self.credentials.home / "ca.crt")

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import trustme
 import yaml
@@ -31,6 +32,7 @@ COMPONENTS = {
         "kube-controller-manager": "system:kube-controller-manager",
         "kube-scheduler": "system:kube-scheduler",
         "kwok": "system:kwok",
+        "node": "system:node:node",
     }.items()
 }
 
@@ -45,7 +47,7 @@ class Credentials:
     def __init__(self, home: Path, server: str, users: dict[str, User]) -> None:
         self.home = home
         self.server = server
-        self._write_certificates()
+        self._write_certificates(str(urlsplit(server).hostname))
         self._write_service_account_keys()
         tokens = {name: secrets.token_hex(16) for name in users}
         self._write("tokens.csv", "".join(_row(tokens[name], name, user) for name, user in users.items()))
@@ -65,11 +67,16 @@ class Credentials:
         path.touch(0o600)
         path.write_text(text)
 
-    def _write_certificates(self) -> None:
+    def _write_certificates(self, address: str) -> None:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.home / "ca.crt")
-        certificate = authority.issue_cert("127.0.0.1", "localhost", "kubernetes.default.svc", "10.0.0.1")
+        names = dict.fromkeys([address, "127.0.0.1", "localhost", "kubernetes.default.svc", "10.0.0.1"])
+        certificate = authority.issue_cert(*names)
         certificate.private_key_and_cert_chain_pem.write_to_path(self.home / "server.pem")
+        client = authority.issue_cert(
+            "kube-apiserver", common_name="kube-apiserver", organization_name="system:masters"
+        )
+        client.private_key_and_cert_chain_pem.write_to_path(self.home / "apiserver.pem")
 
     def _write_service_account_keys(self) -> None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -1,4 +1,5 @@
-"""A stand-in for Metacontroller where its binary is missing: `python -m tests.cluster.loop --kubeconfig K`.
+"""A stand-in for Metacontroller where its binary is missing: `python -m tests.cluster.loop --kubeconfig K`, or without
+a kubeconfig in a pod, as its account.
 
 It serves the CompositeControllers of the API server under the same contract. It leaves out: hook version v1,
 ETags, update methods other than OnDelete and InPlace, events, metrics, leader election and
@@ -93,12 +94,14 @@ class Loop:
 def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description="A stand-in for Metacontroller.")
-    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--kubeconfig", type=Path, help="by default, the account of the pod that this runs in")
     arguments = parser.parse_args()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    Loop(Client.from_kubeconfig(arguments.kubeconfig, user_agent="loop-stand-in")).run()
+    agent = {"user_agent": "loop-stand-in"}
+    named = arguments.kubeconfig
+    Loop(Client.from_kubeconfig(named, **agent) if named else Client.from_service_account(**agent)).run()
 
 
 if __name__ == "__main__":

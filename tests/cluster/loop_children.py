@@ -79,7 +79,7 @@ def manage(
 ) -> None:
     """Delete observed children that are not desired, then create or update the desired ones.
 
-    :param methods: update method by API group and kind; a kind that is not there is only created.
+    :param methods: update method by API group and kind; a kind that is missing here is only created.
     :raise ExceptionGroup: of what the API server refused; everything else was still done.
     """
     errors: list[Exception] = []

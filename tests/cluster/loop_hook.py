@@ -49,9 +49,7 @@ class Hook:
         webhook = spec["webhook"]
         if spec.get("version") != "v2":
             raise ValueError(f"the stand-in speaks hook version v2 only, not {spec.get('version')}")
-        if "url" not in webhook:
-            raise ValueError("the stand-in needs `webhook.url`, it has no cluster DNS for a `service`")
-        self.url: str = webhook["url"]
+        self.url: str = webhook["url"] if "url" in webhook else _url(webhook["service"], webhook.get("path", ""))
         self.timeout = seconds(webhook["timeout"]) if "timeout" in webhook else DEFAULT_TIMEOUT_SECONDS
         self._session = requests.Session()
         self._session.trust_env = False
@@ -90,6 +88,13 @@ class Hook:
             return response.json()
         except ValueError as error:
             raise HookError(f"{self.url} gave a malformed answer: {error}") from error
+
+
+def _url(service: Object, path: str) -> str:
+    """Where a Service answers a hook, for who runs in its cluster. TLS would need the settings that are left out."""
+    if service.get("protocol", "http") != "http":
+        raise ValueError(f"the stand-in calls a service by http only, not {service['protocol']}")
+    return f"http://{service['name']}.{service['namespace']}:{service.get('port', 80)}/{path.lstrip('/')}"
 
 
 def seconds(duration: str) -> float:

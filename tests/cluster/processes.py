@@ -1,5 +1,7 @@
 """Child processes that log to a file and never outlive this process, and the ports they listen on."""
 
+import contextlib
+import errno
 import os
 import random
 import signal
@@ -8,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("die_with_parent.py")
@@ -17,13 +18,37 @@ LAUNCHER = Path(__file__).with_name("die_with_parent.py")
 _spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 
 
+# Below the ports that Linux gives to clients (32768 and up, net.ipv4.ip_local_port_range) and that Kubernetes gives to
+# Services (30000 and up). From those, a connection of any program could take a port before its server listens.
+_SERVER_PORTS = range(10000, 30000)
+_reserved: list[socket.socket] = []
+
+
 def free_ports(count: int) -> list[int]:
-    """`count` different TCP ports of 127.0.0.1 that nothing listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """`count` different TCP ports that nothing listens on, and that no other test process gets while this one lives."""
+    ports: list[int] = []
+    for port in random.sample(_SERVER_PORTS, len(_SERVER_PORTS)):
+        if len(ports) == count:
+            break
+        if _reserve(port):
+            ports.append(port)
+    return ports
+
+
+def _reserve(port: int) -> bool:
+    """Whether the port is this process' now: an abstract socket of its name lasts as long as the process."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0store-platform-tests-port-{port}")
+        with socket.socket() as probe:
+            probe.bind(("", port))
+    except OSError as error:
+        name.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    _reserved.append(name)
+    return True
 
 
 def free_address(port: int) -> str:
@@ -87,9 +112,11 @@ class Process:
 
     def kill(self) -> None:
         """End it and all it started at once (SIGKILL), as a crash of their container would."""
-        if self._popen is not None and self._popen.poll() is None:
-            os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own session
-            self._popen.wait()
+        if self._popen is None:
+            return
+        with contextlib.suppress(ProcessLookupError):  # nothing is left of it
+            os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own session, and the group may outlive it
+        self._popen.wait()
 
     def freeze(self) -> None:
         """Let it and all it started do nothing until `thaw`; what was under way goes on then."""
@@ -105,11 +132,16 @@ class Process:
         return self.pid
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Ask it to end (SIGTERM), and kill it if it has not within `timeout` seconds."""
+        """Ask it to end (SIGTERM), wait `timeout` seconds at most, and kill what is left of all it started."""
         if self._popen is None:
             return
         self._popen.terminate()
+        self.await_end(timeout)
+        self.kill()
+
+    def await_end(self, timeout: float) -> bool:
+        """Wait until it has ended; whether it did within `timeout` seconds."""
         try:
-            self._popen.wait(timeout)
+            return self._popen is None or self._popen.wait(timeout) is not None
         except subprocess.TimeoutExpired:
-            self.kill()
+            return False

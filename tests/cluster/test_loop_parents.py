@@ -14,7 +14,7 @@ from .manifests import config_map
 from .waiting import wait_until
 
 
-def test_the_hook_is_told_every_child_kind_even_without_children(client: Client, hook: HookServer, name: str) -> None:
+def test_the_hook_gets_every_child_kind_even_without_children(client: Client, hook: HookServer, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     first, last = hook.calls_for(name)[0], hook.calls_for(name)[-1]

@@ -22,7 +22,7 @@ VALUES = st.recursive(
 
 
 def no_key_twice(value: object) -> bool:
-    """Whether objects of a list can be told apart by each merge key, so that none is lost in a merge."""
+    """Whether objects of a list can be distinguished by each merge key, so that none is lost in a merge."""
     if isinstance(value, dict):
         return all(no_key_twice(each) for each in value.values())
     if not isinstance(value, list):
@@ -181,6 +181,14 @@ def test_a_hook_of_version_v1_is_refused() -> None:
 @pytest.mark.parametrize(("duration", "value"), [("10s", 10), ("1m30s", 90), ("250ms", 0.25), ("1.5h", 5400)])
 def test_durations(duration: str, value: float) -> None:
     assert seconds(duration) == value
+
+
+def test_a_hook_behind_a_service_is_called_by_the_clusters_dns() -> None:
+    service = {"name": "hooks", "namespace": "store-platform", "port": 8080, "protocol": "http"}
+    hook = Hook({"version": "v2", "webhook": {"service": service, "path": "/sync"}}, str)
+    assert hook.url == "http://hooks.store-platform:8080/sync"
+    with pytest.raises(ValueError, match="by http only, not https"):
+        Hook({"version": "v2", "webhook": {"service": {**service, "protocol": "https"}}}, str)
 
 
 def hook_at(server: HookServer) -> Hook:

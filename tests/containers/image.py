@@ -19,6 +19,7 @@ class Image:
     command: list[str] = field(default_factory=list)
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/"
+    stop_signal: str = "SIGTERM"
 
 
 def built(dockerfile: Path, files: Mapping[str, Path], programs: list[Path]) -> Image:
@@ -31,4 +32,5 @@ def built(dockerfile: Path, files: Mapping[str, Path], programs: list[Path]) -> 
     said = dict(line.split(maxsplit=1) for line in last.splitlines()[1:] if re.match("[A-Z]+ ", line))
     env = dict(pair.split("=", 1) for pair in shlex.split(said.get("ENV", "")))
     env["PATH"] = ":".join([*map(str, programs), "/usr/local/bin", "/usr/sbin", "/usr/bin"])
-    return Image(files, json.loads(said["ENTRYPOINT"]), json.loads(said.get("CMD", "[]")), env, said["WORKDIR"])
+    program, arguments = json.loads(said["ENTRYPOINT"]), json.loads(said.get("CMD", "[]"))
+    return Image(files, program, arguments, env, said["WORKDIR"], said.get("STOPSIGNAL", "SIGTERM"))

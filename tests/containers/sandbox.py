@@ -8,9 +8,12 @@ network, memory or processes of its own.
 from __future__ import annotations
 
 import base64
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,12 +45,14 @@ class Cluster:
         names = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "Service"]
         hosts = {"localhost": "127.0.0.1", **dict.fromkeys(names, "127.0.0.1"), **(addresses or {})}
         (area / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts.items()))
-        self.started: list[Process] = []
+        self.started: list[Container] = []
 
     def secrets(self) -> dict[str, dict[str, str]]:
         """The values of every Secret, by key."""
         return {
-            obj["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in obj["data"].items()}
+            obj["metadata"]["name"]: {
+                key: base64.b64decode(value).decode() for key, value in obj.get("data", {}).items()
+            }
             for obj in self.objects
             if obj["kind"] == "Secret"
         }
@@ -72,21 +77,37 @@ class Cluster:
         return container
 
     def launch(self, kind: str, name: str) -> Container:
-        """Start a workload's one pod and wait for nothing."""
-        (container,) = self.containers(kind, name)
-        container.start()
-        self.started.append(container.process)
+        """Start a workload's one pod, its sidecars first, and wait for nothing. Its last container."""
+        for container in self.containers(kind, name):
+            container.start()
+            self.started.append(container)
         return container
 
     def exec(self, kind: str, name: str, *command: str) -> str:
-        """What a command says inside a workload's one container. :raise CalledProcessError: it fails."""
-        (container,) = self.containers(kind, name)
-        return container.exec(list(command))
+        """What a command says inside a workload's last container. :raise CalledProcessError: it fails."""
+        return self.containers(kind, name)[-1].exec(list(command))
 
     def stop(self) -> None:
         """End all that was started, the last one first."""
         while self.started:
             self.started.pop().stop()
+
+    def secret_folder(self, name: str) -> Path:
+        """Where a mounted Secret's files are."""
+        folder = self.area / "volumes" / f"secret-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def write_secret(self, name: str, values: dict[str, str]) -> None:
+        """Change a mounted Secret as the kubelet does: all at once, by the link "..data"."""
+        folder = self.secret_folder(name)
+        new = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+        new.chmod(0o755)
+        for key, value in values.items():
+            (new / key).write_text(value)
+        link = folder / "..new"
+        link.symlink_to(new.name)
+        link.rename(folder / "..data")
 
     def containers(self, kind: str, name: str) -> list[Container]:
         """A workload's containers in the order they start."""
@@ -109,6 +130,16 @@ class Container:
     def start(self) -> None:
         """Start it, and wait for nothing."""
         self.process.start()
+
+    def stop(self, timeout: float = 60) -> bool:
+        """Ask its program to end, by the signal that its image says, and kill what is left; whether it ended itself."""
+        if pid := self.process.pid:
+            # The first child of bubblewrap, which itself passes no signal on.
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                os.kill(int(child), signal.Signals[self.image.stop_signal])
+        ended = self.process.await_end(timeout)
+        self.process.kill()
+        return ended
 
     def run(self) -> None:
         """Run it to its end. :raise AssertionError: it ends with another code than 0."""
@@ -188,6 +219,8 @@ class Container:
 
     def _volume(self, mount: Object) -> Path:
         (volume,) = [volume for volume in self.pod["volumes"] if volume["name"] == mount["name"]]
+        if "secret" in volume:
+            return self.cluster.secret_folder(volume["secret"]["secretName"])
         claim = volume.get("persistentVolumeClaim", {}).get("claimName")
         if claim:
             self.cluster.find("PersistentVolumeClaim", claim)

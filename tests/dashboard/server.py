@@ -7,12 +7,14 @@ import re
 import secrets
 import sys
 import tempfile
+from html import unescape
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 import yaml
 
+from tests.api.server import DASHBOARD_KEY
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.served import Served
 from tests.values import settings_of
@@ -40,6 +42,7 @@ class Dashboard(Served):
         values = settings_of("dashboard")
         values |= {"api": {"url": api}, "publicURL": self.url, **(settings or {})}
         (self.home / "settings.yaml").write_text(yaml.safe_dump(values))
+        (self.home / "api-key").write_text(DASHBOARD_KEY)
         (self.home / "key").write_text(secrets.token_hex(32))
         (self.home / "links.yaml").write_text(yaml.safe_dump({"links": links or {}}))
         self.processes = [self._process(number) for number in range(processes)]
@@ -49,6 +52,7 @@ class Dashboard(Served):
             **os.environ,
             "STORE_PLATFORM_DASHBOARD_SETTINGS": str(self.home / "settings.yaml"),
             "STORE_PLATFORM_SECRET_KEY_FILE": str(self.home / "key"),
+            "STORE_PLATFORM_DASHBOARD_KEY_FILE": str(self.home / "api-key"),
             "STORE_PLATFORM_SIGN_IN_LINKS_FILE": str(self.home / "links.yaml"),
             "STORE_PLATFORM_BIND": self.urls[number].removeprefix("http://"),
         }
@@ -75,10 +79,13 @@ class Visitor:
         return self.session.get(self.url + path, timeout=30, **options)
 
     def send(self, path: str, form: dict[str, str], page: str = "", **options: Any) -> requests.Response:
-        """Send a form that stands on ``page`` (the same path if not said), with what that page hides in it."""
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page or path).text)
-        assert found, f"there is no form on {page or path}"
-        return self.session.post(self.url + path, data={"csrf_token": found[1], **form}, timeout=30, **options)
+        """Send a form that stands on ``page`` (the same path if not said), with what that page hides in its forms."""
+        hidden = dict(
+            re.findall(r'type="hidden" name="(csrf_token|seen|key|once)" value="([^"]*)"', self.get(page or path).text)
+        )
+        assert "csrf_token" in hidden, f"there is no form on {page or path}"
+        filled = {name: unescape(value) for name, value in hidden.items()}
+        return self.session.post(self.url + path, data={**filled, **form}, timeout=30, **options)
 
     def sign_in(self, token: str) -> requests.Response:
         """The page after it."""

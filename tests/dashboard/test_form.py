@@ -55,8 +55,13 @@ def test_the_page_asks_for_each_field_of_the_api_with_its_default(ann: Visitor, 
     page = html.unescape(ann.get("/stores/new").text)
     asked = fields(api.caller("ann").get("/openapi.json"))
     inputs = {found[1]: found[0] for found in re.finditer(r'<input [^>]*name="([^"]+)"[^>]*>', page)}
-    assert set(ASKED) - inputs.keys() == {"owner"}  # an owner's is their own
-    for name in ("name", "hostname", "adminEmail", "shop.title", "shop.currency", "shop.country"):
+    lists = dict(re.findall(r'<select [^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.DOTALL))
+    assert set(ASKED) - inputs.keys() - lists.keys() == {"owner"}  # an owner's is their own
+    for name in ("name", "hostname", "adminEmail", "shop.title"):
         written = {"value": asked[name].default, **asked[name].attributes}
         assert [f'{key}="{value}"' for key, value in written.items() if f'{key}="{value}"' not in inputs[name]] == []
+    for name in ("shop.currency", "shop.country"):
+        assert set(re.findall(r'<option value="(\w+)"', lists[name])) == set(asked[name].choices)
+        assert re.findall(r'<option value="(\w+)" selected', lists[name]) == [asked[name].default]
+    assert '<option value="EUR" selected>Euro (EUR)</option>' in lists["shop.currency"]
     assert re.search(rf'name="plan" value="{asked["plan"].default}" checked', page)

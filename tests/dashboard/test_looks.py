@@ -39,10 +39,10 @@ PAGES = {
 def stores(api: Api, platform: Platform) -> None:
     """One that is open, one that is closed and one that needs its owner."""
     ann = api.caller("ann")
-    ann.create("corner-shop", plan="medium", backup={"schedule": "0 3 * * *"})
+    ann.create("corner-shop", plan="medium", hostname="toys.example.com", backup={"schedule": "0 3 * * *"})
     ann.create("toys", suspended=True)
     platform.await_phase("corner-shop", "Ready")
-    ann.create("clash", hostname="corner-shop.stores.localhost")
+    platform.apply("clash", owner="ann@example.com", hostname="toys.example.com")  # the API would refuse it
     platform.await_phase("clash", "Failed")
     platform.await_phase("toys", "Suspended")
 

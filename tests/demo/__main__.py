@@ -1,7 +1,7 @@
 """The platform on this machine, with three stores: ``make demo``.
 
-On a machine with Docker and kind: in a kind cluster, with running containers. Elsewhere: on the local control
-plane, where everything is real but the containers.
+On a machine with Docker and kind: in a kind cluster. On a Linux machine where you are root: on a real node of its own
+processes, if you agree. Elsewhere: on the local control plane, where everything is real but the containers.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from storeplatform.metacontroller import MANIFESTS
+from tests.cluster.processes import LAUNCHER
+from tests.cluster.waiting import wait_until
+from tests.smoke.shopping import Shop
+from tests.smoke.steps import FAILURES
 
-from . import kind, local
+from . import controller, kind, local, real
 from .cluster import Cluster, DemoError
 from .watching import Watching
 
 SAMPLES = MANIFESTS / "samples" / "stores.yaml"
-READY_SECONDS = 300.0
+READY_SECONDS = 600.0
 
 TRY = """
 [bold]All three are Ready.[/] In another terminal:
@@ -38,7 +42,7 @@ TRY = """
   kubectl delete store book-shop                            # and with it all it was made of
 
 In a browser, while this demo runs:
-
+{shops}
   as the owner   {owner_link}
   as an admin    {admin_link}
 
@@ -59,14 +63,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo ARGS=", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end once all stores are Ready: 0, or 1 with the cause")
     parser.add_argument("--smoke", action="store_true", help="run the smoke test instead of showing stores, and end")
-    parser.add_argument("--local", action="store_true", help="the local control plane, even where kind could run")
+    parser.add_argument("--simulated", action="store_true", help="simulate the containers, even where they could run")
+    parser.add_argument("--yes", action="store_true", help="agree to what a real node does to this machine")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(highlight=False, soft_wrap=True)
-    use_kind = not arguments.local and all(map(shutil.which, ("docker", "kind", "kubectl"))) and kind.docker_runs()
-    where: AbstractContextManager[Cluster] = kind.cluster(console) if use_kind else local.cluster(console)
     try:
-        with where as cluster:
+        with chosen(console, arguments.simulated, arguments.yes) as cluster:
             return smoke(cluster) if arguments.smoke else show(cluster, console, arguments.exit)
     except DemoError as error:
         console.print(f"[red]The demo ends: {escape(str(error))}[/]")
@@ -76,9 +79,24 @@ def main() -> int:
         return 0
 
 
+def chosen(console: Console, simulated: bool, yes: bool) -> AbstractContextManager[Cluster]:
+    """The most real cluster that this machine and its user allow."""
+    if not simulated and all(map(shutil.which, ("docker", "kind", "kubectl"))) and kind.docker_runs():
+        return kind.cluster(console)
+    controller.bring(console)
+    if simulated:
+        return local.cluster(console)
+    if reason := real.why_not():
+        console.print(f"No real node is possible here: {escape(reason)}.")
+        return local.cluster(console)
+    return real.cluster(console) if real.agreed(console, yes) else local.cluster(console)
+
+
 def smoke(cluster: Cluster) -> int:
     """The smoke test's result."""
-    command = [sys.executable, "-m", "tests.smoke", f"--base-url={cluster.base_url}"]
+    # Tied to this process: alone it would wait for a cluster that has ended with this process.
+    tied = [sys.executable, "-IS", str(LAUNCHER), str(os.getpid())]
+    command = [*tied, sys.executable, "-m", "tests.smoke", f"--base-url={cluster.base_url}"]
     path = f"{cluster.bin_dir}:{os.environ['PATH']}"
     return subprocess.run(command, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": path}).returncode
 
@@ -91,14 +109,40 @@ def show(cluster: Cluster, console: Console, leave: bool) -> int:
     console.print(watching.table())
     for name, message in blocked.items():
         console.print(f"[red]{name} is not Ready after {READY_SECONDS:.0f} s: {escape(message)}[/]")
+    if not blocked:
+        buy(cluster, console, watching)
     if leave:
         return 1 if blocked else 0
     if not blocked:
         more = {"kubeconfig": cluster.kubeconfig, "bin_dir": cluster.bin_dir, "api": cluster.api}
         links = {f"{name}_link": link for name, link in cluster.links.items()}
-        console.print(TRY.format(**more, **cluster.tokens, **links))
+        console.print(TRY.format(**more, **cluster.tokens, **links, shops=shops(cluster, watching)))
     watching.forever()
     return 0
+
+
+def buy(cluster: Cluster, console: Console, watching: Watching) -> None:
+    """Place an order in each store, as a visitor does; none where containers are simulated.
+
+    :raise DemoError: a store does not sell.
+    """
+    if not cluster.base_url:
+        return
+    for name, store in watching.stores.items():
+        shop = Shop(store["status"]["url"], cluster.base_url)
+        try:
+            wait_until(shop.title, f"{shop.url} answers", 60)  # the ingress controller notices it a little later
+            console.print(f"{name} sells: a visitor has placed order {shop.order()}.")
+        except FAILURES as error:
+            raise DemoError(f"{name} does not sell: {error}") from error
+
+
+def shops(cluster: Cluster, watching: Watching) -> str:
+    """A line for each store that a browser on this machine can open; none where containers are simulated."""
+    if not cluster.base_url:
+        return ""
+    urls = [store["status"]["url"] for store in watching.stores.values()]
+    return "\n" + "".join(f"  a shop         {url}{cluster.port}\n" for url in urls if url.endswith(".localhost"))
 
 
 if __name__ == "__main__":

@@ -30,12 +30,14 @@ class Kubectl:
 @dataclass(frozen=True)
 class Cluster(Kubectl):
     """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s, ``links`` sign each of
-    them in at the dashboard; ``base_url`` is the ingress controller's, empty where there is none."""
+    them in at the dashboard; ``base_url`` is the ingress controller's, empty where there is none; ``port`` is what a
+    browser on this machine adds to a store's address, such as ":8080"."""
 
     api: str
     tokens: Mapping[str, str]
     links: Mapping[str, str]
     base_url: str = ""
+    port: str = ""
 
     def stores(self) -> list[dict[str, Any]]:
         """All Stores, by name."""

@@ -24,8 +24,7 @@ from .cluster import Cluster, DemoError, Kubectl, run
 NAME = "store-platform-demo"
 IMAGE = "store-platform:0.1.0"
 # The callers of the demo are service accounts; the groups of those are their namespaces.
-ADMINS = "demo-admins"
-NAMESPACES = {"owner": "demo-owners", "admin": ADMINS}
+NAMESPACES = {"owner": "demo-owners", "admin": "demo-admins"}
 LINKS = "sign-in-links"
 # Its manifests for kind, with host ports.
 INGRESS_NGINX = "https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.13.3/deploy/static/provider/kind/deploy.yaml"
@@ -84,8 +83,8 @@ def _install(cluster: Kubectl, console: Console, folder: Path) -> None:
     helm, chart = str(build()), Path(shutil.copytree(CHART, folder / "chart"))
     run(helm, "dependency", "build", str(chart))
     values = {
-        # The demo's own admins are admins of the API.
-        "api": {"settings": {"roles": {"admin": ["store-platform:admins", f"system:serviceaccounts:{ADMINS}"]}}},
+        # Accounts of the demo's own namespaces are owners and admins of the API.
+        "api": {"settings": {"roles": {role: [f"system:serviceaccounts:{name}"] for role, name in NAMESPACES.items()}}},
         "dashboard": {"linksSecret": LINKS},
     }
     (folder / "values.yaml").write_text(yaml.safe_dump(values))

@@ -21,7 +21,7 @@ from .cluster import Cluster
 @contextmanager
 def cluster(console: Console) -> Iterator[Cluster]:
     """A control plane of this machine's own processes, and the platform on it; nothing is left afterwards."""
-    console.print("No kind cluster is possible here: the control plane runs as processes, KWOK plays the containers.")
+    console.print("The control plane runs as processes, and KWOK simulates the containers.")
     with ControlPlane(users=USERS) as plane:
         console.print(f"The API server answers at {plane.server}.")
         with Platform(plane, root_key=secrets.token_hex(32)) as platform, Gate(plane) as gate:

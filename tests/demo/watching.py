@@ -12,7 +12,14 @@ from rich.table import Table
 from .cluster import Cluster
 
 EVERY = 0.3
-COLORS = {"Ready": "green", "Failed": "red", "Degraded": "yellow", "Suspended": "blue", "Terminating": "magenta"}
+COLORS = {
+    "Ready": "green",
+    "Failed": "red",
+    "Degraded": "yellow",
+    "Suspending": "blue",
+    "Suspended": "blue",
+    "Terminating": "magenta",
+}
 
 
 class Watching:

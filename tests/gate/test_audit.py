@@ -1,14 +1,15 @@
-"""Everything that is asked of a store, through the API server's own door, is told by the audit."""
+"""Everything that is asked of a store, through the API server itself, is reported by the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from storeplatform.api.audit import Record
-from storeplatform.api.gate.quota import quota_name
+from storeplatform.api.storequotas import quota_name
 from tests.cluster.client import ApiError, Client, Object
 from tests.cluster.waiting import wait_until
 from tests.stores.gate import Gate
@@ -27,13 +28,13 @@ def await_record(gate: Gate, timeout: float = 30, **wanted: str) -> Record:
     return wait_until(lambda: gate.records(**wanted), f"the audit has {wanted}", timeout)[-1]
 
 
-def test_a_create_a_change_a_suspension_and_a_delete_are_told(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_create_a_change_a_suspension_and_a_delete_are_reported(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("life"))
     clients["ann"].patch(store("life"), {"spec": {"plan": "large", "version": "2.0"}})
     clients["platform-admin"].patch(store("life"), {"spec": {"suspended": True}})
     clients["ann"].delete(store("life"))
     await_record(gate, store="life", action="delete")
-    told = [(each.actor, each.action, each.outcome, each.before, each.after) for each in gate.records(store="life")]
+    recorded = [(each.actor, each.action, each.outcome, each.before, each.after) for each in gate.records(store="life")]
     defaults = {
         "engine": "medusa",
         "owner": ANN,
@@ -43,7 +44,7 @@ def test_a_create_a_change_a_suspension_and_a_delete_are_told(gate: Gate, client
         "suspended": False,
     }
     last = {**defaults, "plan": "large", "version": "2.0", "suspended": True}
-    assert told == [
+    assert recorded == [
         (ANN, "create", "admitted", None, defaults),
         (ANN, "update", "admitted", {"plan": "small"}, {"plan": "large", "version": "2.0"}),
         ("pat", "suspend", "admitted", {"suspended": False}, {"suspended": True}),
@@ -59,7 +60,7 @@ QUOTA: Object = {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": "
 
 @pytest.fixture(scope="module")
 def refusals(gate: Gate, clients: dict[str, Client]) -> None:
-    """Refusals of every kind, and the time after which an attempt that nothing followed is told as one."""
+    """Refusals of every kind, and the time after which an attempt that nothing followed is reported as one."""
     clients["ann"].create(store("kept", deletionProtection=True))
     refused: list[tuple[str, Callable[[], Any]]] = [
         ("must be you", lambda: clients["bob"].create(store("policy"))),
@@ -90,16 +91,16 @@ def refusals(gate: Gate, clients: dict[str, Client]) -> None:
 
 @pytest.mark.usefixtures("refusals")
 @pytest.mark.parametrize(("name", "actor"), [("policy", "bob"), ("schema", ANN), ("shape", ANN)])
-def test_a_create_that_never_reached_the_gate_is_told_as_refused(gate: Gate, name: str, actor: str) -> None:
-    (told,) = gate.records(store=name)
-    assert (told.actor, told.action, told.outcome) == (actor, "create", "refused")
-    assert told.reason == "by the schema or a policy of the API server; the caller was told which"
+def test_a_create_that_never_reached_the_gate_is_reported_as_refused(gate: Gate, name: str, actor: str) -> None:
+    (recorded,) = gate.records(store=name)
+    assert (recorded.actor, recorded.action, recorded.outcome) == (actor, "create", "refused")
+    assert recorded.reason == "by the schema or a policy of the API server; the caller's answer names it"
 
 
 @pytest.mark.usefixtures("refusals")
-def test_changes_and_a_deletion_that_never_reached_the_gate_are_told_as_refused(gate: Gate) -> None:
-    told = [each for each in gate.records(store="kept") if each.actor != "admin"]
-    assert [(each.actor, each.action, each.outcome) for each in told] == [
+def test_changes_and_a_deletion_that_never_reached_the_gate_are_reported_as_refused(gate: Gate) -> None:
+    recorded = [each for each in gate.records(store="kept") if each.actor != "admin"]
+    assert [(each.actor, each.action, each.outcome) for each in recorded] == [
         (ANN, "create", "admitted"),
         (ANN, "delete", "refused"),
         (ANN, "update", "refused"),
@@ -108,16 +109,16 @@ def test_changes_and_a_deletion_that_never_reached_the_gate_are_told_as_refused(
 
 
 @pytest.mark.usefixtures("refusals")
-def test_a_quotas_refusal_is_told_in_its_words_and_once(gate: Gate) -> None:
-    (told,) = gate.records(store="full")
-    assert (told.outcome, told.reason.partition(",")[0]) == ("refused", "the platform may have 0 stores")
+def test_a_quotas_refusal_is_reported_in_its_words_and_once(gate: Gate) -> None:
+    (recorded,) = gate.records(store="full")
+    assert (recorded.outcome, recorded.reason.partition(",")[0]) == ("refused", "the platform may have 0 stores")
 
 
 @pytest.mark.usefixtures("refusals")
-def test_of_one_object_asked_for_again_each_refusal_and_the_admission_are_told(gate: Gate) -> None:
+def test_of_one_object_asked_for_again_each_refusal_and_the_admission_are_reported(gate: Gate) -> None:
     """The annotation is none of what a record or its key holds, so the three are the same to the audit."""
-    told = [each for each in gate.records(store="again") if each.action == "create"]
-    assert [each.outcome for each in told] == ["refused", "admitted", "refused"]
+    recorded = [each for each in gate.records(store="again") if each.action == "create"]
+    assert [each.outcome for each in recorded] == ["refused", "admitted", "refused"]
 
 
 def test_the_apis_own_requests_are_left_to_the_api(gate: Gate, clients: dict[str, Client]) -> None:
@@ -128,21 +129,59 @@ def test_the_apis_own_requests_are_left_to_the_api(gate: Gate, clients: dict[str
     assert gate.records(store="apis") == []
 
 
-def test_what_changes_no_spec_is_not_told(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_change_of_the_metadata_alone_is_recorded(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("labelled"))
     clients["ann"].patch(store("labelled"), {"metadata": {"labels": {"a": "b"}}})
+    gate.client.patch(store("labelled"), {"metadata": {"finalizers": ["example.com/held"]}})
+    gate.client.patch(store("labelled"), {"metadata": {"finalizers": None}})
     clients["ann"].delete(store("labelled"))
     await_record(gate, store="labelled", action="delete")
-    assert [each.action for each in gate.records(store="labelled")] == ["create", "delete"]
+    recorded = [(each.actor, each.action, each.before, each.after) for each in gate.records(store="labelled")]
+    assert recorded[1:4] == [
+        (ANN, "update", {}, {"metadata.labels": {"a": "b"}}),
+        ("admin", "update", {}, {"metadata.finalizers": ["example.com/held"]}),
+        ("admin", "update", {"metadata.finalizers": ["example.com/held"]}, {}),
+    ]
 
 
-def test_a_limit_that_is_set_and_changed_is_told(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_create_that_came_second_is_recorded_as_refused_on_no_store_of_anothers(
+    gate: Gate, clients: dict[str, Client]
+) -> None:
+    clients["ann"].create(store("first"))
+    with pytest.raises(ApiError, match="already exists") as error:
+        clients["bob"].create(store("first", owner="bob"))
+    assert (error.value.code, error.value.reason) == (409, "AlreadyExists")
+    assert await_record(gate, store="first", actor="bob").outcome == "refused"
+    assert {each.outcome for each in gate.records(store="first", owner=ANN)} == {"admitted"}
+
+
+def test_of_creates_of_one_name_at_once_one_is_recorded_as_done(gate: Gate, clients: dict[str, Client]) -> None:
+    def ask(who: str) -> bool:
+        try:
+            clients[who].create(store("contested", owner=ANN if who == "ann" else who))
+        except ApiError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(ask, ["ann", "bob"] * 4))
+    assert made.count(True) == 1
+    winner = gate.client.get(API, "Store", "contested")["spec"]["owner"]
+
+    def settled() -> bool:
+        recorded = [(each.owner, each.outcome) for each in gate.records(store="contested", action="create")]
+        return [owner for owner, outcome in recorded if outcome == "admitted"] == [winner] and len(set(recorded)) > 1
+
+    wait_until(settled, "one is recorded as done, the others as refused", 90)
+
+
+def test_a_limit_that_is_set_and_changed_is_reported(gate: Gate, clients: dict[str, Client]) -> None:
     quota = {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": quota_name("bob")}}
     clients["platform-admin"].create({**quota, "spec": {"owner": "bob", "maxStores": 1}})
     clients["platform-admin"].patch(quota, {"spec": {"maxStores": 2}})
     clients["bob"].create(store("bobs", owner="bob"))
-    told = wait_until(lambda: gate.records(action="quota", owner="bob")[1:], "both are told")
-    assert [(each.actor, each.before, each.after) for each in told] == [
+    recorded = wait_until(lambda: gate.records(action="quota", owner="bob", actor="pat")[1:], "both are reported")
+    assert [(each.actor, each.before, each.after) for each in recorded] == [
         ("pat", {"owner": "bob", "maxStores": 1}, {"owner": "bob", "maxStores": 2})
     ]
 
@@ -176,7 +215,7 @@ class TestReceipt:
         gate.client.patch(store("over"), {"status": {"conditions": [condition]}}, "status")
         gate.client.delete(store("over"))
         gate.client.patch(store("over"), {"metadata": {"finalizers": None}})
-        (event,) = wait_until(lambda: self.events(gate, "over"), "the receipt is there")
+        (event,) = wait_until(lambda: self.events(gate, "over"), "the deletion record exists")
         assert event["message"] == "store over is gone: nothing remains"
         assert (event["reason"], event["type"]) == ("StoreGone", "Normal")
         assert event["involvedObject"]["uid"] == made["metadata"]["uid"]
@@ -190,7 +229,7 @@ class TestReceipt:
         gate.client.patch(store("held"), {"metadata": {"finalizers": ["example.com/a"]}})
         assert self.events(gate, "held") == []
         gate.client.patch(store("held"), {"metadata": {"finalizers": None}})
-        assert len(wait_until(lambda: self.events(gate, "held"), "the receipt is there")) == 1
+        assert len(wait_until(lambda: self.events(gate, "held"), "the deletion record exists")) == 1
 
     def test_one_that_can_not_be_written_holds_nothing_up_and_is_counted(self, gate: Gate) -> None:
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
@@ -202,12 +241,14 @@ class TestReceipt:
                 self.held(gate, "mute")
                 gate.client.delete(store("mute"))
                 gate.client.patch(store("mute"), {"metadata": {"finalizers": None}})
-                return gate.metric("store_gate_failures_total", what="receipt") > 0
+                return gate.metric("store_gate_failures_total", what="deletion record") > 0
 
             wait_until(counted, "the failure is counted")
             assert gate.client.find(API, "Store", "mute") is None
         finally:
-            gate.client.patch(role, {"rules": [{"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]})
+            gate.client.patch(
+                role, {"rules": [{"apiGroups": [""], "resources": ["events"], "verbs": ["create", "list"]}]}
+            )
 
     def events(self, gate: Gate, name: str) -> list[Object]:
         return gate.client.list_all("v1", "Event", "default", fieldSelector=f"involvedObject.name={name}")

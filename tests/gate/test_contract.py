@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,20 +21,24 @@ from prometheus_client import CollectorRegistry
 from storeplatform.api.audit import Record
 from storeplatform.api.gate.app import MAX_REQUEST_BYTES, make_app
 from storeplatform.api.gate.cluster import Deadline, TimeIsUp
-from storeplatform.api.gate.gate import Gate
+from storeplatform.api.gate.gate import Callers, Gate
 from storeplatform.api.gate.metrics import Metrics
-from storeplatform.api.gate.quota import GLOBAL, max_stores, quota_name, reserved, timestamp
+from storeplatform.api.gate.outcomes import Outcomes
+from storeplatform.api.gate.proof import ANNOTATION, Proof
 from storeplatform.api.gate.record import attempt, decision
+from storeplatform.api.gate.reservations import QuotaExceeded
 from storeplatform.api.gate.review import parse
-from storeplatform.api.gate.slots import QuotaExceeded
+from storeplatform.api.storequotas import GLOBAL, max_stores, quota_name, reserved, timestamp
 from tests.values import settings_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-API_USER = "the-api"
+API_USER, CONTROLLER = "the-api", "the-controller"
+TOKEN = "a token for tests"
+CREATIONS, ATTEMPTS, CHANGES = "/admission/creations", f"/admission/{TOKEN}/attempts", f"/admission/{TOKEN}/changes"
 
 
 class Judge:
-    """Stands where the slots are: takes every name, or raises what it is told to."""
+    """In place of the reservations: takes every name, or raises what it is asked to."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, str, bool]] = []
@@ -63,9 +68,12 @@ def ledger() -> Ledger:
 
 @pytest.fixture
 def client(judge: Judge, ledger: Ledger) -> FlaskClient:
-    metrics = Metrics(CollectorRegistry())
+    metrics, proof = Metrics(CollectorRegistry()), Proof(TOKEN)
+    callers = Callers(proof, API_USER, CONTROLLER, 2)
     cluster: Any = None
-    return make_app(Gate(cluster, judge, ledger, metrics, API_USER, 2), metrics).test_client()  # type: ignore[arg-type]
+    outcomes = Outcomes(cluster, ledger)  # type: ignore[arg-type]
+    gate = Gate(cluster, judge, ledger, outcomes, metrics, callers)  # type: ignore[arg-type]
+    return make_app(gate, metrics, proof).test_client()
 
 
 def review(operation: str = "CREATE", user: str = "ann", dry_run: bool = False, **over: Any) -> dict[str, Any]:
@@ -84,8 +92,18 @@ def review(operation: str = "CREATE", user: str = "ann", dry_run: bool = False, 
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request, **over}}
 
 
-def answer(client: FlaskClient, path: str = "/admission/stores", **over: Any) -> dict[str, Any]:
-    response = client.post(path, json=review(**over))
+def stamped(**over: Any) -> dict[str, Any]:
+    """A creation as it is asked about at its end: with the gate's stamp from its beginning."""
+    asked = review(**over)
+    metadata = asked["request"]["object"]["metadata"]
+    shard = metadata.get("labels", {}).get("platform.urumi.dev/shard", "")
+    stamp = Proof(TOKEN).stamp(parse(json.dumps(asked).encode()), shard, time.time())
+    metadata["annotations"] = {ANNOTATION: stamp}
+    return asked
+
+
+def answer(client: FlaskClient, path: str = CREATIONS, **over: Any) -> dict[str, Any]:
+    response = client.post(path, json=stamped(**over) if path == CREATIONS else review(**over))
     assert response.status_code == 200
     body = json.loads(response.data)
     assert (body["apiVersion"], body["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
@@ -120,12 +138,12 @@ def test_a_refusal_has_the_code_that_a_client_understands(
 
 def test_what_a_defect_ends_is_no_admission(client: FlaskClient, judge: Judge) -> None:
     judge.error = ZeroDivisionError()
-    assert client.post("/admission/stores", json=review()).status_code == 500
+    assert client.post(CREATIONS, json=stamped()).status_code == 500
 
 
 def test_a_dry_run_leaves_nothing(client: FlaskClient, judge: Judge, ledger: Ledger) -> None:
     answer(client, dry_run=True)
-    answer(client, "/admission/stores/attempts", dry_run=True)
+    answer(client, ATTEMPTS, dry_run=True)
     assert judge.taken == [("shop", "ann", True)]
     assert ledger == []
 
@@ -139,30 +157,31 @@ def test_the_api_is_held_to_the_quota_and_keeps_its_own_records(
 
 
 def test_an_attempt_goes_on_with_a_shard(client: FlaskClient) -> None:
-    made = answer(client, "/admission/stores/attempts", object={"metadata": {"name": "shop", "labels": {"a": "b"}}})
-    (patch,) = json.loads(base64.b64decode(made["patch"]))
+    made = answer(client, ATTEMPTS, object={"metadata": {"name": "shop", "labels": {"a": "b"}}})
+    labels, annotations = json.loads(base64.b64decode(made["patch"]))
     assert (made["allowed"], made["patchType"]) == (True, "JSONPatch")
-    assert (patch["path"], patch["value"]["a"]) == ("/metadata/labels", "b")
-    assert patch["value"]["platform.urumi.dev/shard"] in "01"
+    assert (labels["path"], labels["value"]["a"]) == ("/metadata/labels", "b")
+    assert labels["value"]["platform.urumi.dev/shard"] in "01"
+    assert (annotations["path"], *annotations["value"]) == ("/metadata/annotations", ANNOTATION)
 
 
 @pytest.mark.parametrize("spec", [None, "text", [1], {}, {"owner": {"a": 1}}])
 def test_an_attempt_with_any_spec_at_all_goes_on(client: FlaskClient, spec: Any) -> None:
-    assert answer(client, "/admission/stores/attempts", object={"metadata": {}, "spec": spec})["allowed"] is True
+    assert answer(client, ATTEMPTS, object={"metadata": {}, "spec": spec})["allowed"] is True
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'{"request": {}}', json.dumps(review(operation="CONNECT")).encode(), b"\xff"]
 )
 def test_what_is_no_review_is_a_short_400(client: FlaskClient, body: bytes) -> None:
-    response = client.post("/admission/stores", data=body)
+    response = client.post(CREATIONS, data=body)
     assert response.status_code == 400
     assert response.text.startswith("the body must be an AdmissionReview of admission.k8s.io/v1")
     assert len(response.data) < 200
 
 
 def test_a_request_over_the_size_limit_is_413(client: FlaskClient) -> None:
-    assert client.post("/admission/stores", data=b" " * (MAX_REQUEST_BYTES + 1)).status_code == 413
+    assert client.post(CREATIONS, data=b" " * (MAX_REQUEST_BYTES + 1)).status_code == 413
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -194,7 +213,7 @@ class TestRecord:
         assert two
         assert one.key != two.key
 
-    def test_a_spec_of_megabytes_is_told_by_its_size(self) -> None:
+    def test_a_spec_of_megabytes_is_reported_by_its_size(self) -> None:
         made = attempt(parsed(object={"metadata": {"name": "big"}, "spec": {"owner": "x" * 1_000_000}}))
         assert made
         assert set(made.after or {}) == {"bytes"}
@@ -218,7 +237,7 @@ class TestRecord:
 
 
 class TestQuota:
-    """What a StoreQuota says, by itself."""
+    """What a StoreQuota says, without a cluster."""
 
     @pytest.mark.parametrize(
         ("owner", "name"),
@@ -265,6 +284,7 @@ def test_what_keeps_it_from_starting_is_one_line(tmp_path: Path, missing: str, w
         **os.environ,
         "STORE_PLATFORM_API_SETTINGS": str(tmp_path / "settings.yaml"),
         "KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "STORE_PLATFORM_GATE_TOKEN_FILE": str(tmp_path / "settings.yaml"),
         "STORE_PLATFORM_GATE_CERT_FILE": str(tmp_path / "settings.yaml"),
         "STORE_PLATFORM_GATE_KEY_FILE": str(tmp_path / "settings.yaml"),
         missing: "" if missing.endswith("SETTINGS") else str(tmp_path / "none"),

@@ -23,7 +23,7 @@ def plane(binary: object) -> Iterator[ControlPlane]:
         yield plane
 
 
-def test_a_store_lives_through_the_gates_absence_and_ends_with_a_receipt(
+def test_a_store_lives_through_the_gates_absence_and_ends_with_a_deletion_record(
     plane: ControlPlane, gate: Gate, clients: dict[str, Client]
 ) -> None:
     ann = clients["ann"]
@@ -51,9 +51,9 @@ def test_a_store_lives_through_the_gates_absence_and_ends_with_a_receipt(
         wait_until(lambda: platform.client.find(API, "Store", "shop") is None, "the Store is gone", 90)
     (event,) = gate.client.list_all("v1", "Event", "default", fieldSelector="reason=StoreGone")
     assert event["message"] == "store shop is gone: nothing remains"
-    wait_until(lambda: gate.records(action="gone"), "its end is told")
-    told = [(each.actor, each.action) for each in gate.records(store="shop", outcome="admitted")]
-    assert told == [
+    wait_until(lambda: gate.records(action="gone"), "its end is reported")
+    recorded = [(each.actor, each.action) for each in gate.records(store="shop", outcome="admitted")]
+    assert recorded == [
         (ANN, "create"),
         (ANN, "delete"),
         ("system:serviceaccount:metacontroller:metacontroller", "gone"),

@@ -1,15 +1,15 @@
-"""Quotas on the real API server: two gate processes, callers through every door at once."""
+"""Quotas on the real API server: two gate processes, callers through every interface at once."""
 
 from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from storeplatform.api.gate.quota import GLOBAL, quota_name, timestamp
+from storeplatform.api.storequotas import GLOBAL, quota_name, timestamp
 from tests.cluster.client import ApiError, Client, Object
 from tests.cluster.waiting import wait_until
 from tests.stores.gate import Gate
@@ -20,7 +20,7 @@ from .callers import ANN, CALLERS, store
 pytestmark = pytest.mark.usefixtures("empty")
 
 # By what an owner themselves uses, by an admin for them, and by the intent API that vouches for them.
-DOORS: list[tuple[str, dict[str, str]]] = [
+INTERFACES: list[tuple[str, dict[str, str]]] = [
     ("ann", {}),
     ("api", {"platform.urumi.dev/requested-by": ANN}),
     ("ann-phone", {}),
@@ -53,13 +53,13 @@ def names(client: Client) -> list[str]:
     return sorted(obj["metadata"]["name"] for obj in client.list_all(API, "Store"))
 
 
-def test_fifty_creates_at_once_by_every_door_fill_a_quota_of_five_exactly(
+def test_fifty_creates_at_once_through_every_interface_fill_a_quota_of_five_exactly(
     gate: Gate, clients: dict[str, Client]
 ) -> None:
     asked = [
-        (door, store(f"shop-{number}", annotations=annotations))
+        (by, store(f"shop-{number}", annotations=annotations))
         for number in range(50)
-        for door, annotations in [DOORS[number % len(DOORS)]]
+        for by, annotations in [INTERFACES[number % len(INTERFACES)]]
     ]
     refused = create_all(clients, asked)
     assert len(names(gate.client)) == 5
@@ -72,28 +72,28 @@ def test_fifty_creates_at_once_by_every_door_fill_a_quota_of_five_exactly(
     assert all(gate.metric("store_gate_admissions_total", operation="CREATE") for _ in gate.processes)
 
     gate.client.delete(store(names(gate.client)[0]))
-    refused = create_all(clients, [(door, store(f"again-{n}", annotations=a)) for n, (door, a) in enumerate(DOORS)])
+    refused = create_all(clients, [(by, store(f"again-{n}", annotations=a)) for n, (by, a) in enumerate(INTERFACES)])
     assert len(names(gate.client)) == 5
-    assert len(refused) == len(DOORS) - 1
+    assert len(refused) == len(INTERFACES) - 1
 
 
 def test_a_global_limit_holds_for_owners_together(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, GLOBAL, 5)
     who = {"ann": ANN, "bob": "bob", "odd": CALLERS["odd"][0], "platform-admin": "pat"}
-    asked = [(door, store(f"shop-{number}", owner=owner)) for number in range(10) for door, owner in who.items()]
-    asked = [(door, {**obj, "metadata": {"name": f"shop-{index}"}}) for index, (door, obj) in enumerate(asked)]
+    asked = [(by, store(f"shop-{number}", owner=owner)) for number in range(10) for by, owner in who.items()]
+    asked = [(by, {**obj, "metadata": {"name": f"shop-{index}"}}) for index, (by, obj) in enumerate(asked)]
     refused = create_all(clients, asked)
     assert len(names(gate.client)) == 5
     of_all = [error.message for error in refused if "the platform may have 5 stores" in error.message]
     assert of_all
     assert all("(StoreQuota global)" in message and "raise spec.maxStores" in message for message in of_all)
     gate.client.delete(store(names(gate.client)[0]))
-    refused = create_all(clients, [(door, store(f"again-{door}", owner=owner)) for door, owner in who.items()])
+    refused = create_all(clients, [(by, store(f"again-{by}", owner=owner)) for by, owner in who.items()])
     assert len(names(gate.client)) == 5
     assert len(refused) == len(who) - 1
 
 
-def test_a_store_that_the_platform_has_no_room_for_takes_no_slot_of_its_owner(
+def test_a_store_that_the_platform_has_no_room_for_takes_no_reservation_of_its_owner(
     gate: Gate, clients: dict[str, Client]
 ) -> None:
     set_quota(gate.client, GLOBAL, 0)
@@ -124,15 +124,15 @@ def test_an_owners_quota_is_made_with_their_first_store_and_nobody_elses_counts(
     clients["ann"].create(store("anns"))
     clients["odd"].create(store("odds", owner=odd))
     clients["bob"].create(store("bobs", owner="bob"))
-    for door, owner in (("ann", ANN), ("odd", odd)):
+    for by, owner in (("ann", ANN), ("odd", odd)):
         with pytest.raises(ApiError, match=re.escape(f"{owner} may have 1 store")):
-            clients[door].create(store("more", owner=owner))
+            clients[by].create(store("more", owner=owner))
     made = gate.client.get(API, "StoreQuota", quota_name("bob"))
     assert made["spec"] == {"owner": "bob"}
     assert list(made["status"]["reserved"]) == ["bobs"]
 
 
-def test_a_dry_run_is_judged_and_takes_no_slot(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_dry_run_is_judged_and_takes_no_reservation(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     for _ in range(3):
         clients["ann"].create(store("tried"), dryRun="All")
@@ -142,7 +142,7 @@ def test_a_dry_run_is_judged_and_takes_no_slot(gate: Gate, clients: dict[str, Cl
     assert gate.records(store="tried") == []
 
 
-def test_a_store_that_is_there_is_told_as_that_even_where_the_quota_is_used_up(
+def test_a_store_that_is_there_is_reported_as_that_even_where_the_quota_is_used_up(
     gate: Gate, clients: dict[str, Client]
 ) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
@@ -151,6 +151,36 @@ def test_a_store_that_is_there_is_told_as_that_even_where_the_quota_is_used_up(
         clients["ann"].create(store("there"))
     assert error.value.reason == "AlreadyExists"
     clients["ann"].apply(store("there", plan="large"))
+
+
+def test_a_create_of_a_name_that_is_taken_takes_no_reservation(gate: Gate, clients: dict[str, Client]) -> None:
+    set_quota(gate.client, quota_name(ANN), 1, ANN)
+    clients["bob"].create(store("taken", owner="bob"))
+    for _ in range(3):
+        with pytest.raises(ApiError) as error:
+            clients["ann"].create(store("taken"))
+        assert (error.value.code, error.value.reason) == (409, "AlreadyExists")
+    clients["ann"].create(store("free"))
+
+
+def test_a_reservation_of_a_name_that_another_owner_got_first_is_released(
+    gate: Gate, clients: dict[str, Client]
+) -> None:
+    set_quota(gate.client, quota_name(ANN), 1, ANN)
+    clients["bob"].create(store("raced", owner="bob"))
+    quota = gate.client.get(API, "StoreQuota", quota_name(ANN))
+    lost = {"raced": timestamp(datetime.now(UTC))}
+    gate.client.replace({**quota, "status": {"reserved": lost}}, "status")
+    clients["ann"].create(store("next"))
+    assert list(gate.client.get(API, "StoreQuota", quota_name(ANN))["status"]["reserved"]) == ["next"]
+
+
+def test_sixty_creates_at_once_of_one_owner_are_all_decided_in_time(gate: Gate, clients: dict[str, Client]) -> None:
+    set_quota(gate.client, quota_name(ANN), 60, ANN)
+    assert create_all(clients, [("ann", store(f"shop-{number}")) for number in range(60)]) == []
+    assert len(names(gate.client)) == 60
+    with pytest.raises(ApiError, match="may have 60 stores"):
+        clients["ann"].create(store("one-more"))
 
 
 @pytest.fixture
@@ -184,7 +214,7 @@ def refusing(gate: Gate) -> Any:
     gate.client.delete(hooks)
 
 
-def test_a_create_that_something_else_refuses_gives_its_slot_back_within_a_minute(
+def test_a_create_that_something_else_refuses_releases_its_reservation_within_a_minute(
     gate: Gate, clients: dict[str, Client], refusing: Any
 ) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
@@ -200,7 +230,7 @@ def test_a_create_that_something_else_refuses_gives_its_slot_back_within_a_minut
     age(gate, quota_name(ANN), GLOBAL, seconds=55)
     with pytest.raises(ApiError, match="may have 1 store"):
         clients["ann"].create(store("next"))
-    wait_until(lambda: clients["ann"].create(store("next")), "the slot is free again")
+    wait_until(lambda: clients["ann"].create(store("next")), "the reservation is free again")
 
 
 def age(gate: Gate, *quotas: str, seconds: float) -> None:
@@ -245,3 +275,13 @@ def test_a_wrong_quota_is_refused_with_what_must_hold(gate: Gate, quota: Object,
 @pytest.mark.parametrize("owner", ["ann@example.com", "ANN", "@@@", "x" * 253, CALLERS["odd"][0], "a-"])
 def test_every_owners_quota_can_be_made(gate: Gate, owner: str) -> None:
     set_quota(gate.client, quota_name(owner), 1, owner)
+
+
+def test_a_name_whose_namespace_is_somebody_elses_is_refused_and_costs_no_reservation(
+    gate: Gate, clients: dict[str, Client]
+) -> None:
+    gate.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "store-warehouse"}})
+    with pytest.raises(ApiError, match="is in use on this cluster: choose another") as error:
+        clients["ann"].create(store("warehouse"))
+    assert (error.value.code, "delete" in error.value.message) == (422, False)
+    assert gate.client.find(API, "StoreQuota", quota_name(ANN)) is None

@@ -37,8 +37,10 @@ def test_a_new_store_gets_its_shard_and_keeps_its_labels(clients: dict[str, Clie
     assert shards[0] == labels(clients["ann"], "shop-0", colour="red")
 
 
-def test_a_shard_that_is_said_stays(clients: dict[str, Client]) -> None:
-    assert labels(clients["ann"], "shop", **{SHARD: "7"})[SHARD] == "7"
+def test_nobody_chooses_a_new_stores_shard(clients: dict[str, Client]) -> None:
+    own = labels(clients["ann"], "shop")[SHARD]
+    for caller in ("ann", "platform-admin"):
+        assert labels(clients[caller], "shop", **{SHARD: "7"})[SHARD] == own
 
 
 def test_a_store_without_a_shard_is_not_made(gate: Gate, clients: dict[str, Client]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from storeplatform.hooks.settings import Settings, load_settings
 from storeplatform.templates import ENGINES
 from tests.values import write_settings
 
+from .simulation import VERSIONS
 from .world import World, store
 
 
@@ -37,6 +40,20 @@ def settings_with(root_key: Path, tmp_path: Path) -> Any:
         return load_settings(file, templates, root_key)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def four_versions(root_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shipped settings, where Medusa has four versions: two that work, one that can't be migrated to, one that
+    never starts."""
+    home = tmp_path_factory.mktemp("four-versions")
+    engines = Path(shutil.copytree(ENGINES, home / "engines"))
+    file = engines / "medusa" / "engine.yaml"
+    values = yaml.safe_load(file.read_text())
+    for version in VERSIONS:
+        values["versions"][version] = {"backend": f"backend:{version}", "storefront": f"storefront:{version}"}
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
+    return load_settings(write_settings("hooks", home / "settings.yaml"), engines, root_key)
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from storeplatform.common.configuration import ConfigurationError
 from storeplatform.hooks import app as shell
-from storeplatform.hooks.core import GuardError
-from storeplatform.hooks.settings import ConfigurationError, Settings
+from storeplatform.hooks.core import GuardError, RenderError
+from storeplatform.hooks.core.objects import Key
+from storeplatform.hooks.settings import Settings
 
-from .world import World
+from .world import START, World, conditions
 
 TOKEN = "a token for tests"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -80,15 +82,63 @@ def test_a_request_over_the_size_limit_is_413(client: FlaskClient) -> None:
     assert response.mimetype == "application/problem+json"
 
 
-def test_a_guards_refusal_is_a_500_with_its_reason(
+@pytest.mark.parametrize(
+    ("error", "reason", "message"),
+    [
+        (GuardError("Secret credentials must stay"), "Guard", "Secret credentials must stay"),
+        (RenderError("the template x must give YAML"), "Template", "the template x must give YAML"),
+        (OverflowError("a secret that was sent"), "Error", "an unexpected OverflowError"),
+    ],
+)
+def test_a_store_that_can_not_be_answered_keeps_its_children_and_reports_it(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str, message: str
+) -> None:
+    world.settle()
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(shell, "sync", fail)
+    response = client.post("/sync", data=world.body(), headers=HEADERS)
+    answer = response.json or {}
+    assert response.status_code == 200
+    assert {Key.of(child) for child in answer["children"]} == set(world.observed)
+    found = {c["type"]: c for c in answer["status"]["conditions"]}
+    assert (found["Reconciled"]["status"], found["Reconciled"]["reason"]) == ("False", reason)
+    assert message in found["Reconciled"]["message"]
+    assert (found["Ready"]["status"], answer["status"]["phase"]) == ("Unknown", "Failed")
+    assert "a secret that was sent" not in response.text
+    assert f'store_hook_unreconciled_total{{reason="{reason}"}} 1.0' in client.get("/metrics").text
+
+
+def test_a_store_that_is_reconciled_again_reports_no_failure(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise GuardError("Secret credentials must stay")
+    settled = world.settle()
+    with monkeypatch.context() as broken:
+        broken.setattr(shell, "sync", lambda *_: 1 / 0)
+        answer = client.post("/sync", data=world.body(), headers=HEADERS).json or {}
+    since = [c["lastTransitionTime"] for c in answer["status"]["conditions"] if c["type"] == "Reconciled"]
+    world.parent["status"] = answer["status"]
+    monkeypatch.setattr(shell, "_now", lambda: "2099-01-01T00:00:00Z")
+    with monkeypatch.context() as broken:
+        broken.setattr(shell, "sync", lambda *_: 1 / 0)
+        again = client.post("/sync", data=world.body(), headers=HEADERS).json or {}
+    assert [c["lastTransitionTime"] for c in again["status"]["conditions"] if c["type"] == "Reconciled"] == since
+    status = world.ask()["status"]
+    assert (status["phase"], "Reconciled" in conditions(status)) == ("Ready", False)
+    assert conditions(status) == conditions(settled["status"])
 
-    monkeypatch.setattr(shell, "sync", refuse)
-    response = client.post("/sync", data=world.body(), headers=HEADERS)
-    assert (response.status_code, (response.json or {})["detail"]) == (500, "Secret credentials must stay")
+
+def test_a_deleted_store_that_can_not_be_answered_is_not_finalized(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.settle()
+    world.parent["metadata"]["deletionTimestamp"] = START
+    monkeypatch.setattr(shell, "sync", lambda *_: 1 / 0)
+    answer = client.post("/finalize", data=world.body(finalizing=True), headers=HEADERS).json or {}
+    assert (answer["finalized"], answer["status"]["phase"]) == (False, "Terminating")
+    assert len(answer["children"]) == len(world.observed)
 
 
 def test_a_problem_holds_nothing_of_what_was_sent(client: FlaskClient, world: World) -> None:

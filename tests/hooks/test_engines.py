@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from storeplatform.hooks.app import check_templates, load_token
+from storeplatform.common.configuration import ConfigurationError, load_token
 from storeplatform.hooks.core import RenderError, render
-from storeplatform.hooks.core.store import accept
-from storeplatform.hooks.settings import ConfigurationError, load_root_key, load_settings
+from storeplatform.hooks.core.acceptance import accept
+from storeplatform.hooks.settings import load_root_key, load_settings
+from storeplatform.hooks.template_check import check_templates
 from storeplatform.templates import ENGINES
 from tests.values import settings_of
 
-from .world import World, store
+from .world import World, ready, store
 
 
 @pytest.fixture
@@ -35,14 +36,15 @@ def add_engine(engines: Path, manifest: str, **over: Any) -> None:
         "versions": {"1": {}},
         "components": [],
         "credentials": [],
-        "stages": [
-            {"condition": "NamespaceReady", "manifests": ["common/namespace.yaml"]},
-            {"condition": "BackendReady", "manifests": ["tiny/web.yaml"]},
-        ],
+        "routes": [{"path": "/", "service": "web"}],
+        "stages": [SERVE],
     }
     (folder / "engine.yaml").write_text(yaml.safe_dump({**engine, **over}))
 
 
+WORDS = {"en": "Shop", "de": "Shop"}
+SERVE = {"role": "serve", "condition": "BackendReady", "words": WORDS, "manifests": ["tiny/web.yaml"]}
+DATABASE = {"role": "database", "condition": "DatabaseReady", "words": WORDS, "manifests": ["tiny/database.yaml"]}
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ store.name ~ '-web' }}\n"
 
 
@@ -54,6 +56,7 @@ def test_a_folder_with_an_engine_file_is_an_engine(engines: Path, settings_with:
         "Accepted",
         "NamespaceReady",
         "BackendReady",
+        "Exposed",
         "Progressing",
         "Ready",
     ]
@@ -72,7 +75,8 @@ def test_the_choices_of_an_unknown_engine_are_the_folders_there_are(engines: Pat
 
 def test_an_empty_yaml_document_makes_no_child(engines: Path, settings_with: Any) -> None:
     add_engine(engines, f"---\n---\n{SERVICE}---\n# nothing\n---\n")
-    assert len(World(settings_with(engines), store(engine="tiny")).settle()["children"]) == 2
+    names = [child["kind"] for child in World(settings_with(engines), store(engine="tiny")).settle()["children"]]
+    assert names.count("Service") == 1
 
 
 @pytest.mark.parametrize(
@@ -102,17 +106,155 @@ def test_a_template_that_asks_for_what_there_is_not_stops_the_start(engines: Pat
 @pytest.mark.parametrize(
     ("over", "message"),
     [
-        ({"versions": {}}, "versions"),
-        ({"stages": []}, "stages"),
-        ({"stages": [{"condition": "Ready!", "manifests": ["tiny/web.yaml"]}]}, "condition"),
-        ({"stages": [{"condition": "Made", "manifests": ["tiny/none.yaml"]}]}, "missing: .*tiny/none.yaml"),
-        ({"components": "backend"}, "components"),
+        ({"title": 5}, "title: must be one line of text"),
+        ({"description": "two\nlines"}, "description: must be one line of text"),
+        ({"versions": {}}, "versions: must have at least one"),
+        ({"versions": {1.0: {}}}, 'versions.1.0: must be a version in quotes, such as "1.0", at most 40 characters'),
+        ({"versions": {"1.0 ü": {}}}, "versions.1.0 ü: must be a version in quotes"),
+        (
+            {"versions": {"1": {"web": None}}},
+            "versions.1.web: must be the name of an image, such as",
+        ),
+        ({"versions": {"1": {"web": "a:1"}, "2": {}}}, "versions.2: must have the images of 1, which are web"),
+        ({"stages": []}, "stages: must have at least one with the role serve"),
+        ({"stages": [{**SERVE, "role": "work"}]}, "stages: must have at least one with the role serve"),
+        ({"stages": "serve"}, "stages: must be a list of stages"),
+        ({"stages": ["serve"]}, "stages.0: must be a mapping with role, condition, words, manifests"),
+        (
+            {"stages": [{**SERVE, "condition": "Ready!"}]},
+            "stages.0.condition: must be letters, beginning",
+        ),
+        ({"stages": [{**SERVE, "condition": "Ready"}]}, "stages.0.condition: Ready is taken: choose another name"),
+        ({"stages": [{**SERVE, "condition": "Exposed"}]}, "stages.0.condition: Exposed is taken"),
+        ({"stages": [SERVE, SERVE]}, "stages.1.condition: BackendReady is taken"),
+        (
+            {"stages": [SERVE, {**SERVE, "condition": "B"}]},
+            "stages.1.manifests: must be in one stage alone: tiny",
+        ),
+        (
+            {"stages": [{**SERVE, "manifests": ["tiny/none.yaml"]}]},
+            "stages.0.manifests: must exist below .*; missing: tiny/none.yaml",
+        ),
+        (
+            {"stages": [{**SERVE, "manifests": ["../settings.yaml"]}]},
+            "stages.0.manifests.0: must be a file below the folder of engines, such as tiny/web.yaml",
+        ),
+        ({"stages": [{**SERVE, "role": "server"}]}, "stages.0.role: must be one of: prove, .*serve"),
+        ({"stages": [{**SERVE, "role": None}]}, "stages.0.role: must be one of: prove, .*serve"),
+        ({"stages": [{**SERVE, "wards": WORDS}]}, "stages.0.wards: is unknown: allowed are role, condition, words"),
+        (
+            {"stages": [{**SERVE, "words": {"en": "Shop"}}]},
+            "stages.0.words.de: is missing: it must be one line",
+        ),
+        (
+            {"stages": [{"role": "serve", "manifests": ["tiny/web.yaml"]}]},
+            "stages.0.role: serve needs condition, words and at least one of manifests",
+        ),
+        ({"stages": [SERVE, {**SERVE, "role": "guard"}]}, "stages.1.role: guard is common to all engines"),
+        ({"stages": [SERVE, {"role": "guard"}]}, "stages.1.role: guard is common to all engines: name manifests"),
+        ({"stages": [SERVE, DATABASE]}, "images.backup: is missing: data are backed up by that image"),
+        ({"stages": [SERVE, DATABASE], "images": {"backup": "a:1"}}, "jobResources: must have requests and limits"),
+        (
+            {"stages": [SERVE, DATABASE], "images": {"backup": "a:1"}, "jobResources": {"requests": {}, "limits": {}}},
+            "stages.database: needs a file tiny/backup-env.yaml",
+        ),
+        ({"components": "backend"}, "components: must be a list of names of what runs all the time"),
+        ({"components": ["Backend"]}, "components.0: must be lowercase letters"),
+        ({"components": ["web", "web"]}, "components: must name each once: web"),
+        ({"credentials": None}, "credentials: must be a list of names of passwords"),
+        ({"integrations": ["paymints"]}, "integrations: paymints must be one of: payments"),
+        ({"routes": [{"path": "app", "service": "web"}]}, "routes.0.path: must be the beginning of a path, such as"),
+        ({"routes": [{"path": "/", "service": "web"}] * 2}, "routes: must name each once: /"),
+        ({"routes": [{"path": "/"}]}, "routes.0.service: is missing: it must be lowercase letters"),
+        ({"adminPath": "//evil.example.com"}, 'adminPath: must be a path, such as "/admin", or empty'),
     ],
 )
-def test_a_wrong_engine_file_is_named(engines: Path, settings_with: Any, over: Any, message: str) -> None:
+def test_a_wrong_engine_file_is_named_with_its_key(engines: Path, settings_with: Any, over: Any, message: str) -> None:
     add_engine(engines, SERVICE, **over)
-    with pytest.raises(ConfigurationError, match=f"tiny/engine.yaml.*{message}"):
+    (engines / "tiny" / "database.yaml").write_text("")
+    with pytest.raises(ConfigurationError, match=f"tiny/engine.yaml: {message}"):
         settings_with(engines)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must be a mapping, beginning with title"),
+        ("a: [", "did not find expected|expected the node content"),
+        ("title: A\ntitle: B\n", "title must be there once"),
+        ("\udcff", "unacceptable character|invalid"),
+    ],
+)
+def test_an_engine_file_that_is_no_mapping_is_named(engines: Path, settings_with: Any, text: str, message: str) -> None:
+    add_engine(engines, SERVICE)
+    (engines / "tiny" / "engine.yaml").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ConfigurationError, match=f"(?s)({message}).*tiny/engine.yaml|tiny/engine.yaml.*({message})"):
+        settings_with(engines)
+
+
+@pytest.mark.parametrize("name", ["Tiny", "ladenü", "a shop", "a" * 41])
+def test_a_folder_that_no_store_can_name_is_refused(engines: Path, settings_with: Any, name: str) -> None:
+    add_engine(engines, SERVICE)
+    (engines / "tiny").rename(engines / name)
+    with pytest.raises(ConfigurationError, match=f"{name}/engine.yaml: must be lowercase letters, digits and dashes"):
+        settings_with(engines)
+
+
+@pytest.mark.parametrize(
+    ("over", "manifest", "message"),
+    [
+        ({}, f"{SERVICE}---\n{SERVICE}", "two manifests make Service"),
+        (
+            {"routes": [{"path": "/", "service": "none"}]},
+            SERVICE,
+            "routes: no manifest makes the Service none; there are: s-web",
+        ),
+        (
+            {"components": ["web"]},
+            SERVICE,
+            "components: no manifest makes the Deployment or StatefulSet web; there are: none",
+        ),
+    ],
+)
+def test_a_file_that_contradicts_its_manifests_stops_the_start(
+    engines: Path, settings_with: Any, over: Any, manifest: str, message: str
+) -> None:
+    add_engine(engines, manifest, **over)
+    with pytest.raises(ConfigurationError, match=f"engine tiny 1, plan small: .*{message}"):
+        check_templates(settings_with(engines))
+
+
+def test_a_migration_without_a_job_stops_the_start(engines: Path, settings_with: Any) -> None:
+    (engines / "common" / "again.yaml").write_text(SERVICE.replace("-web", "-again"))
+    migrate = {**SERVE, "role": "migrate", "condition": "Migrated", "manifests": ["common/again.yaml"]}
+    add_engine(engines, SERVICE, stages=[SERVE, migrate])
+    with pytest.raises(ConfigurationError, match="stages: Migrated has the role migrate and makes no Job"):
+        check_templates(settings_with(engines))
+
+
+def test_an_engine_without_a_database_has_nothing_to_back_up_and_says_so(engines: Path, settings_with: Any) -> None:
+    add_engine(engines, SERVICE)
+    backup = {"schedule": "0 3 * * *"}
+    status = World(settings_with(engines), store(engine="tiny", backup=backup)).ask()["status"]
+    assert ready(status) == (
+        "NoBackups",
+        "Accepted: Tiny keeps no data: remove spec.backup and spec.restoreFrom",
+    )
+
+
+@pytest.mark.parametrize(
+    ("retired", "message"),
+    [
+        ({"shop": ["1.0"]}, "retiredVersions.shop: there is no such engine, but medusa, woocommerce"),
+        ({"medusa": ["1.0"]}, "retiredVersions.medusa: medusa has no 1.0: remove it from the list"),
+        ({"medusa": ["2.21.2", "2.20.1"]}, "retiredVersions.medusa: one version must stay: 2.21.2, 2.20.1"),
+    ],
+)
+def test_a_retired_version_that_there_is_not_or_that_is_the_last_stops_the_start(
+    settings_with: Any, retired: Any, message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        settings_with(retiredVersions=retired)
 
 
 def test_a_folder_without_engines_is_refused(tmp_path: Path, settings_with: Any) -> None:
@@ -132,7 +274,7 @@ def test_a_folder_without_engines_is_refused(tmp_path: Path, settings_with: Any)
     ],
 )
 def test_a_wrong_setting_is_named(settings_with: Any, over: Any, message: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"settings.yaml must be mended: .*{message}"):
+    with pytest.raises(ConfigurationError, match=f"settings.yaml is invalid: .*{message}"):
         settings_with(**over)
 
 

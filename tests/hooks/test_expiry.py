@@ -25,14 +25,14 @@ def world(settings: Settings) -> World:
     return world
 
 
-def test_nothing_is_told_until_72_hours_before(world: World) -> None:
+def test_nothing_is_reported_until_72_hours_before(world: World) -> None:
     world.now = BEFORE
     answer = world.ask()
     assert "Expiring" not in conditions(answer["status"])
     assert answer["status"]["deletesAt"] == "2026-02-08T00:00:00Z"
 
 
-def test_72_hours_before_it_is_told_and_the_shop_is_open(world: World) -> None:
+def test_72_hours_before_it_is_reported_and_the_shop_is_open(world: World) -> None:
     world.now = WARNED
     status = world.ask()["status"]
     assert (status["phase"], conditions(status)["Expiring"]) == ("Ready", "True")
@@ -49,9 +49,9 @@ def test_the_shop_closes_after_a_last_backup(world: World) -> None:
     first = world.step(ready=False)
     assert [c["metadata"]["name"][:8] for c in first["children"] if c["kind"] == "Job"].count("snapshot") == 1
     assert first["status"]["phase"] != "Suspended"
-    asleep = world.settle()["status"]
-    assert (asleep["phase"], asleep["lastBackup"]) == ("Suspended", "expired-20260201t000000z")
-    assert ready(asleep) == (
+    suspended = world.settle()["status"]
+    assert (suspended["phase"], suspended["lastBackup"]) == ("Suspended", "expired-20260201t000000z")
+    assert ready(suspended) == (
         "Expired",
         f"the shop closed at {CLOSES} and is deleted with its data at 2026-02-08T00:00:00Z: "
         "move spec.expiresAt to keep it",
@@ -60,7 +60,7 @@ def test_the_shop_closes_after_a_last_backup(world: World) -> None:
 
 def test_a_backup_that_can_not_be_made_keeps_no_shop_open(world: World) -> None:
     world.now = LONG_CLOSED
-    assert world.ask()["status"]["phase"] == "Suspended"
+    assert world.ask()["status"]["phase"] == "Suspending"
 
 
 def test_a_moved_end_opens_the_shop_again(world: World) -> None:

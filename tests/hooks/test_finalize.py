@@ -49,9 +49,9 @@ def test_a_deleted_store_is_finalized_once_its_status_says_that_nothing_remains(
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
     world.observed = {}
-    receipt = world.step()
-    assert receipt["finalized"] is False
-    assert ready(receipt["status"])[1] == "nothing remains"
+    gone = world.step()
+    assert gone["finalized"] is False
+    assert ready(gone["status"])[1] == "nothing remains"
     assert world.ask(finalizing=True)["finalized"] is True
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from storeplatform.hooks import app as shell
 from storeplatform.hooks.core import Store, render
-from storeplatform.hooks.core.request import LAST_APPLIED
+from storeplatform.hooks.core.objects import LAST_APPLIED
 from storeplatform.hooks.settings import Settings
 
 from .test_app import HEADERS, TOKEN
@@ -164,8 +164,11 @@ def test_no_observed_child_is_a_server_error_but_the_guards(
     else:
         child[where] = value
     response = send(client, content)
-    assert response.status_code in (200, 400) or response.json["type"] == "urn:store-platform:guard"
-    if response.status_code != 200:
+    assert response.status_code in (200, 400)
+    conditions = response.json["status"]["conditions"] if response.status_code == 200 else []
+    failed = [c for c in conditions if c["type"] == "Reconciled"]
+    assert {c["reason"] for c in failed} <= {"Guard"}
+    if response.status_code != 200 or failed:
         assert not any(secret in response.text for secret in secrets_of(settled()))
 
 

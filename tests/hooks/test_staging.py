@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storeplatform.hooks.core.request import LAST_APPLIED, Key
+from storeplatform.hooks.core.objects import LAST_APPLIED, Key
 from storeplatform.hooks.settings import Settings
 
 from .world import World, conditions, ready, store
@@ -19,8 +19,12 @@ MADE = {
     "NetworkPolicy backend",
     "NetworkPolicy database",
     "NetworkPolicy jobs",
+    "RoleBinding intent-api",
+    "RoleBinding owner-integrations",
     "NetworkPolicy storefront",
     "Secret credentials",
+    "Secret integration-mail",
+    "Secret integration-payments",
     "PodDisruptionBudget backend",
     "PodDisruptionBudget database",
     "PodDisruptionBudget storefront",
@@ -33,6 +37,12 @@ STOREFRONT = {"Service storefront", "Deployment storefront"}
 
 def names(children: list) -> set[str]:
     return {str(Key.of(child)) for child in children}
+
+
+def child(world: World, secret: str) -> Any:
+    """A Secret as the next answer has it."""
+    (found,) = [c for c in world.ask()["children"] if (c["kind"], c["metadata"]["name"]) == ("Secret", secret)]
+    return found
 
 
 HOST = {"Hostname demo.stores.localhost"}
@@ -93,7 +103,7 @@ def test_an_unready_database_takes_nothing_away(world: World) -> None:
     assert ready(answer["status"]) == ("PodsNotReady", "DatabaseReady: StatefulSet database: 0 of 1 pods are ready")
 
 
-def test_later_stages_stay_as_they_were_while_an_earlier_one_is_mended(world: World) -> None:
+def test_later_stages_stay_as_they_were_while_an_earlier_one_is_repaired(world: World) -> None:
     world.settle()
     before = world.find("Deployment", "storefront")["spec"]
     world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
@@ -112,7 +122,7 @@ def test_an_observed_secret_keeps_its_bytes_when_the_store_has_another_uid(world
     world.settle()
     before = world.find("Secret", "credentials")["data"]
     world.parent["metadata"]["uid"] = "the uid it has after a restore"
-    (secret,) = [c for c in world.ask()["children"] if c["kind"] == "Secret"]
+    secret = child(world, "credentials")
     assert secret["data"] == before
 
 
@@ -120,7 +130,7 @@ def test_an_observed_secret_whose_annotation_has_no_data_is_answered_without_dat
     world.settle()
     secret = world.find("Secret", "credentials")
     del secret["metadata"]["annotations"][LAST_APPLIED]
-    (answered,) = [c for c in world.ask()["children"] if c["kind"] == "Secret"]
+    answered = child(world, "credentials")
     assert "data" not in answered
 
 

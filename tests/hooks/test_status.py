@@ -80,7 +80,8 @@ BLOCKED: list[tuple[str, str, dict[str, Any], str, str, str]] = [
                          "message": 'ReplicaSet "backend-1" has timed out progressing.'}]},
         "Failed",
         "ProgressDeadlineExceeded",
-        'BackendReady: Deployment backend: ReplicaSet "backend-1" has timed out progressing',
+        'BackendReady: Deployment backend: ReplicaSet "backend-1" has timed out progressing; '
+        "read the pod's log with kubectl logs, or choose another version",
     ),
     (
         "Deployment",
@@ -118,7 +119,7 @@ BLOCKED: list[tuple[str, str, dict[str, Any], str, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "name", "its_status", "phase", "reason", "message"), BLOCKED)
-def test_the_first_thing_that_blocks_is_told_in_its_own_words(
+def test_the_first_thing_that_blocks_is_reported_in_its_own_words(
     world: World, kind: str, name: str, its_status: dict[str, Any], phase: str, reason: str, message: str
 ) -> None:
     world.settle()
@@ -158,7 +159,7 @@ UNKNOWN = [
         "spec.engine must be one of medusa, woocommerce: edit the Store to choose one",
     ),
     ("plan", "huge", "UnknownPlan", "spec.plan must be one of small, medium, large: edit the Store to choose one"),
-    ("version", "1.0", "UnknownVersion", "spec.version must be one of 2.21.2: edit the Store to choose one"),
+    ("version", "1.0", "UnknownVersion", "spec.version must be one of 2.21.2, 2.20.1: edit the Store to choose one"),
 ]
 
 

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from storeplatform.hooks.core import SyncRequest, parse, sync
-from storeplatform.hooks.core.request import LAST_APPLIED, Key, Object
+from storeplatform.hooks.core.objects import LAST_APPLIED, Key, Object
 from storeplatform.hooks.settings import Settings
 
 SHOP = {"country": "DE", "currency": "EUR"}
@@ -56,7 +56,7 @@ class World:
         return sync(self.request(**over), self.settings)
 
     def step(self, ready: bool = True) -> Object:
-        """Ask once and do as told; with ``ready`` every object then does its work."""
+        """Ask once and do what is answered; with ``ready`` every object then does its work."""
         answer = self.ask()
         self.parent["status"] = answer["status"]
         desired = {Key.of(child): child for child in answer["children"]}

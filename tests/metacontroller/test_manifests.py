@@ -1,4 +1,4 @@
-"""What the API server is told of the platform: small in what it allows, and whole where it is installed."""
+"""What the API server holds of the platform: small in what it allows, and whole where it is installed."""
 
 from __future__ import annotations
 

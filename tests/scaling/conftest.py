@@ -1,4 +1,4 @@
-"""A control plane whose gate is asked, and two processes of each door before it."""
+"""A control plane whose gate is asked, and two processes of each interface in front of it."""
 
 from __future__ import annotations
 

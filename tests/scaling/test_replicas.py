@@ -103,11 +103,11 @@ def test_who_writes_through_one_process_reads_it_through_the_other(replicas: Rep
 def test_what_was_done_through_one_process_is_in_the_history_that_the_other_tells(replicas: Replicas) -> None:
     here, there = (replicas.api.caller("ann", number) for number in range(PROCESSES))
     here.create("recorded")
-    told = wait_until(lambda: there.get("/audit", store="recorded")["items"], "it is recorded")
-    assert {each["actor"] for each in told} == {"ann@example.com"}
+    found = wait_until(lambda: there.get("/audit", store="recorded")["items"], "it is recorded")
+    assert {each["actor"] for each in found} == {"ann@example.com"}
 
 
-def told_after(visitor: Visitor, last_seen: str, name: str) -> list[Any]:
+def missed_after(visitor: Visitor, last_seen: str, name: str) -> list[Any]:
     """The stores that a page hears of from there on, up to one."""
     with closing(visitor.get("/changes", stream=True, headers={"Last-Event-ID": last_seen})) as response:
         return [event.data.get("name") for event in until(read(response), "store", name) if event.kind]
@@ -120,18 +120,18 @@ def test_a_page_hears_of_what_the_other_process_wrote_and_misses_nothing_when_th
     with replicas.visitor() as ann:
         ann.sign_in(token_of(replicas.plane, "ann"))
         with closing(ann.get("/changes", stream=True)) as response:
-            told = read(response)
-            next(told)
+            stream = read(response)
+            next(stream)
             serving = of_streams(replicas).index(1)
             other = replicas.api.caller("ann", 1 - serving)
             assert other.create("heard").status_code == 202
-            last_seen = until(told, "store", "heard")[-1].id
+            last_seen = until(stream, "store", "heard")[-1].id
             replicas.api.processes[serving].kill()
             await_end(response)
         try:
             for name in ("missed-1", "missed-2"):
                 assert other.create(name).status_code == 202
-            assert told_after(ann, last_seen, "missed-2") == ["missed-1", "missed-2"]
+            assert missed_after(ann, last_seen, "missed-2") == ["missed-1", "missed-2"]
         finally:
             replicas.api.start(serving)
 
@@ -142,17 +142,17 @@ def test_a_page_misses_nothing_when_the_dashboard_it_hears_is_killed(replicas: R
         visitor.sign_in(token_of(replicas.plane, "ben"))
         before = replicas.dashboard_balancer.taken.copy()
         with closing(visitor.get("/changes", stream=True)) as response:
-            told = read(response)
-            next(told)
+            stream = read(response)
+            next(stream)
             (port,) = replicas.dashboard_balancer.taken - before
             serving = [port_of(url) for url in replicas.dashboard.urls].index(port)
             assert ben.create("bens-heard").status_code == 202
-            last_seen = until(told, "store", "bens-heard")[-1].id
+            last_seen = until(stream, "store", "bens-heard")[-1].id
             replicas.dashboard.processes[serving].kill()
             await_end(response)
         try:
             assert ben.create("bens-missed").status_code == 202
-            assert told_after(visitor, last_seen, "bens-missed") == ["bens-missed"]
+            assert missed_after(visitor, last_seen, "bens-missed") == ["bens-missed"]
         finally:
             replicas.dashboard.start(serving)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,15 +15,10 @@ GERMAN = {"country": "DE", "currency": "EUR"}
 @pytest.fixture(scope="session")
 def shop() -> Iterator[MedusaStore]:
     """A store that sells, in Germany, under a title that a shell, YAML or HTML would stumble over."""
-    area = Path(tempfile.mkdtemp(prefix="store-shop-tests-"))
-    area.chmod(0o755)
-    store = MedusaStore(area, hostname="shop.example.com", shop={**GERMAN, "title": "Käse & $(NAME) <Brot>"})
-    try:
+    title = "Käse & $(NAME) <Brot>"
+    with MedusaStore.temporary(hostname="shop.example.com", shop={**GERMAN, "title": title}) as store:
         store.open()
         yield store
-    finally:
-        store.close()
-    shutil.rmtree(area)
 
 
 @pytest.fixture

@@ -1,18 +1,22 @@
 """An Ingress controller for one store: routes by host and path as the rendered Ingress says.
 
 A browser uses it as its proxy, so it meets the shop under its real address, whatever port this listens on. Other
-clients may name the shop by the Host header.
+clients may name the shop by the Host header. Where the Ingress has TLS, it ends here, with a certificate of an
+unknown authority; plain HTTP leads there, as ingress-nginx does it.
 """
 
 from __future__ import annotations
 
+import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import trustme
 
 Object = dict[str, Any]
 HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length", "content-encoding"}
@@ -23,16 +27,26 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A browser that leaves a page closes the connections of what it no longer wants.
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 
 class Ingress:
-    """Serves once it is started; ``url`` is what a client takes as its HTTP proxy."""
+    """Serves once it is started; ``url`` is what a client takes as its HTTP proxy.
 
-    def __init__(self, ingress: Object, services: dict[str, int]) -> None:
+    :param area: where ``authority``, the certificate that vouches for the host's, is written.
+    """
+
+    def __init__(self, ingress: Object, services: dict[str, int], area: Path) -> None:
         (rule,) = ingress["spec"]["rules"]
         self.host = rule["host"]
+        self.tls = bool(ingress["spec"].get("tls"))
+        self.authority = area / "authority.pem"
+        if self.tls:
+            authority = trustme.CA()
+            authority.cert_pem.write_to_path(str(self.authority))
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert(self.host).configure_cert(self.context)
         paths = [(path["path"], services[path["backend"]["service"]["name"]]) for path in rule["http"]["paths"]]
         self.paths = sorted(paths, key=lambda path: len(path[0]), reverse=True)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -58,14 +72,39 @@ class Ingress:
 def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        scheme = "http"
 
         def log_message(self, *_: object) -> None:
             """Nothing: the shop's own logs tell."""
 
+        def do_CONNECT(self) -> None:
+            """What the browser sends from here on is TLS."""
+            if not ingress.tls or self.path != f"{ingress.host}:443":
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.connection = ingress.context.wrap_socket(self.connection, server_side=True)
+            self.rfile = self.connection.makefile("rb")  # type: ignore[assignment]
+            # Buffered: TLS takes 16 KB at a time, and one without a buffer leaves out what it did not take.
+            self.wfile = self.connection.makefile("wb")
+            self.scheme = "https"
+            self.close_connection = False
+
+        def finish(self) -> None:
+            super().finish()
+            self.connection.close()  # the server closes what it accepted, and not what TLS made of it
+
         def forward(self) -> None:
-            target = urlsplit(urljoin(f"http://{self.headers['Host']}", self.path))
+            target = urlsplit(urljoin(f"{self.scheme}://{self.headers['Host']}", self.path))
             if target.hostname != ingress.host:
                 self.send_error(404)
+                return
+            if ingress.tls and target.scheme == "http":
+                self.send_response(308)
+                self.send_header("Location", target._replace(scheme="https").geturl())
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}

@@ -15,20 +15,20 @@ import yaml
 from storeplatform.templates import ENGINES
 
 from ..cache import cached
-from ..cluster.processes import free_ports
 from ..containers.image import Image, built
-from ..containers.sandbox import Cluster
+from ..containers.sandbox import Object
 from ..debian import need
-from .ingress import Ingress
 from .node import node_folder
-from .rendering import render
+from .store import RunningStore, backup_image
 
+ENGINE = yaml.safe_load((ENGINES / "medusa" / "engine.yaml").read_text())
+NEW, OLD = list(ENGINE["versions"])[:2]
 IMAGES = ENGINES / "medusa" / "images"
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
 
 
-def backend() -> Path:
-    """The backend as its image holds it."""
+def backend(version: str) -> Path:
+    """The backend of a version as its image holds it."""
     source = IMAGES / "backend"
 
     def build(folder: Path) -> None:
@@ -36,11 +36,12 @@ def backend() -> Path:
         env = {**os.environ, "PATH": f"{node_folder()}:{os.environ['PATH']}"}
         env.pop("NODE_ENV", None)
         done = subprocess.run(
-            [folder / "build.sh"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [folder / "build.sh", version], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert done.returncode == 0, f"build.sh ended with {done.returncode}:\n{done.stdout[-3000:]}"
 
-    return cached("medusa", _files(source), build) / ".medusa" / "server"
+    files = [f for f in _files(source) if "versions" not in f.parts or version in f.parts]
+    return cached(f"medusa-{version.replace('.', '-')}", files, build) / ".medusa" / "server"
 
 
 def storefront() -> Path:
@@ -53,75 +54,92 @@ def storefront() -> Path:
     return cached("storefront", [requirements], build)
 
 
-class MedusaStore:
-    """A store of the platform's, with this spec.
+class MedusaStore(RunningStore):
+    """One that Medusa serves.
 
-    :param area: a folder for its volumes and logs.
+    :param backend_env: what the backend has beside its manifest's.
     """
 
-    def __init__(self, area: Path, **spec: Any) -> None:
+    engine = "medusa"
+    services = ("backend", "database", "storefront")
+
+    def __init__(self, area: Path, *, backend_env: dict[str, str] | None = None, **options: Any) -> None:
         need("bubblewrap", "postgresql")
-        self.ports = dict(zip(("backend", "database", "storefront"), free_ports(3), strict=True))
-        self.objects = render(area, self.ports, engine="medusa", **spec)
-        self.cluster = Cluster(self.objects, _images(area, self.ports["database"]), area)
-        self.ingress = Ingress(self.cluster.find("Ingress", "store"), self.ports)
-        self.url = f"http://{self.ingress.host}"
+        self._backend_env = backend_env or {}
+        super().__init__(area, **options)
+
+    def adjusted(self, objects: list[Object]) -> list[Object]:
+        (medusa,) = _named(objects, "Deployment", "backend")["spec"]["template"]["spec"]["containers"]
+        medusa["env"] += [{"name": name, "value": value} for name, value in self._backend_env.items()]
+        return objects
 
     def open(self) -> None:
-        """Start all of it in the order of the engine's stages, and wait until each part is ready."""
         self.cluster.start("StatefulSet", "database")
         self.cluster.run("Job", "migrate")
         self.backend = self.cluster.start("Deployment", "backend")
         self.storefront = self.cluster.start("Deployment", "storefront")
         self.ingress.start()
+        self._token = ""
 
-    def close(self) -> None:
-        """End all of it."""
-        self.ingress.stop()
-        self.cluster.stop()
+    def images(self) -> dict[str, Image]:
+        version = self.spec.get("version", NEW)
+        names = ENGINE["versions"][version]
+        node = node_folder()
+        # An editable install is but links.
+        server = Path(shutil.copytree(IMAGES / "storefront", self.area / "storefront", dirs_exist_ok=True))
+        pages = {"/app/packages": storefront(), "/app/storefront": server / "storefront"}
+        pages["/app/gunicorn.conf.py"] = server / "gunicorn.conf.py"
+        files = {"/app": backend(version), str(node): node}
+        return {
+            names["backend"]: built(IMAGES / "backend" / "Dockerfile", files, [node]),
+            names["storefront"]: built(server / "Dockerfile", pages, [Path(sys.base_prefix) / "bin"]),
+            ENGINE["images"]["backup"]: backup_image(self.engine, self.area, (_postgres_programs(),)),
+            ENGINE["images"]["database"]: _postgres(self.ports["database"]),
+        }
+
+    def database_text(self) -> str:
+        """Everything in the shop's database."""
+        dump = f"PGPASSWORD=$POSTGRES_PASSWORD pg_dump -h 127.0.0.1 -p {self.ports['database']} -U medusa medusa"
+        return self.cluster.exec("StatefulSet", "database", "sh", "-c", dump)
 
     def api(self, method: str, path: str, body: Any = None, files: Any = None, **query: Any) -> Any:
         """Ask the admin API, signed in as the administrator whose password the store's Secret holds."""
         if not self._token:
-            self._token = self._ask("POST", "/auth/user/emailpass", json=self._administrator())["token"]
+            email, password = self.administrator()
+            signing_in = {"email": email, "password": password}
+            self._token = self._ask("POST", "/auth/user/emailpass", json=signing_in)["token"]
         headers = {"Authorization": f"Bearer {self._token}"}
         return self._ask(method, path, json=body, files=files, params=query, headers=headers)
 
-    _token = ""
-
-    def _administrator(self) -> dict[str, str]:
+    def administrator(self) -> tuple[str, str]:
+        """The e-mail address and the password of the store's Secret."""
         (seed,) = self.cluster.containers("Job", "migrate")[1:]
-        return {"email": seed.env["MEDUSA_ADMIN_EMAIL"], "password": seed.env["MEDUSA_ADMIN_PASSWORD"]}
+        return seed.env["MEDUSA_ADMIN_EMAIL"], seed.env["MEDUSA_ADMIN_PASSWORD"]
 
     def _ask(self, method: str, path: str, **rest: Any) -> Any:
-        proxies = {"http": self.ingress.url}
-        answer = requests.request(method, self.url + path, proxies=proxies, timeout=60, **rest)
+        proxies = {"http": self.ingress.url, "https": self.ingress.url}
+        verify = str(self.ingress.authority) if self.ingress.tls else True
+        answer = requests.request(method, self.url + path, proxies=proxies, verify=verify, timeout=60, **rest)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
 
-def _images(area: Path, database_port: int) -> dict[str, Image]:
-    engine = yaml.safe_load((ENGINES / "medusa" / "engine.yaml").read_text())
-    names = next(iter(engine["versions"].values()))
-    node = node_folder()
-    server = Path(shutil.copytree(IMAGES / "storefront", area / "storefront"))  # an editable install is but links
-    pages = {"/app/packages": storefront(), "/app/storefront": server / "storefront"}
-    pages["/app/gunicorn.conf.py"] = server / "gunicorn.conf.py"
-    return {
-        names["backend"]: built(IMAGES / "backend" / "Dockerfile", {"/app": backend(), str(node): node}, [node]),
-        names["storefront"]: built(server / "Dockerfile", pages, [Path(sys.base_prefix) / "bin"]),
-        engine["images"]["database"]: _postgres(database_port),
-    }
-
-
 def _postgres(port: int) -> Image:
-    bin_folder = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
     script = Path(__file__).with_name("postgres.sh")
-    env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "PGPORT": str(port), "LC_ALL": "C.UTF-8"}
-    return Image({"/entrypoint.sh": script}, ["/entrypoint.sh"], env=env)
+    env = {"PATH": f"{_postgres_programs()}:/usr/bin:/bin", "PGPORT": str(port), "LC_ALL": "C.UTF-8"}
+    return Image({"/entrypoint.sh": script}, ["/entrypoint.sh"], env=env, stop_signal="SIGINT")
+
+
+def _postgres_programs() -> Path:
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
 
 
 def _files(folder: Path) -> list[Path]:
     """The folder's own files, less what a build by hand left there."""
     made = {"node_modules", ".medusa"}
     return sorted(f for f in folder.rglob("*") if f.is_file() and not made & set(f.relative_to(folder).parts))
+
+
+def _named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    (found,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    return found

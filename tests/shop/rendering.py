@@ -15,17 +15,29 @@ from ..hooks.world import World, store
 from ..values import write_settings
 
 
-def render(area: Path, ports: dict[str, int], engine: str, **spec: Any) -> list[dict[str, Any]]:
+def render(
+    area: Path,
+    ports: dict[str, int],
+    engine: str,
+    source: Path = ENGINES,
+    over: dict[str, Any] | None = None,
+    name: str = "corner-shop",
+    **spec: Any,
+) -> list[dict[str, Any]]:
     """All objects of a store that is Ready.
 
     :param area: a folder for a copy of the engines.
     :param ports: take the place of those in the engine's file.
+    :param source: where the engines are.
+    :param over: top-level values that take the place of the settings'.
+    :param name: of the store, of which its passwords are made too.
     """
-    engines = Path(shutil.copytree(ENGINES, area / "engines", ignore=shutil.ignore_patterns("images")))
+    ignored = shutil.ignore_patterns("images")
+    engines = Path(shutil.copytree(source, area / "engines", ignore=ignored, dirs_exist_ok=True))
     file = engines / engine / "engine.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "ports": ports}, sort_keys=False))
     (area / "root.key").write_text("a root key for tests, the same in every run\n")
-    settings = load_settings(write_settings("hooks", area / "settings.yaml"), engines, area / "root.key")
-    world = World(settings, store("corner-shop", engine=engine, **spec))
+    settings = load_settings(write_settings("hooks", area / "settings.yaml", over), engines, area / "root.key")
+    world = World(settings, store(name, engine=engine, **spec))
     world.settle()
     return list(world.observed.values())

@@ -17,30 +17,70 @@ ADDRESS = {
 }
 
 
+# How often somebody tries again where the shop asks for it.
+PATIENCE = 30
+
+
+def visit(page: Page, path: str) -> None:
+    """Open a page, and again where the shop is short of breath."""
+    page.goto(path)
+    _wait_for_the_shop(page)
+
+
+def press(page: Page, button: str) -> None:
+    """Send a form, and again where the shop was short of breath, which keeps what was written."""
+    for _ in range(PATIENCE):
+        with page.expect_navigation():
+            page.get_by_role("button", name=button).click()
+        _wait_for_the_shop(page)
+        if not page.get_by_text("It can't be reached right now.").is_visible():
+            return
+        if page.get_by_role("link", name="To the shop").is_visible():
+            page.go_back()
+
+
+def _wait_for_the_shop(page: Page) -> None:
+    for _ in range(PATIENCE):
+        again = page.get_by_role("link", name="Try again")
+        if not again.is_visible():
+            return
+        with page.expect_navigation():
+            again.click()
+
+
 def put_in_cart(page: Page, product: str, variant: str = "", quantity: int = 1) -> None:
     """From the catalogue into the cart."""
-    page.goto("/")
+    visit(page, "/")
     page.get_by_label("Search the shop").fill(product)
-    page.get_by_role("button", name="Search").click()
-    page.get_by_role("link", name=product).click()
+    press(page, "Search")
+    with page.expect_navigation():
+        page.get_by_role("link", name=product).click()
+    _wait_for_the_shop(page)
     if variant:
         page.get_by_role("radio", name=variant).check()
     page.get_by_label("Quantity").fill(str(quantity))
-    page.get_by_role("button", name="Add to cart").click()
+    press(page, "Add to cart")
+
+
+def write_address(page: Page, **other: str) -> None:
+    """Fill in the address."""
+    for label, text in {**ADDRESS, **other}.items():
+        page.get_by_label(label).fill(text)
 
 
 def fill_address(page: Page, **other: str) -> None:
     """Fill in the address and go on."""
-    for label, text in {**ADDRESS, **other}.items():
-        page.get_by_label(label).fill(text)
-    page.get_by_role("button", name="Go on to delivery").click()
+    write_address(page, **other)
+    press(page, "Go on to delivery")
 
 
 def check_out(page: Page, delivery: str = "Standard") -> str:
     """From the cart to an order; its reference."""
-    page.get_by_role("link", name="Check out").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Check out").click()
+    _wait_for_the_shop(page)
     fill_address(page)
     page.get_by_role("radio", name=delivery).check()
-    page.get_by_role("button", name="Go on to payment").click()
-    page.get_by_role("button", name="Order and pay").click()
+    press(page, "Go on to payment")
+    press(page, "Order and pay")
     return str(page.locator("dd code").text_content())

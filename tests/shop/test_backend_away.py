@@ -1,4 +1,4 @@
-"""The storefront while its backend is away, slow, or back."""
+"""The storefront while its backend is unavailable, slow, or back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from ..browser import accessibility_faults
 from ..cluster.waiting import wait_until
 from .medusa import MedusaStore
-from .shopper import ADDRESS, check_out, fill_address, put_in_cart
+from .shopper import ADDRESS, check_out, put_in_cart, write_address
 
 
 @pytest.fixture
@@ -53,7 +53,8 @@ def test_a_backend_that_is_slow_is_given_up_on_and_what_was_written_is_kept(page
     put_in_cart(page, "Canvas tote bag")
     page.get_by_role("link", name="Check out").click()
     os.killpg(shop.backend.process.pid or 0, signal.SIGSTOP)
-    fill_address(page)
+    write_address(page)
+    page.get_by_role("button", name="Go on to delivery").click()
     expect(page.get_by_role("alert")).to_contain_text("It can't be reached right now.")
     expect(page.get_by_label("Street and number")).to_have_value(ADDRESS["Street and number"])
     assert (probe(shop, "livenessProbe"), probe(shop, "readinessProbe")) == (True, False)

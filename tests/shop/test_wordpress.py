@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import hashlib
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,17 +21,13 @@ TITLE = "Käse & $(NAME) <Brot>"
 @pytest.fixture(scope="module")
 def provisioned() -> Iterator[tuple[WordPressStore, int, str]]:
     """A store whose provisioning ran once, with how it ended and what it said."""
-    area = Path(tempfile.mkdtemp(prefix="store-wordpress-tests-"))
     shop = {"title": TITLE, "country": "DE", "currency": "EUR"}
     backup = {"schedule": "0 3 * * *", "keep": 2}
-    store = WordPressStore(area, hostname="shop.example.com", shop=shop, adminEmail="ann@example.com", backup=backup)
-    try:
+    spec = {"hostname": "shop.example.com", "shop": shop, "adminEmail": "ann@example.com", "backup": backup}
+    with WordPressStore.temporary(plain=True, **spec) as store:
         store.cluster.start("StatefulSet", "database")
         (job,) = store.cluster.containers("Job", "provision")
         yield store, *job.run_for_code()
-    finally:
-        store.close()
-    shutil.rmtree(area)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +56,7 @@ def test_the_page_has_the_title_the_store_says(page: Page) -> None:
     expect(page.get_by_role("banner")).to_contain_text(TITLE)
 
 
-def test_an_address_in_words_is_wordpress_own_and_not_apaches(page: Page) -> None:
+def test_an_address_in_words_is_answered_by_wordpress(page: Page) -> None:
     answer = page.goto("/no/such/page")
     assert answer is not None
     assert answer.status == 404
@@ -88,10 +82,60 @@ def test_again_is_no_change_and_keeps_the_owners_title(site: WordPressStore) -> 
     sql(site, f"UPDATE wp_options SET option_value = '{TITLE}' WHERE option_name = 'blogname'")
 
 
+def provision(site: WordPressStore, **other: str) -> None:
+    """Provision with other values of some variables, as in a store that moved or was cloned."""
+    made = site.cluster.containers("Job", "provision")[-1]
+    spec = copy.deepcopy(made.spec)
+    for variable in spec["env"]:
+        if variable["name"] in other:
+            variable.pop("valueFrom", None)
+            variable["value"] = other[variable["name"]]
+    Container(site.cluster, "provision", made.pod, spec).run_for_code()
+
+
+def test_stored_addresses_follow_the_host_and_others_stay(provisioned: tuple[WordPressStore, int, str]) -> None:
+    site = provisioned[0]
+    old, new = site.url, "http://moved.example.com"
+    content = f"<img src={old}/a.png> http://other.example.com/a.png"
+    columns = "post_content, post_title, post_excerpt, to_ping, pinged, post_content_filtered"
+    sql(site, f"INSERT INTO wp_posts ({columns}) VALUES ('{content}', '', '', '', '', '')")
+    logo = f'a:1:{{i:0;s:{len(old) + 6}:"{old}/a.png";}}'
+    sql(site, f"INSERT INTO wp_options (option_name, option_value) VALUES ('own_logo', '{logo}')")
+    provision(site, STORE_URL=new)
+    posts = sql(site, "SELECT post_content FROM wp_posts WHERE post_content LIKE '%/a.png%'")
+    assert posts == f"<img src={new}/a.png> http://other.example.com/a.png"
+    options = sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'own_logo'")
+    assert options == f'a:1:{{i:0;s:{len(new) + 6}:"{new}/a.png";}}'
+    provision(site)
+    assert f"{old}/a.png" in sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'own_logo'")
+
+
+def test_data_of_another_store_get_the_secrets_password_and_the_owners_own_stays(
+    provisioned: tuple[WordPressStore, int, str],
+) -> None:
+    site = provisioned[0]
+    hashed = "SELECT user_pass FROM wp_users WHERE user_login = 'admin'"
+    first = sql(site, hashed)
+    sql(site, "UPDATE wp_users SET user_pass = 'own' WHERE user_login = 'admin'")
+    provision(site)
+    assert sql(site, hashed) == "own"
+    provision(site, ADMIN_PASSWORD="that of the clone", ADMIN_EMAIL="clone@example.com")
+    assert sql(site, hashed) not in (first, "own")
+    assert sql(site, "SELECT user_email FROM wp_users WHERE user_login = 'admin'") == "clone@example.com"
+    provision(site)
+    assert sql(site, "SELECT user_email FROM wp_users WHERE user_login = 'admin'") == "ann@example.com"
+
+
 def test_what_is_due_is_done_by_the_cron_job(site: WordPressStore) -> None:
     sql(site, "DELETE FROM wp_options WHERE option_name = 'cron'")
     site.cluster.run("CronJob", "cron")
     assert "wp_version_check" in sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'cron'")
+
+
+@pytest.mark.parametrize("address", ["home_url()", "'https://api.wordpress.org/'"])
+def test_no_page_waits_for_an_address_that_the_network_policy_keeps_from_it(site: WordPressStore, address: str) -> None:
+    ask = f"require 'html/wp-load.php'; echo wp_remote_get({address})->get_error_code();"
+    assert site.cluster.exec("CronJob", "cron", "php", "-r", ask) == "http_request_not_executed"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How the storefront writes and what it tells browsers, asked inside its own image."""
+"""How the storefront writes and which headers it sends, asked inside its own image."""
 
 from __future__ import annotations
 

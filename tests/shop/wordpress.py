@@ -1,10 +1,13 @@
-"""A WooCommerce store on this machine, as far as its parts can be had: Debian's WordPress, PHP, Apache and MariaDB.
+"""A WooCommerce store on this machine, as far as its parts can be had: Debian's PHP, nginx and MariaDB.
 
-The plugin itself is on no registry, so only the image has it.
+WordPress and the plugin are on no registry. ``WORDPRESS`` and ``WOOCOMMERCE`` name folders of unpacked releases of the
+engine's first version, ``WORDPRESS_OLD`` and ``WOOCOMMERCE_OLD`` of its second; without them there is Debian's old
+WordPress, and no plugin.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,54 +16,77 @@ import yaml
 
 from storeplatform.templates import ENGINES
 
-from ..cluster.processes import free_ports
 from ..containers.image import Image, built
-from ..containers.sandbox import Cluster
 from ..debian import need
-from .ingress import Ingress
-from .rendering import render
+from .store import RunningStore, backup_image
 
-WORDPRESS = Path("/usr/share/wordpress")
+ENGINE = yaml.safe_load((ENGINES / "woocommerce" / "engine.yaml").read_text())
+NEW, OLD = list(ENGINE["versions"])[:2]
+
+
+def _named(suffix: str) -> tuple[Path, Path] | None:
+    """The folders of WordPress and of WooCommerce, or None where one of them is not named."""
+    wordpress, woocommerce = (os.environ.get(f"{name}{suffix}") for name in ("WORDPRESS", "WOOCOMMERCE"))
+    return (Path(wordpress), Path(woocommerce)) if wordpress and woocommerce else None
+
+
+# By the engine's version.
+RELEASES = {version: named for version, suffix in ((NEW, ""), (OLD, "_OLD")) if (named := _named(suffix))}
+DEBIANS = Path("/usr/share/wordpress")
 SOURCE = ENGINES / "woocommerce" / "images" / "wordpress"
 
 
-class WordPressStore:
-    """A store of the platform's, with this spec.
+class WordPressStore(RunningStore):
+    """One that WordPress serves.
 
-    :param area: a folder for its volumes and logs.
+    :param plain: by Debian's old WordPress, and without the plugin.
     """
 
-    def __init__(self, area: Path, **spec: Any) -> None:
-        need("bubblewrap", "libapache2-mod-php", "mariadb-server", "php-cli", "php-mysql")
-        need("wordpress", "wordpress-theme-twentytwentythree")
-        self.ports = dict(zip(("backend", "database"), free_ports(2), strict=True))
-        self.cluster = Cluster(render(area, self.ports, engine="woocommerce", **spec), _images(area), area)
-        self.ingress = Ingress(self.cluster.find("Ingress", "store"), self.ports)
-        self.url = f"http://{self.ingress.host}"
+    engine = "woocommerce"
+    services = ("backend", "database")
 
-    def close(self) -> None:
-        """End all that was started."""
-        self.ingress.stop()
-        self.cluster.stop()
+    def __init__(self, area: Path, *, plain: bool = False, **options: Any) -> None:
+        need("bubblewrap", "mariadb-server", "nginx", "php-cli", "php-fpm", "php-mysql")
+        need("php-curl", "php-gd", "php-intl", "php-mbstring", "php-xml")
+        if plain:
+            need("wordpress", "wordpress-theme-twentytwentythree")
+        self._plain = plain
+        super().__init__(area, **options)
+
+    def open(self) -> None:
+        self.cluster.start("StatefulSet", "database")
+        self.cluster.run("Job", "provision")
+        self.cluster.start("Deployment", "backend")
+        self.ingress.start()
+
+    def images(self) -> dict[str, Image]:
+        version = self.spec.get("version", NEW)
+        app = self.area / f"app-{version}"
+        if not app.exists():
+            _app(app, *((DEBIANS,) if self._plain else RELEASES[version]))
+        return {
+            ENGINE["versions"][version]["wordpress"]: built(
+                SOURCE / "Dockerfile", {"/app": app}, [Path("/app/programs")]
+            ),
+            ENGINE["images"]["backup"]: backup_image(self.engine, self.area),
+            ENGINE["images"]["database"]: Image(
+                {"/entrypoint.sh": Path(__file__).with_name("mariadb.sh")},
+                ["/entrypoint.sh"],
+                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            ),
+        }
 
 
-def _images(area: Path) -> dict[str, Image]:
-    engine = yaml.safe_load((ENGINES / "woocommerce" / "engine.yaml").read_text())
-    (version,) = engine["versions"].values()
-    # As the image's build has it: the base's WordPress, our configuration in it, and a place for the uploads.
-    app = Path(shutil.copytree(SOURCE, area / "app"))
-    shutil.copytree(WORDPRESS, app / "html", ignore=shutil.ignore_patterns("wp-config.php"))
+def _app(app: Path, wordpress: Path, woocommerce: Path | None = None) -> Path:
+    """As the image's build has it: the base's WordPress, our configuration in it, and a place for the uploads."""
+    shutil.copytree(SOURCE, app, ignore=shutil.ignore_patterns("versions"))
+    shutil.copytree(wordpress, app / "html", ignore=shutil.ignore_patterns("wp-config.php"))
     shutil.copy(app / "wp-config.php", app / "html")
-    (app / "html" / "wp-content" / "uploads").mkdir()
-    scripts = Path(shutil.copytree(ENGINES / "common" / "images" / "backup", area / "scripts"))
-    return {
-        version["wordpress"]: built(SOURCE / "Dockerfile", {"/app": app}, []),
-        engine["images"]["backup"]: built(
-            ENGINES / "woocommerce" / "images" / "backup" / "Dockerfile", {"/app": scripts}, []
-        ),
-        engine["images"]["database"]: Image(
-            {"/entrypoint.sh": Path(__file__).with_name("mariadb.sh")},
-            ["/entrypoint.sh"],
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        ),
-    }
+    content = Path(shutil.copytree(app / "content", app / "html" / "wp-content", dirs_exist_ok=True))
+    (content / "uploads").mkdir(exist_ok=True)
+    # Debian's name of it has its version, and the place is what the base image's PATH has.
+    (app / "programs").mkdir()
+    (app / "programs" / "php-fpm").symlink_to(max(Path("/usr/sbin").glob("php-fpm*")))
+    if woocommerce:
+        shutil.copytree(woocommerce, content / "plugins" / "woocommerce")
+    return app

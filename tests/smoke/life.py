@@ -27,6 +27,7 @@ class Life:
     :param owner: whose the stores are; empty for the caller's own name.
     :param version: what the store begins with; empty for the engine's default.
     :param upgrade_to: the version after that; empty where there is no other.
+    :param bad_version: one that does not work, to see that it is taken back; empty where none is known.
     :param base_url: where the ingress controller answers, for a store whose host no resolver knows.
     :param seconds: how long one step may take.
     """
@@ -36,6 +37,7 @@ class Life:
     owner: str
     version: str
     upgrade_to: str
+    bad_version: str
     base_url: str
     seconds: float
     order: str = ""

@@ -11,6 +11,9 @@ from tests.shop.shopper import ADDRESS
 
 from .through import Through
 
+# A product of the catalogue without the tag that says why it can't be bought.
+FOR_SALE = "main .card:not(:has(.tag))"
+
 
 class ShopError(Exception):
     """The shop did not do what a shopper asked; the message says what it showed instead."""
@@ -50,9 +53,9 @@ class Shop:
         return "" if answer.ok else str(answer.status_code)
 
     def order(self) -> str:
-        """Buy one of what is first in the catalogue, and pay by the first way; the order's reference."""
+        """Buy the first product that the front page offers for sale; the order's reference."""
         self._open("/")
-        self._follow("/products/")
+        self._follow("/products/", FOR_SALE)
         self._choose("variant")
         self._send("the product's form")
         self._follow("/checkout")
@@ -82,8 +85,8 @@ class Shop:
     def _open(self, path: str) -> None:
         self._check(self._browser.open(self.url + path, timeout=30))
 
-    def _follow(self, path: str) -> None:
-        link = self._browser.page.select_one(f'main a[href*="{path}"]')
+    def _follow(self, path: str, within: str = "main") -> None:
+        link = self._browser.page.select_one(f'{within} a[href*="{path}"]')
         if link is None:
             raise ShopError(f"there is no link to {path}, but {self._seen()}")
         self._check(self._browser.follow_link(link, requests_kwargs={"timeout": 30}))

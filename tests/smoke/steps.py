@@ -14,7 +14,6 @@ from .kubectl import KubectlError
 from .life import Life, NotRun, ready_condition
 from .shopping import ShopError
 
-KINDS = "all,ingress,networkpolicy,persistentvolumeclaim,poddisruptionbudget,resourcequota,limitrange,secret"
 # What a step that fails raises.
 FAILURES = (WaitTimeout, KubectlError, ShopError, requests.RequestException, mechanicalsoup.LinkNotFoundError)
 
@@ -56,6 +55,25 @@ def upgraded(life: Life) -> str:
     if release["running"] != life.upgrade_to:
         raise ShopError(f"{life.upgrade_to} was taken back: {json.dumps(release)}")
     return f"version {life.upgrade_to}"
+
+
+def bad_version_rolled_back(life: Life) -> str:
+    if not life.bad_version:
+        raise NotRun("no bad version was named")
+    before = life.status()["release"]["running"]
+    life.patch(version=life.bad_version)
+
+    def rejected() -> bool:
+        status = life.status()
+        return status.get("phase") == "Ready" and status["release"].get("rejected") == life.bad_version
+
+    life.wait(rejected, f"{life.bad_version} is rejected and store {life.name} is Ready")
+    release = life.status()["release"]
+    if release["running"] != before:
+        raise ShopError(f"after {life.bad_version} was rejected, {before} does not run: {json.dumps(release)}")
+    life.patch(version=before)
+    life.await_phase("Ready")
+    return f"version {life.bad_version} is rejected, {before} runs"
 
 
 def order_is_kept(life: Life) -> str:
@@ -122,10 +140,13 @@ def deleted(life: Life) -> str:
 
 
 def nothing_is_left(life: Life) -> str:
+    # Not "all": Stores are in that category, and every Store of the cluster would be found in every namespace.
+    served = life.kubectl.run("api-resources", "--namespaced", "--verbs=list", "-o", "name")
+    kinds = ",".join(served.split())
     for name in (life.name, life.clone):
         left = ("--ignore-not-found", "-o", "name")
         found = life.kubectl.run("get", "namespace", f"store-{name}", *left)
-        found += life.kubectl.run("get", KINDS, "-n", f"store-{name}", *left)
+        found += life.kubectl.run("get", kinds, "-n", f"store-{name}", *left)
         if found:
             raise ShopError(f"of store {name} there is still: {' '.join(found.split())}")
 
@@ -151,6 +172,7 @@ STEPS: tuple[Step, ...] = (
     order_placed,
     deleted_part_comes_back,
     upgraded,
+    bad_version_rolled_back,
     order_is_kept,
     suspended,
     closed_through_the_ingress,

@@ -16,7 +16,7 @@ from tests.cluster.waiting import wait_until
 from tests.shop.conftest import shop
 from tests.shop.medusa import MedusaStore
 from tests.shop.shopper import ADDRESS
-from tests.stores.engines import GOOD, with_more_versions
+from tests.stores.engines import FAILING, GOOD, STAGES, with_more_versions
 from tests.stores.platform import API, Platform
 
 from .__main__ import versions
@@ -51,13 +51,16 @@ def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tm
     s3 = {"s3": {"endpoint": "https://s3.example.com", "bucket": "shops", "region": "eu"}}
     keys = {"accessKeyId": "an id", "secretAccessKey": "a key"}
     with (
-        ControlPlane() as plane,
-        Platform(plane, engines=with_more_versions(tmp_path), settings={"backup": s3}, object_store_keys=keys),
+        ControlPlane(extra_stages=STAGES) as plane,
+        Platform(
+            plane, engines=with_more_versions(tmp_path), settings={"backup": s3}, object_store_keys=keys
+        ) as platform,
     ):
-        done = smoke(plane, f"--upgrade-to={GOOD}", "--seconds=90")
+        platform.apply("another-shop")
+        done = smoke(plane, f"--upgrade-to={GOOD}", f"--bad-version={FAILING}", "--seconds=90")
     lines = without_names(done.stdout)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert re.fullmatch(r"passed: backup listed \(20\d\d-.*Z\)", lines.pop(11))
+    assert re.fullmatch(r"passed: backup listed \(20\d\d-.*Z\)", lines.pop(12))
     assert lines == [
         "passed: applied (store NAME of admin)",
         "passed: ready (http://NAME.stores.localhost)",
@@ -65,6 +68,7 @@ def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tm
         f"not run: order placed {PLAYED}",
         "passed: deleted part comes back (Deployment storefront)",
         f"passed: upgraded (version {GOOD})",
+        f"passed: bad version rolled back (version {FAILING} is rejected, {GOOD} runs)",
         f"not run: order is kept {PLAYED}",
         "passed: suspended (the phase is Suspended, no pod runs)",
         f"not run: closed through the ingress {PLAYED}",
@@ -74,12 +78,12 @@ def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tm
         f"not run: clone has the order {PLAYED}",
         "passed: deleted (no Store is there)",
         "passed: nothing is left (no namespace, object, host or volume)",
-        "10 steps passed, 6 were not run: answers through the ingress, order placed, order is kept, closed through "
+        "11 steps passed, 6 were not run: answers through the ingress, order placed, order is kept, closed through "
         "the ingress, sells again, clone has the order",
     ]
 
 
-def test_a_step_that_fails_is_told_with_the_status_and_leaves_no_store(plain: Platform) -> None:
+def test_a_step_that_fails_is_reported_with_the_status_and_leaves_no_store(plain: Platform) -> None:
     done = smoke(plain.plane, "--upgrade-to=0.0.0")
     wait_until(lambda: plain.client.list_all(API, "Store") == [], "no Store is left")
     lines = without_names(done.stdout)
@@ -88,7 +92,7 @@ def test_a_step_that_fails_is_told_with_the_status_and_leaves_no_store(plain: Pl
     assert '"reason": "UnknownVersion"' in lines[5].partition("; status of NAME: ")[2]
     later = [step.__name__.replace("_", " ") for step in STEPS[6:]]
     assert lines[6:-1] == [f"not run: {name} (an earlier step failed)" for name in later]
-    assert lines[-1].startswith("upgraded failed, 3 steps passed, 12 were not run: answers through the ingress, ")
+    assert lines[-1].startswith("upgraded failed, 3 steps passed, 13 were not run: answers through the ingress, ")
 
 
 def test_without_an_object_store_a_clone_is_not_run(plain: Platform) -> None:
@@ -97,7 +101,7 @@ def test_without_an_object_store_a_clone_is_not_run(plain: Platform) -> None:
     assert done.returncode == 0, done.stdout
     assert f"not run: clone ready ({why})" in done.stdout
     assert "not run: clone has the order (there is no clone)" in done.stdout
-    assert "not run: upgraded (the engine has one version)" in done.stdout
+    assert "passed: upgraded (version 2.21.2)" in done.stdout
 
 
 def test_its_shopper_places_an_order_and_finds_it_again(shop: MedusaStore) -> None:
@@ -111,7 +115,30 @@ def test_its_shopper_places_an_order_and_finds_it_again(shop: MedusaStore) -> No
         visitor.find_order("01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 
-def test_where_no_shop_is_open_its_shopper_is_told_the_ingress_controllers_answer(shop: MedusaStore) -> None:
+def test_its_shopper_passes_over_what_is_sold_out(shop: MedusaStore) -> None:
+    """The catalogue shows what is newest first, so what is sold out may be the first."""
+    (mug,) = shop.api("GET", "/admin/products", handle="stoneware-mug", fields="shipping_profile.id")["products"]
+    channels = [{"id": each["id"]} for each in shop.api("GET", "/admin/sales-channels")["sales_channels"]]
+    prices = [{"currency_code": "eur", "amount": 5}]
+    variants = [{"title": "One", "options": {"Kind": "One"}, "manage_inventory": True, "prices": prices}]
+    body = {
+        "title": "Sold out",
+        "status": "published",
+        "shipping_profile_id": mug["shipping_profile"]["id"],
+        "options": [{"title": "Kind", "values": ["One"]}],
+        "variants": variants,
+        "sales_channels": channels,
+    }
+    made = shop.api("POST", "/admin/products", body)["product"]
+    try:
+        reference = Shop(shop.url, shop.ingress.url).order()
+    finally:
+        shop.api("DELETE", f"/admin/products/{made['id']}")
+    (item,) = shop.api("GET", f"/admin/orders/order_{reference}", fields="*items")["order"]["items"]
+    assert item["product_title"] == "Linen shirt"
+
+
+def test_where_no_shop_is_open_its_shopper_gets_the_ingress_controllers_answer(shop: MedusaStore) -> None:
     assert Shop("http://closed.example.com", shop.ingress.url).closed() == "404"
 
 

@@ -24,7 +24,7 @@ class _Shop(BaseHTTPRequestHandler):
         first = self.path == "/"
         self.send_response(302 if first else 200)
         if first:
-            self.send_header("Location", f"https://{HOST}/told")
+            self.send_header("Location", f"https://{HOST}/done")
             self.send_header("Set-Cookie", "cart=1; Secure")
         self.end_headers()
         self.wfile.write(f"{self.headers['Host']} {self.headers['Cookie']}".encode())
@@ -57,7 +57,7 @@ def ask(host: str, address: str, authority: Path) -> requests.Response:
 
 def test_host_certificate_cookie_and_redirect_are_the_shops(address: str, tmp_path: Path) -> None:
     answer = ask(HOST, address, tmp_path / "ca.pem")
-    assert (answer.url, answer.text) == (f"https://{HOST}/told", f"{HOST} cart=1")
+    assert (answer.url, answer.text) == (f"https://{HOST}/done", f"{HOST} cart=1")
 
 
 def test_a_certificate_of_another_host_is_refused(address: str, tmp_path: Path) -> None:

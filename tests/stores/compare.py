@@ -36,7 +36,7 @@ def comparable(obj: Object, with_data: bool = True) -> Object:
         applied["metadata"]["labels"].pop("controller-uid", None)
         annotations[LAST_APPLIED] = applied
     if result["kind"] == "Secret" and not with_data:
-        result["data"] = sorted(result["data"])
+        result["data"] = sorted(result.get("data", {}))
     _forget_given_values(result)
     return result
 

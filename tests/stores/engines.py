@@ -14,6 +14,16 @@ STAGES = sorted((Path(__file__).parent / "stages").glob("*.yaml"))
 GOOD, UNPULLABLE, CRASHING, FAILING = "2.22.0", "2.22.1-unpullable", "2.22.2-crashing", "2.22.3-failing"
 
 
+TINY = Path(__file__).parents[2] / "docs" / "tiny"
+
+
+def with_tiny(folder: Path) -> Path:
+    """A copy of the engines with the guide's own beside them, as docs/write-an-engine.md says."""
+    engines = Path(shutil.copytree(ENGINES, folder / "my-engines"))
+    shutil.copytree(TINY, engines / "tiny")
+    return engines
+
+
 def with_more_versions(folder: Path) -> Path:
     """A copy of the engines. What the pods of the bad versions do is said by this folder's KWOK stages.
 

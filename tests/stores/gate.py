@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import shutil
 import ssl
 import sys
@@ -52,6 +53,8 @@ class Gate:
     def __init__(self, plane: ControlPlane, *, processes: int = 1, settings: dict[str, Any] | None = None) -> None:
         self.plane, self.client = plane, plane.client
         self.home = Path(tempfile.mkdtemp(prefix="gate-"))
+        self.token = secrets.token_hex(32)
+        (self.home / "token").write_text(self.token)
         self.authority = trustme.CA()
         self.authority.cert_pem.write_to_path(self.home / "ca.crt")
         self.write_certificate()
@@ -110,7 +113,7 @@ class Gate:
         bundle = base64.b64encode(self.authority.cert_pem.bytes()).decode()
         for hooks in shipped("webhooks.yaml"):
             for webhook in hooks["webhooks"]:
-                path = webhook["clientConfig"]["service"]["path"]
+                path = webhook["clientConfig"]["service"]["path"].replace("@token", self.token)
                 webhook["clientConfig"] = {"url": self.url + path, "caBundle": bundle}
             self.client.apply(hooks)
         probe = {"apiVersion": API, "kind": "Store", "metadata": {"name": "asked"}}
@@ -141,7 +144,7 @@ class Gate:
 
     def records(self, **wanted: str) -> list[Record]:
         """The audit's records that have those values, the oldest first."""
-        audit = Audit(self.settings["audit"]["url"], self.home / "reader", 1, 365, CollectorRegistry())
+        audit = Audit(self.settings["audit"]["url"], self.home / "reader", 1, 365, 2**40, CollectorRegistry())
         try:
             found = list(audit.export())[::-1]
         finally:
@@ -165,6 +168,7 @@ class Gate:
             **os.environ,
             "KUBECONFIG": str(self.plane.kubeconfig("api")),
             "STORE_PLATFORM_API_SETTINGS": str(self.home / "api-settings.yaml"),
+            "STORE_PLATFORM_GATE_TOKEN_FILE": str(self.home / "token"),
             "STORE_PLATFORM_GATE_CERT_FILE": str(self.home / "tls.crt"),
             "STORE_PLATFORM_GATE_KEY_FILE": str(self.home / "tls.key"),
             "STORE_PLATFORM_BIND": f"{HOST}:{self.ports[index]}",

@@ -17,7 +17,7 @@ from typing import Any, Self
 import requests
 import yaml
 
-from storeplatform.hooks.core.store import STORE_LABEL
+from storeplatform.common.objects import STORE_LABEL
 from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
 from tests.cluster.client import Client, Object
@@ -40,11 +40,11 @@ def shipped(name: str) -> list[Object]:
 
 
 def apply_shipped(client: Client) -> None:
-    """What the API server is told of the platform, less what asks processes; Stores are served afterwards."""
+    """What the API server holds of the platform, less what asks processes; Stores are served afterwards."""
     for name in NAMESPACES:
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    for name in ("crd.yaml", "policy.yaml", "rbac.yaml"):
+    for name in ("crd.yaml", "reserved.yaml", "policy.yaml", "boundaries.yaml", "rbac.yaml"):
         for obj in shipped(name):
             client.apply(obj)
     for kind in ("Store", "Hostname", "StoreQuota"):

@@ -1,4 +1,4 @@
-"""Ends: expiry and the reaper, protection, deletion in every phase, and the receipt."""
+"""Ends: expiry and the reaper, protection, deletion in every phase, and the deletion record."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ def test_a_protected_store_is_deleted_by_nobody_until_its_protection_goes(platfo
     wait_until(lambda: gone(platform, "kept"), "the Store is gone", 90)
 
 
-def test_the_last_status_is_a_receipt_that_nothing_remains(platform: Platform) -> None:
-    platform.apply("receipted")
-    store = platform.await_phase("receipted", "Ready")
+def test_the_last_status_reports_that_nothing_remains(platform: Platform) -> None:
+    platform.apply("recorded")
+    store = platform.await_phase("recorded", "Ready")
     last: list[Object] = []
     version = store["metadata"]["resourceVersion"]
     platform.client.delete(store)
     for kind, obj in platform.client.watch(
-        platform.client.path(API, "Store"), version, timeout_seconds=90, fieldSelector="metadata.name=receipted"
+        platform.client.path(API, "Store"), version, timeout_seconds=90, fieldSelector="metadata.name=recorded"
     ):
         last.append(obj)
         if kind == "DELETED":

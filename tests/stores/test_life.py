@@ -1,21 +1,19 @@
-"""What an owner meets: refusals that an edit mends, a node that is lost, a deletion that leaves nothing."""
+"""What an owner meets: refusals that an edit corrects, a node that is lost, a deletion that leaves nothing."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from storeplatform.templates import ENGINES
 from tests.cluster.client import Object
 from tests.cluster.components import NodeTimes
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 
+from .engines import with_tiny
 from .platform import API, Platform
 
 
@@ -28,10 +26,10 @@ def condition(store: Object, kind: str) -> dict[str, Any]:
     [
         ("engine", "magento", "medusa", "UnknownEngine", "medusa, woocommerce"),
         ("plan", "huge", "small", "UnknownPlan", "small, medium, large"),
-        ("version", "1.0.0", "2.21.2", "UnknownVersion", "2.21.2"),
+        ("version", "1.0.0", "2.21.2", "UnknownVersion", "2.21.2, 2.20.1"),
     ],
 )
-def test_what_there_is_not_is_refused_with_the_choices_and_mended_by_an_edit(
+def test_what_there_is_not_is_refused_with_the_choices_and_corrected_by_an_edit(
     platform: Platform, field: str, wrong: str, right: str, reason: str, choices: str
 ) -> None:
     name = f"unknown-{field}"
@@ -109,65 +107,35 @@ def test_a_deletion_that_can_not_finish_says_what_remains_and_what_holds_it(plat
     platform.client.delete(platform.store("held"))
     wanted = "Service backend (held by the finalizer example.com/hold)"
 
-    def told() -> bool:
+    def named() -> bool:
         ending = condition(platform.store("held"), "Terminating")
         return wanted in ending.get("message", "") and ending["message"].startswith("2 objects remain")
 
-    wait_until(told, "the condition names the Service and its finalizer", 60)
+    wait_until(named, "the condition names the Service and its finalizer", 60)
     assert platform.store("held")["status"]["phase"] == "Terminating"
     platform.client.patch(held, {"metadata": {"finalizers": None}})
     wait_until(lambda: platform.client.find(API, "Store", "held") is None, "the Store is gone", 90)
 
 
-def test_an_engine_that_is_only_a_folder_makes_a_ready_store(own_plane: ControlPlane, tmp_path: Path) -> None:
-    engines = Path(shutil.copytree(ENGINES, tmp_path / "engines"))
-    (engines / "tiny").mkdir()
-    (engines / "tiny" / "engine.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "title": "Tiny",
-                "description": "One page.",
-                "versions": {"1.0": {"web": "tiny:1.0"}},
-                "components": [],
-                "credentials": [],
-                "stages": [
-                    {"condition": "NamespaceReady", "manifests": ["common/namespace.yaml"]},
-                    {"condition": "BackendReady", "manifests": ["tiny/web.yaml"]},
-                ],
-            }
-        )
-    )
-    (engines / "tiny" / "web.yaml").write_text(TINY)
-    with Platform(own_plane, engines=engines) as platform:
+def test_the_guides_engine_makes_a_ready_store_from_a_folder_outside_the_package(
+    own_plane: ControlPlane, tmp_path: Path
+) -> None:
+    with Platform(own_plane, engines=with_tiny(tmp_path)) as platform:
         platform.apply("tiny", engine="tiny")
         ready = platform.await_phase("tiny", "Ready")
         assert [c["type"] for c in ready["status"]["conditions"]] == [
             "Accepted",
             "NamespaceReady",
-            "BackendReady",
+            "ShopReady",
+            "Exposed",
             "Progressing",
             "Ready",
         ]
-        assert sorted(c["kind"] for c in platform.children("tiny")) == ["Deployment", "Namespace"]
-
-
-TINY = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata:
-      labels: {app: web}
-    spec:
-      securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {{ pods.seccomp }}}
-      containers:
-      - name: web
-        image: {{ engine.versions[store.version].web }}
-        securityContext: {{ pods.container }}
-"""
+        kinds = {c["kind"] for c in platform.children("tiny")}
+        assert {"Deployment", "Ingress", "Service"} <= kinds
+        assert not kinds & {"StatefulSet", "PersistentVolumeClaim", "Job", "CronJob"}
+        platform.client.delete(platform.store("tiny"))
+        wait_until(lambda: platform.client.find(API, "Store", "tiny") is None, "the Store is gone", 90)
 
 
 @pytest.fixture
@@ -185,8 +153,10 @@ def test_a_lost_node_makes_a_store_degraded_and_takes_nothing_away(losable: Plat
     losable.await_phase("lost", "Ready")
     before = {c["metadata"]["uid"] for c in losable.children("lost")}
     losable.plane.nodes.lose()
-    degraded = losable.await_phase("lost", "Degraded")
-    assert condition(degraded, "Ready")["message"] == "DatabaseReady: StatefulSet database: 0 of 1 pods are ready"
+    losable.await_phase("lost", "Degraded")
+    message = "DatabaseReady: StatefulSet database: 0 of 1 pods are ready"
+    wait_until(lambda: condition(losable.store("lost"), "Ready")["message"] == message, message, 60)
+    degraded = losable.store("lost")
     assert condition(degraded, "DatabaseReady")["status"] == "False"
     assert {c["metadata"]["uid"] for c in losable.children("lost")} == before
     losable.plane.nodes.restore()

@@ -1,4 +1,4 @@
-"""Many at once, and at rest."""
+"""Many at once, and idle."""
 
 from __future__ import annotations
 

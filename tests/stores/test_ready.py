@@ -1,4 +1,4 @@
-"""A Store becomes a whole shop, and what it is made of is what the README lists."""
+"""A Store becomes a whole shop, and what it is made of is what docs/operators/stores.md lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ CHILDREN = [
     "PodDisruptionBudget database",
     "PodDisruptionBudget storefront",
     "ResourceQuota plan",
+    "RoleBinding intent-api",
+    "RoleBinding owner-integrations",
     "Secret credentials",
+    "Secret integration-mail",
+    "Secret integration-payments",
     "Service backend",
     "Service database",
     "Service storefront",

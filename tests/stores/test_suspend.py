@@ -15,11 +15,11 @@ def test_a_suspended_store_has_no_pods_and_resumes_as_the_same_shop(platform: Pl
     platform.apply("sleepy", suspended=True)
     platform.await_phase("sleepy", "Suspended")
 
-    def asleep() -> bool:
+    def suspended() -> bool:
         pods = platform.client.list_all("v1", "Pod", "store-sleepy")
         return [pod for pod in pods if pod["status"]["phase"] == "Running"] == []
 
-    wait_until(asleep, "no pod runs")
+    wait_until(suspended, "no pod runs")
     wait_until(lambda: "keeps its data" in ready(platform, "sleepy"), "the status says so")
     sleeping = by_identity(platform.children("sleepy"))
     assert set(sleeping) == set(before)

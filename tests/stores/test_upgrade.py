@@ -85,19 +85,19 @@ def jobs(platform: Platform, name: str) -> list[str]:
     return sorted(job["metadata"]["name"].partition("-")[0] for job in found)
 
 
-def test_an_image_that_never_comes_is_told_at_once_and_taken_back_without_a_restore(platform: Platform) -> None:
+def test_an_image_that_never_comes_is_reported_at_once_and_taken_back_without_a_restore(platform: Platform) -> None:
     mark = ready(platform, "unpullable")
     before = backend(platform, "unpullable")["metadata"]
     platform.apply("unpullable", version=UNPULLABLE)
 
-    def told() -> bool:
+    def named() -> bool:
         found = condition(platform.store("unpullable"), "Ready")
         return (
             found["reason"] == "ImagePullFailed"
             and f"Back-off pulling image unpullable:{UNPULLABLE}" in found["message"]
         )
 
-    wait_until(told, "the message holds the kubelet's words", 30)
+    wait_until(named, "the message holds the kubelet's words", 30)
     assert platform.store("unpullable")["status"]["phase"] == "Upgrading"
     store = rejected(platform, "unpullable", UNPULLABLE)
     failed = condition(store, "UpgradeFailed")

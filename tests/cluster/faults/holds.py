@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-from storeplatform.hooks.core.store import STORE_LABEL
+from storeplatform.common.objects import STORE_LABEL
 from tests.cluster.client import ApiError, Client, Object
 from tests.cluster.waiting import wait_until
 

@@ -1,4 +1,4 @@
-"""A door to the API server behind which the news can be late: it holds watch events back, and nothing else.
+"""A proxy of the API server behind which events can be late: it holds watch events back, and nothing else.
 
 So does an API server whose watch cache lags: what is written is written, and who watches does not know yet.
 """
@@ -21,11 +21,11 @@ CHUNK = 65536
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 
 
-class LaggingDoor:
+class LaggingProxy:
     """Serves while it is entered.
 
-    :param kubeconfig: a user's; `kubeconfig` is the same user's for this door, written to `folder`.
-    :param certificate: the API server's own, with its key: nobody sends a token to a door without.
+    :param kubeconfig: a user's; `kubeconfig` is the same user's for this proxy, written to `folder`.
+    :param certificate: the API server's own, with its key: nobody sends a token to a proxy without one.
     """
 
     def __init__(self, kubeconfig: Path, certificate: Path, folder: Path) -> None:

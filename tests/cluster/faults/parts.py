@@ -11,35 +11,35 @@ from collections.abc import Callable
 
 from tests.stores.platform import Platform
 
-from .lagging import LaggingDoor
+from .lagging import LaggingProxy
 
 Release = Callable[[], None]
-Fault = Callable[[Platform, LaggingDoor, Release], None]
+Fault = Callable[[Platform, LaggingProxy, Release], None]
 
 STALE_SECONDS = 6.0
 # Around the 10 s that Metacontroller waits for a hook's answer.
 IN_TIME_SECONDS, TOO_LATE_SECONDS = 4.0, 11.0
 
 
-def kill_hooks(platform: Platform, door: LaggingDoor, release: Release) -> None:
+def kill_hooks(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     platform.hooks.kill()
     release()
     platform.start_hooks()
 
 
-def kill_loop(platform: Platform, door: LaggingDoor, release: Release) -> None:
+def kill_loop(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     platform.loop.kill()
     release()
     platform.loop.start()
 
 
-def kill_api_server(platform: Platform, door: LaggingDoor, release: Release) -> None:
+def kill_api_server(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     platform.plane.kill("kube-apiserver")
     platform.plane.start_component("kube-apiserver")
     release()
 
 
-def answer_of_the_past(platform: Platform, door: LaggingDoor, release: Release) -> None:
+def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     """The hooks answer, first in time and then too late, what was asked before the stores went on."""
     platform.hooks.freeze()
     release()
@@ -50,7 +50,7 @@ def answer_of_the_past(platform: Platform, door: LaggingDoor, release: Release) 
     platform.hooks.thaw()
 
 
-def decide_by_the_past(platform: Platform, door: LaggingDoor, release: Release) -> None:
+def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     """The loop goes on with what it was doing, by its old cache."""
     platform.loop.freeze()
     release()
@@ -58,12 +58,12 @@ def decide_by_the_past(platform: Platform, door: LaggingDoor, release: Release) 
     platform.loop.thaw()
 
 
-def tell_of_the_past(platform: Platform, door: LaggingDoor, release: Release) -> None:
+def tell_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     """The API server takes writes, and its watches lag: the loop asks and decides by what was."""
-    door.hold_back()
+    proxy.hold_back()
     release()
     time.sleep(STALE_SECONDS)
-    door.let_pass()
+    proxy.let_pass()
 
 
 FAULTS: dict[tuple[str, str], Fault] = {

@@ -25,7 +25,7 @@ class Process:
     then: SpecOf | None
     stages: dict[str, str]
     ended: Callable[[Object | None], bool]
-    asleep_before: bool = False
+    suspended_before: bool = False
 
     def set_off(self, platform: Platform, name: str) -> None:
         """Set it off."""
@@ -44,14 +44,16 @@ class Process:
 def stage_of(store: Object) -> str:
     """The first condition that does not hold and waits for no other; "Ready" when all do."""
     status = store.get("status", {})
-    if status.get("phase") in ("Suspended", "Terminating"):
-        return str(status["phase"])
+    if status.get("phase") in ("Suspending", "Suspended"):
+        return "Suspended"
+    if status.get("phase") == "Terminating":
+        return "Terminating"
     release = status.get("release", {})
     if release.get("rejected") and status.get("phase") == "Ready":
         return "Ready"
     unmet = [c for c in status.get("conditions", []) if c["status"] == "False" and c["type"] != "Progressing"]
-    told = [c["type"] for c in unmet if c["reason"] != "Waiting"]
-    return next(iter(told), "Ready" if status.get("conditions") else "")
+    blocking = [c["type"] for c in unmet if c["reason"] != "Waiting"]
+    return next(iter(blocking), "Ready" if status.get("conditions") else "")
 
 
 def status(store: Object | None) -> Object:
@@ -121,7 +123,7 @@ PROCESSES = {
         {"version": OLD, "suspended": False},
         {"DatabaseReady": "pod database", **SERVING},
         is_ready,
-        asleep_before=True,
+        suspended_before=True,
     ),
     "restore": Process(
         {"version": OLD},

@@ -16,7 +16,7 @@ from tests.stores.compare import by_identity
 from tests.stores.platform import API, Platform
 
 from .holds import Holds
-from .lagging import LaggingDoor
+from .lagging import LaggingProxy
 from .parts import Fault
 from .processes import PROCESSES, Process, closed, is_ready
 
@@ -75,14 +75,14 @@ def await_begun(platform: Platform, cells: list[Cell]) -> None:
     """Wait until every store is where its process begins."""
     existing = [cell for cell in cells if cell.its.before is not None]
     _await_each(platform, existing, is_ready)
-    asleep = [cell for cell in existing if cell.its.asleep_before]
-    for cell in asleep:
+    suspended = [cell for cell in existing if cell.its.suspended_before]
+    for cell in suspended:
         platform.apply(cell.name, **cell.its.before or {}, suspended=True)
-    _await_each(platform, asleep, closed)
+    _await_each(platform, suspended, closed)
 
 
 def run(
-    platform: Platform, door: LaggingDoor, holds: Holds, fault: Fault, cells: list[Cell], expected: dict[str, Looks]
+    platform: Platform, proxy: LaggingProxy, holds: Holds, fault: Fault, cells: list[Cell], expected: dict[str, Looks]
 ) -> None:
     """Bring every store to its stage, let the fault come, and wait until all are what they would have been.
 
@@ -97,7 +97,7 @@ def run(
     for cell in cells:
         cell.data = data(children[cell.name])
     nudge(platform, cells)
-    fault(platform, door, lambda: holds.release(cell.name for cell in cells))
+    fault(platform, proxy, lambda: holds.release(cell.name for cell in cells))
     _await_the_same(platform, holds, cells, expected)
 
 
@@ -200,4 +200,5 @@ def looks(children: list[Object], name: str) -> Looks:
 def plain(text: str, name: str) -> str:
     text = re.sub(r"pk_[0-9a-f]{48}", "pk_", text.replace(name, "NAME"))
     text = re.sub(r'"platform.urumi.dev/revision": "[0-9a-f]{10}"', '"revision"', text)
-    return re.sub(r"(migrate|restore|snapshot)-[0-9a-f]{10}", r"\1-HASH", text)
+    text = re.sub(r"before-[-.0-9a-z]+-\d{8}t\d{6}z", "before-VERSION-TIME", text)
+    return re.sub(r"(check|migrate|restore|snapshot)-[0-9a-f]{10}", r"\1-HASH", text)

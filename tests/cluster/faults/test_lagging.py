@@ -1,4 +1,4 @@
-"""The door that lets watches lag."""
+"""The proxy that lets watches lag."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.manifests import config_map
 from tests.cluster.waiting import wait_until
 
-from .lagging import LaggingDoor
+from .lagging import LaggingProxy
 
 
 @pytest.fixture
-def behind(cluster: ControlPlane, tmp_path: Path) -> Iterator[tuple[LaggingDoor, Client]]:
-    """The door, and an administrator's client behind it."""
-    with LaggingDoor(cluster.kubeconfig("admin"), cluster.credentials.home / "server.pem", tmp_path) as door:
-        client = Client.from_kubeconfig(door.kubeconfig)
-        yield door, client
+def behind(cluster: ControlPlane, tmp_path: Path) -> Iterator[tuple[LaggingProxy, Client]]:
+    """The proxy, and an administrator's client behind it."""
+    with LaggingProxy(cluster.kubeconfig("admin"), cluster.credentials.home / "server.pem", tmp_path) as proxy:
+        client = Client.from_kubeconfig(proxy.kubeconfig)
+        yield proxy, client
         client.close()
 
 
-def test_what_is_written_is_written_while_who_watches_does_not_know_yet(behind: tuple[LaggingDoor, Client]) -> None:
-    door, client = behind
+def test_what_is_written_is_written_while_who_watches_does_not_know_yet(behind: tuple[LaggingProxy, Client]) -> None:
+    proxy, client = behind
     seen: Queue[str] = Queue()
     path = client.path("v1", "ConfigMap", namespace="default")
     version = client.request("GET", path)["metadata"]["resourceVersion"]
@@ -40,17 +40,17 @@ def test_what_is_written_is_written_while_who_watches_does_not_know_yet(behind: 
     Thread(target=watch, daemon=True).start()
     client.create(config_map("known", "default"))
     assert seen.get(timeout=10) == "known"
-    door.hold_back()
+    proxy.hold_back()
     client.create(config_map("unknown", "default"))
     assert client.get("v1", "ConfigMap", "unknown", "default")
     with pytest.raises(Empty):
         seen.get(timeout=1)
-    door.let_pass()
+    proxy.let_pass()
     assert seen.get(timeout=10) == "unknown"
 
 
 def test_it_breaks_off_where_the_api_server_does_and_serves_again_with_it(
-    cluster: ControlPlane, behind: tuple[LaggingDoor, Client]
+    cluster: ControlPlane, behind: tuple[LaggingProxy, Client]
 ) -> None:
     _, client = behind
     cluster.kill("kube-apiserver")

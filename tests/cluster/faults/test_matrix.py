@@ -19,7 +19,7 @@ from tests.stores.engines import with_more_versions
 from tests.stores.platform import Platform
 
 from .holds import Holds
-from .lagging import LaggingDoor
+from .lagging import LaggingProxy
 from .parts import FAULTS
 from .rounds import ROWS, Cell, Looks, await_begun, begin, cells_of, find, looks, plain_cells, run, set_off
 
@@ -36,19 +36,19 @@ def plane(binary: object) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def door(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaggingDoor]:
+def proxy(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaggingProxy]:
     """What the loop sees the API server through."""
     certificate = plane.credentials.home / "server.pem"
-    with LaggingDoor(plane.kubeconfig("metacontroller"), certificate, tmp_path_factory.mktemp("door")) as door:
-        yield door
+    with LaggingProxy(plane.kubeconfig("metacontroller"), certificate, tmp_path_factory.mktemp("proxy")) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")
-def platform(plane: ControlPlane, door: LaggingDoor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def platform(plane: ControlPlane, proxy: LaggingProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform with a version that works and one whose migration fails."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
     settings = {"resyncSeconds": {"settled": 600, "changing": 2}}
-    with Platform(plane, engines=engines, settings=settings, loop_kubeconfig=door.kubeconfig) as platform:
+    with Platform(plane, engines=engines, settings=settings, loop_kubeconfig=proxy.kubeconfig) as platform:
         yield platform
 
 
@@ -67,7 +67,7 @@ def undisturbed(platform: Platform) -> dict[str, Looks]:
         seen.append({cell.process: looks(children[cell.name], cell.name) for cell in cells})
         return len(seen) >= LOOKS and all(look == seen[-1] for look in seen[-LOOKS:])
 
-    wait_until(rests, "the stores that nothing befell are at rest", 60, interval=0.5)
+    wait_until(rests, "the undisturbed stores are idle", 60, interval=0.5)
     return seen[-1]
 
 
@@ -85,7 +85,7 @@ def holds(platform: Platform) -> Holds:
 def column(
     request: pytest.FixtureRequest,
     platform: Platform,
-    door: LaggingDoor,
+    proxy: LaggingProxy,
     holds: Holds,
     undisturbed: dict[str, Looks],
     matrix: None,
@@ -96,7 +96,7 @@ def column(
     await_begun(platform, cells)
     for following in faults[faults.index(request.param) + 1 :][:1]:  # they are made while these are waited for
         begin(platform, CELLS[following].values())
-    run(platform, door, holds, FAULTS[request.param], cells, undisturbed)
+    run(platform, proxy, holds, FAULTS[request.param], cells, undisturbed)
     return CELLS[request.param]
 
 

@@ -1,0 +1,59 @@
+"""A version that is retired: the API offers it to nobody, and leaves it to the stores that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+
+from .server import Api, Caller
+
+OLD, NEW = "2.20.1", "2.21.2"
+EVERY = {"If-Match": "*"}
+
+
+@pytest.fixture(scope="module")
+def old(plane: ControlPlane) -> None:
+    """A store whose spec named the version before it was retired."""
+    with Api(plane) as api:
+        assert api.caller("ann").create("old-shop", version=OLD).status_code == 202
+
+
+@pytest.fixture(scope="module")
+def api(plane: ControlPlane, old: None) -> Iterator[Api]:
+    with Api(plane, hooks_settings={"retiredVersions": {"medusa": [OLD]}}) as api:
+        yield api
+
+
+def test_the_engines_list_names_it_among_the_retired(ann: Caller) -> None:
+    (medusa,) = [each for each in ann.get("/engines")["items"] if each["name"] == "medusa"]
+    assert (medusa["versions"], medusa["retired"]) == ([NEW], [OLD])
+
+
+def test_a_stores_conditions_have_words_in_both_languages(ann: Caller) -> None:
+    words = {each["name"]: each["words"] for each in ann.get("/engines")["items"]}
+    assert words["woocommerce"]["en"]["CronScheduled"] == "Regular work"
+    assert words["woocommerce"]["de"]["CronScheduled"] == "Regelmäßige Arbeiten"
+    assert words["medusa"]["de"]["StorefrontReady"] == "Verkaufsseiten"
+
+
+def test_no_store_is_made_with_it(ann: Caller) -> None:
+    refused = ann.create("new-shop", version=OLD)
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == "/spec/version"
+    assert f"must be one of: {NEW}" in error.values()
+
+
+def test_a_store_that_names_it_can_be_changed_in_all_else(ann: Caller) -> None:
+    changed = ann("PATCH", "/stores/old-shop", {"spec": {"plan": "medium"}}, headers=EVERY)
+    assert changed.status_code in (200, 202), changed.text
+    assert ann.get("/stores/old-shop")["spec"]["version"] == OLD
+
+
+def test_a_store_that_moves_on_can_not_come_back(ann: Caller) -> None:
+    assert ann("PATCH", "/stores/old-shop", {"spec": {"version": NEW}}, headers=EVERY).status_code == 202
+    refused = ann("PATCH", "/stores/old-shop", {"spec": {"version": OLD}}, headers=EVERY)
+    assert refused.status_code == 422

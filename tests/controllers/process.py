@@ -1,0 +1,57 @@
+"""The platform's own controllers as they ship, as a process of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.credentials import User
+from tests.cluster.processes import Process, free_ports
+from tests.cluster.waiting import wait_until
+from tests.values import write_settings
+
+# For ControlPlane(users=...).
+CONTROLLERS_USER = {
+    "controllers": User(
+        "system:serviceaccount:store-platform:controllers",
+        ("system:serviceaccounts", "system:serviceaccounts:store-platform", "system:authenticated"),
+    )
+}
+
+
+@contextmanager
+def controllers(plane: ControlPlane, home: Path, resolver: str) -> Iterator[str]:
+    """The process, with the rights of its shipped role; the address of its metrics.
+
+    :param home: a folder for its files. :param resolver: the DNS server that it asks, as the settings have it.
+    """
+    bind = f"127.0.0.1:{free_ports(1)[0]}"
+    hostnames = {"verification": "dns", "resolvers": [resolver]}
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(plane.kubeconfig("controllers")),
+        "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", home / "settings.yaml", {"hostnames": hostnames})),
+        "STORE_PLATFORM_METRICS_BIND": bind,
+    }
+    command = [sys.executable, "-W", "error", "-m", "storeplatform.api.controllers"]
+    process = Process("the controllers", command, home / "log", environment)
+    url = f"http://{bind}/metrics"
+    process.start()
+    try:
+        begun = 'store_controller_last_run{controller="readers"}'
+        wait_until(lambda: metric(url, begun), "they run", 60, stop_if=process.failure)
+        yield url
+    finally:
+        process.stop()
+
+
+def metric(url: str, name: str) -> float | None:
+    """The value of the first sample whose name and labels begin so; None where there is none."""
+    lines = requests.get(url, timeout=5).text.splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(name)), None)

@@ -1,0 +1,12 @@
+"""What no owner should have to know."""
+
+from __future__ import annotations
+
+import re
+
+# Kubernetes' and the platform's own words. "Details for experts" has them, collapsed.
+TECHNICAL = re.compile(
+    r"(?i:spec\.|status\.|kubectl|kubernetes|namespaces?\b|finalizer|PersistentVolume|Deployment|StatefulSet|\bpods?\b|\bIngress\b|"
+    r"\bCRD\b|\bYAML\b|\bHTTP \d|system:|serviceaccount|\bcron|\bregex|must have the form|\^\[|\bUTC\+|[a-z]+Ready\b)|"
+    r"\bTrue\b|\bFalse\b|\bNone\b|\bnull\b|\bundefined\b"
+)

@@ -1,0 +1,156 @@
+"""The tasks of an owner who knows no Kubernetes: what they read at each step, on a desk and on a phone, with script and
+without, and the pictures of the owner guide.
+
+With STORE_PLATFORM_WRITE_EXPECTED=1 the pictures replace those in ``docs/pictures``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.server import Api, token_of
+from tests.cluster.controlplane import ControlPlane
+from tests.stores.platform import Platform
+
+from .language import TECHNICAL
+from .server import Dashboard
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+WRITTEN = PICTURES if os.environ.get("STORE_PLATFORM_WRITE_EXPECTED") else ROOT / "build" / "screenshots" / "guide"
+SHOWN = {"stores": "/", "new-shop": "/stores/new", "store": "/stores/flowers/", "needs-you": "/stores/clash/"}
+WAIT = 60_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stores(api: Api, platform: Platform) -> None:
+    """A shop that is open, one that is closed and one that needs its owner."""
+    ann = api.caller("ann")
+    spec = {"plan": "medium", "hostname": "flowers.example.com", "backup": {"schedule": "0 3 * * *"}}
+    ann.create("flowers", shop={"title": "Flowers & More"}, **spec)
+    ann.create("toys", suspended=True, shop={"title": "Toys"})
+    platform.await_phase("flowers", "Ready")
+    platform.apply("clash", owner="ann@example.com", hostname="flowers.example.com")  # the API would refuse it
+    platform.await_phase("clash", "Failed")
+    platform.await_phase("toys", "Suspended")
+
+
+@pytest.fixture(params=[(1280, True), (375, True), (375, False)], ids=["desk", "phone", "phone-without-script"])
+def owner(
+    request: pytest.FixtureRequest, browser: Browser, dashboard: Dashboard, plane: ControlPlane
+) -> Iterator[Page]:
+    width, script = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, java_script_enabled=script, locale="en-GB", base_url=dashboard.url
+    )
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.goto("/")
+    page.fill("input[name=token]", token_of(plane, "ann"))
+    page.click("main button.primary")
+    page.wait_for_url(f"{dashboard.url}/")
+    yield page
+    context.close()
+
+
+def read(page: Page) -> str:
+    """What an owner reads without opening anything."""
+    text = page.locator("body").inner_text()
+    found = TECHNICAL.search(text)
+    assert not found, f"{page.url} shows {found[0]!r} in: {text[max(0, found.start() - 100) : found.end() + 100]}"
+    return text
+
+
+@pytest.mark.parametrize(
+    "path", [*SHOWN.values(), "/stores/toys/", "/stores/flowers/delete", "/audit", "/stores/none/"]
+)
+def test_no_page_shows_an_owner_anything_technical(owner: Page, path: str) -> None:
+    owner.goto(path)
+    assert read(owner)
+
+
+def test_the_first_thing_on_a_shops_page_is_its_title_and_how_it_is(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    text = read(owner)
+    assert owner.locator("h1").inner_text() == "Flowers & More"
+    words = ["Flowers & More", "Open", "Your shop is open.", "Visit shop", "Open administration", "Backups", "Address"]
+    assert sorted(words, key=text.index) == words
+
+
+def test_a_backup_time_is_set_and_read_as_a_sentence(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    owner.select_option("#backup-hour", "5")
+    owner.click("#backups form[action$=backup] button:not(.danger)")
+    owner.goto("/stores/flowers/")
+    assert re.search(r"A backup is made every day at \d\d?:00", read(owner))
+    assert owner.locator("#backup-hour").input_value() == "5"
+
+
+def test_an_address_of_another_shop_is_refused_at_its_field_and_kept(owner: Page) -> None:
+    owner.goto("/stores/toys/")
+    owner.fill("#field-hostname", "flowers.example.com")
+    owner.click("#address form[action$=address] button")
+    expect(owner.locator("#field-hostname")).to_have_value("flowers.example.com")
+    expect(owner.locator("#field-hostname")).to_have_attribute("aria-invalid", "true")
+    read(owner)
+    owner.reload()
+    expect(owner.locator("h1")).to_have_text("Toys")
+
+
+def test_an_end_date_is_set_read_and_taken_back(owner: Page) -> None:
+    owner.goto("/stores/toys/")
+    owner.fill("#field-day", "2031-12-24")
+    owner.click("#extend form button >> nth=0")
+    owner.goto("/stores/toys/")
+    assert "Your shop ends on December 24, 2031." in read(owner)
+    owner.click("#extend form:has(input[name=day][type=hidden]) button")
+    owner.goto("/stores/toys/")
+    assert "Your shop has no end date." in read(owner)
+
+
+def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> None:
+    owner.goto("/stores/new")
+    text = read(owner)
+    fields = owner.locator("main form input:not([type=hidden]), main form select")
+    assert fields.first.get_attribute("name") == "shop.title"
+    assert "Euro (EUR)" in owner.locator("select[name='shop.currency']").inner_text()
+    assert "Germany" in owner.locator("select[name='shop.country']").inner_text()
+    assert "Create the shop" in text
+
+
+def test_a_shop_that_needs_its_owner_says_what_to_do_and_leads_there(owner: Page) -> None:
+    owner.goto("/stores/clash/")
+    text = read(owner)
+    assert "Needs attention" in text
+    owner.click(".state-says a")
+    assert owner.url.endswith("#address")
+
+
+def test_the_history_is_sentences_about_the_owner_first(owner: Page) -> None:
+    owner.goto("/audit?store=flowers")
+    assert re.search(r"You created flowers", read(owner))
+
+
+def test_a_deletion_says_what_is_lost_and_asks_for_the_name(owner: Page) -> None:
+    owner.goto("/stores/toys/delete")
+    assert "All of this is deleted and can’t be recovered:" in read(owner)  # noqa: RUF001
+    owner.fill("input[name=confirm]", "flowers")
+    owner.click("main button.danger")
+    assert "Type toys to delete it." in read(owner)
+
+
+def test_the_owner_guide_shows_pictures_of_these_pages(owner: Page) -> None:
+    if owner.viewport_size == {"width": 1280, "height": 900}:
+        WRITTEN.mkdir(parents=True, exist_ok=True)
+        for name, path in SHOWN.items():
+            owner.goto(path)
+            owner.screenshot(path=WRITTEN / f"{name}.png")
+    guide = (ROOT / "docs" / "owners.md").read_text()
+    assert sorted(re.findall(r"pictures/([\w-]+)\.png", guide)) == sorted(SHOWN)
+    assert sorted(file.stem for file in PICTURES.glob("*.png")) == sorted(SHOWN)

@@ -1,0 +1,1 @@
+"""The documents: what is generated in them is current, and what they show works."""

@@ -1,0 +1,52 @@
+"""``python -m tests.docs.terms``: words that the project does not use, and the standard ones, for ``tox -e lint``.
+
+docs/contributing/glossary.md has the terms of the platform.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CHECKED = ["*.md", "*.py", "*.yaml", "*.yml", "*.tpl", "*.html", "*.js", "*.sh", "*.php", "*.ts", "*.cfg", "*.ini"]
+
+TERMS = {
+    r"told|tells": "reported, returns, shows, documents",
+    r"doors|every door|which door": "interface",
+    r"mend(?:s|ed|ing)?": "repair, revert, correct",
+    r"asleep": "suspended",
+    r"receipts?": "deletion record",
+    r"(?:is|are|was|were) away": "unavailable, unreachable",
+    r"small letters": "lowercase letters",
+    r"must be a text": "must be a string",
+    r"comes? to nothing": "fails, is abandoned",
+    r"put right": "reverted, corrected",
+    r"is not there": "not found, does not exist",
+    r"times? of grace": "grace period",
+    r"goes on by itself|go on by themselves|gone by itself": "continues, recovers automatically",
+    r"played by": "simulated by",
+    r"so for \d+ s": "for the last ... s",
+}
+PATTERN = re.compile("|".join(rf"(?P<t{number}>\b(?:{term})\b)" for number, term in enumerate(TERMS)), re.IGNORECASE)
+
+
+def found() -> Iterator[str]:
+    """Each use, with its place and what to write instead."""
+    listed = subprocess.run(["git", "ls-files", *CHECKED], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.split():
+        if ROOT / name == Path(__file__):
+            continue
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+            for match in PATTERN.finditer(line):
+                index = int(str(match.lastgroup)[1:])
+                yield f'{name}:{number}: "{match[0]}": write {list(TERMS.values())[index]}'
+
+
+if __name__ == "__main__":
+    uses = list(found())
+    print("\n".join(uses))
+    sys.exit(bool(uses))

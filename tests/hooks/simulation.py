@@ -1,0 +1,455 @@
+"""A simulated cluster around one store, event by event, with what really happened beside what is reported.
+
+``World`` does at once what a cluster does in the end. Here each controller takes its own steps, so that any of
+them may be late, fail, or be overtaken: Metacontroller (with a view that may be old, and writes that may be lost), the
+Job, Deployment, StatefulSet and CronJob controllers, kubelets, other stores that hold hosts, and people who delete and
+edit. ``tests/stores/test_replay.py`` checks it against the real API server and controllers.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from storeplatform.hooks.core import SyncRequest, sync
+from storeplatform.hooks.core.jobs import request_of
+from storeplatform.hooks.core.objects import LAST_APPLIED, Key, Object
+from storeplatform.hooks.settings import Settings
+
+GOOD, NEW, UNMIGRATABLE, UNSTARTABLE = "2.21.2", "2.22.0", "2.23.0", "2.24.0"
+VERSIONS = [GOOD, NEW, UNMIGRATABLE, UNSTARTABLE]
+DOMAIN = "stores.localhost"
+HISTORY = 4
+
+
+@dataclass
+class Data:
+    """What is in the database: the restore it came from, the version it was migrated to, how often it was written."""
+
+    origin: str = ""
+    version: str = ""
+    orders: int = 0
+
+
+@dataclass
+class Pods:
+    """The pods of one workload or Job: ``version`` is the image's."""
+
+    running: int = 0
+    pending: int = 0
+    ending: int = 0
+    version: str = ""
+
+
+@dataclass
+class Truth:
+    """What really happened, which the hooks can't see."""
+
+    data: Data = field(default_factory=Data)
+    archives: dict[str, Data] = field(default_factory=dict)
+    snapshots: dict[str, Data] = field(default_factory=dict)
+    restores: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    taken_hosts: set[str] = field(default_factory=set)
+    removed: set[Key] = field(default_factory=set)
+
+
+class Simulation:
+    """One store in a cluster. Every method is one event.
+
+    :param sees_pods: whether pods are related (podDiagnosis). :param unmigratable: the version whose migration fails.
+    """
+
+    def __init__(
+        self, settings: Settings, parent: Object, sees_pods: bool = True, unmigratable: str = UNMIGRATABLE
+    ) -> None:
+        self.settings, self.parent, self.sees_pods, self.unmigratable = settings, parent, sees_pods, unmigratable
+        self.live: dict[Key, Object] = {}
+        self.pods: dict[str, Pods] = {}
+        self.truth = Truth()
+        self.now = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+        self.version = 0
+        self.writes = 0
+        self.past: list[tuple[Object, dict[Key, Object]]] = []
+        self.gone = False
+        self._copies: dict[Key, tuple[Any, Object]] = {}
+        self.answer: Object = {}
+
+    # Metacontroller
+
+    def sync(self, parent_age: int = 0, children_age: int = 0, lost: str = "") -> None:
+        """Ask the core and do what it answers. An age says how many syncs old what is seen of the past is.
+
+        :param lost: "status" or "children": these writes fail.
+        """
+        if self.gone:
+            return
+        self.past = [*self.past, (_copied(self.parent), self._frozen())][-HISTORY:]
+        parent = self.past[max(0, len(self.past) - 1 - parent_age)][0]
+        seen = self.past[max(0, len(self.past) - 1 - children_age)][1]
+        deleted = "deletionTimestamp" in parent["metadata"]
+        request = SyncRequest(parent, seen, deleted, self.written(), self._pods() if self.sees_pods else ())
+        self.answer = orjson.loads(orjson.dumps(sync(request, self.settings)))
+        if self.answer["finalized"] and deleted:
+            self.gone = True
+            return
+        if lost != "children":
+            self._apply(seen)
+        status = {**self.answer["status"], "observedGeneration": parent["metadata"]["generation"]}
+        if lost != "status" and status != self.parent.get("status"):
+            self.parent["status"] = status
+            self.writes += 1
+
+    def _apply(self, seen: dict[Key, Object]) -> None:
+        desired = {Key.of(child): child for child in self.answer["children"]}
+        for key, old in seen.items():
+            if key not in desired and key in self.live and self._uid(key) == old["metadata"]["uid"]:
+                self.writes += 1
+                self._remove(key)
+        for key, child in desired.items():
+            if key not in seen and key not in self.live:
+                self._create(key, child)
+            elif key in seen and key in self.live and self._revision(self.live[key]) == self._revision(seen[key]):
+                self._update(key, child)
+
+    def _create(self, key: Key, child: Object) -> None:
+        if key.kind == "Hostname" and key.name in self.truth.taken_hosts:
+            return
+        if key.kind not in ("Hostname", "Namespace") and not any(k.kind == "Namespace" for k in self.live):
+            return
+        obj = _copied(child)
+        self.version += 1
+        obj["metadata"] |= {"uid": f"uid-{self.version}", "generation": 1, "creationTimestamp": self.written()}
+        if key.kind == "Job":
+            obj["spec"]["selector"] = {"matchLabels": {"job-uid": obj["metadata"]["uid"]}}
+        self.live[key] = obj
+        self._note(key, child)
+
+    def _update(self, key: Key, child: Object) -> None:
+        live = self.live[key]
+        fields = [name for name in child if name not in ("metadata", "apiVersion", "kind", "status")]
+        applied = orjson.loads(live["metadata"].get("annotations", {}).get(LAST_APPLIED, "{}"))
+        changed = [name for name in fields if not _covers(live.get(name), child[name]) or name not in live]
+        if not changed and applied == child:
+            return
+        for name in changed:
+            live[name] = _merged(live.get(name), child[name])
+        if "spec" in changed:
+            live["metadata"]["generation"] += 1
+        live["metadata"]["labels"] = child["metadata"].get("labels", {})
+        self._note(key, child)
+
+    def _note(self, key: Key, child: Object) -> None:
+        self.writes += 1
+        self.version += 1
+        annotations = {**child["metadata"].get("annotations", {}), LAST_APPLIED: orjson.dumps(child).decode()}
+        self.live[key]["metadata"] |= {"annotations": annotations, "resourceVersion": str(self.version)}
+
+    def _remove(self, key: Key) -> None:
+        """Background deletion: the object goes at once, its pods end later."""
+        self.live.pop(key)
+        if pods := self.pods.get(key.name):
+            pods.ending, pods.running, pods.pending = pods.ending + pods.running, 0, 0
+        if key.kind == "Namespace":
+            for inner in [k for k in self.live if k.namespace == key.name]:
+                self._remove(inner)
+
+    # The kinds' controllers and the kubelet
+
+    def step(self, key: Key) -> bool:
+        """Let the controller of one object and its pods take one step; whether anything changed."""
+        obj = self.live.get(key)
+        if obj is None:
+            return False
+        before = (_copied(obj.get("status")), copy.copy(self.pods.get(key.name)))
+        match key.kind:
+            case "Namespace":
+                obj["status"] = {"phase": "Active"}
+            case "PersistentVolumeClaim":
+                obj["status"] = {"phase": "Bound"}
+            case "Job":
+                self._step_job(key, obj)
+            case "Deployment" | "StatefulSet":
+                self._step_workload(key, obj)
+            case "CronJob":
+                self._step_cron_job(key, obj)
+        changed = before != (obj.get("status"), self.pods.get(key.name))
+        if changed:
+            self._changed(key)
+        return changed
+
+    def end_pods(self) -> bool:
+        """The pods that are ending have ended; whether there were any."""
+        ending = [pods for pods in self.pods.values() if pods.ending]
+        for pods in ending:
+            pods.ending = 0
+        return bool(ending)
+
+    def _step_workload(self, key: Key, obj: Object) -> None:
+        pods = self.pods.setdefault(key.name, Pods())
+        wanted, version = obj["spec"]["replicas"], self._image_version(obj)
+        if pods.running and (pods.version != version or not wanted):
+            pods.ending, pods.running = pods.ending + pods.running, 0
+        elif wanted and not pods.ending:
+            pods.running, pods.version = wanted, version
+        available = pods.running if self._works(key, pods) else 0
+        obj["status"] = {
+            "observedGeneration": obj["metadata"]["generation"],
+            "replicas": pods.running,
+            "terminatingReplicas": pods.ending,
+            "updatedReplicas": pods.running,
+            "readyReplicas": available,
+            "availableReplicas": available,
+        }
+
+    def _works(self, key: Key, pods: Pods) -> bool:
+        if key.name in self.truth.broken or pods.version == UNSTARTABLE:
+            return False
+        if key.name == "database":
+            return True
+        if key.name == "backend":
+            return self.database_runs and self.truth.data.version != ""
+        return bool(self.live.get(self.key("Deployment", "backend"), {}).get("status", {}).get("availableReplicas"))
+
+    def _step_job(self, key: Key, job: Object) -> None:
+        pods, status = self.pods.setdefault(key.name, Pods()), job.setdefault("status", {})
+        if _condition(status, "Complete") or _condition(status, "Failed"):
+            return
+        if job["spec"].get("suspend"):
+            if pods.running or pods.pending:
+                pods.ending, pods.running, pods.pending = pods.ending + pods.running, 0, 0
+            self._count(status, pods)
+            return
+        if not (pods.pending or pods.running or pods.ending):
+            pods.pending = 1
+            status.setdefault("startTime", self.written())
+        elif pods.pending:
+            pods.pending, pods.running, pods.version = 0, 1, self._image_version(job)
+        elif pods.running:
+            pods.running = 0
+            self._end_try(key, job)
+        self._count(status, pods)
+
+    def _count(self, status: Object, pods: Pods) -> None:
+        counts = {"active": pods.pending + pods.running, "ready": pods.running, "terminating": pods.ending}
+        for name, count in counts.items():
+            status[name] = count
+
+    def _end_try(self, key: Key, job: Object) -> None:
+        status = job["status"]
+        outcome = self._work(key, job) if self.database_runs and key.name not in self.truth.broken else "failed"
+        if outcome == "done":
+            status["succeeded"], status["completionTime"] = 1, self.written()
+            status["conditions"] = [{"type": "Complete", "status": "True"}]
+            return
+        status["failed"] = status.get("failed", 0) + 1
+        if outcome == "impossible" or status["failed"] > job["spec"]["backoffLimit"]:
+            status["conditions"] = [{"type": "Failed", "status": "True", "message": "Job has reached its limit"}]
+
+    def _work(self, key: Key, job: Object) -> str:
+        """What a Job does to the data: "done", "failed", or "impossible", where another try can't help."""
+        truth = self.truth
+        what, _, asked = request_of(job).partition(" ")
+        if what in ("check", "restore"):
+            name = job["spec"]["template"]["spec"]["containers"][0]["args"][1]
+            found = truth.snapshots.get(name.removeprefix("snapshot/")) or truth.archives.get(name)
+            if found is None:
+                return "impossible"
+            if what == "restore":
+                truth.data = Data(found.origin if asked.startswith("snapshot/") else asked, found.version, found.orders)
+                truth.restores.append(asked)
+        elif what == "snapshot":
+            truth.snapshots.setdefault(asked, copy.copy(truth.data))
+        elif self._image_version(job) == self.unmigratable:
+            truth.data.version = f"half {self.unmigratable}"
+            return "failed"
+        else:
+            truth.data.version = self._image_version(job)
+        return "done"
+
+    def _step_cron_job(self, key: Key, obj: Object) -> None:
+        """A run begins, is at work, and ends with an archive."""
+        pods, status = self.pods.setdefault(key.name, Pods()), obj.setdefault("status", {})
+        if not pods.running and not obj["spec"]["suspend"] and self.database_runs and not pods.ending:
+            pods.running, pods.version = 1, GOOD
+            status |= {"active": [{"name": f"{key.name}-1"}], "lastScheduleTime": self.written()}
+        elif pods.running:
+            pods.running = 0
+            status["active"] = []
+            if self.database_runs:
+                status["lastSuccessfulTime"] = self.written()
+                if key.name == "backup":
+                    self.truth.archives["latest"] = copy.copy(self.truth.data)
+
+    # People and other stores
+
+    def change(self, **spec: Any) -> None:
+        """Edit the spec; None removes a field."""
+        new = {k: v for k, v in {**self.parent["spec"], **spec}.items() if v is not None}
+        if new != self.parent["spec"] and not self.gone:
+            self.parent["spec"] = new
+            self.parent["metadata"]["generation"] += 1
+
+    def delete_store(self) -> None:
+        """Ask for the store's deletion."""
+        self.parent["metadata"].setdefault("deletionTimestamp", self.written())
+
+    def delete_child(self, key: Key) -> None:
+        """Somebody deletes a child of the store."""
+        self.truth.removed.add(key)
+        self._remove(key)
+
+    def edit_child(self, key: Key) -> None:
+        """Somebody changes a workload's number of pods."""
+        self.live[key]["spec"]["replicas"] = 3
+        self.live[key]["metadata"]["generation"] += 1
+        self._changed(key)
+
+    def report(self, key: Key, **status: Any) -> None:
+        """A controller or a kubelet reports something else of an object."""
+        self.live[key]["status"] = {**self.live[key].get("status", {}), **status}
+        self._changed(key)
+
+    def _changed(self, key: Key) -> None:
+        self.version += 1
+        self.live[key]["metadata"]["resourceVersion"] = str(self.version)
+
+    def order(self) -> None:
+        """A shopper buys something, where a backend serves."""
+        if self.serves:
+            self.truth.data.orders += 1
+
+    def wait(self, seconds: float) -> None:
+        """Time goes by."""
+        self.now += timedelta(seconds=seconds)
+
+    def reach(self, time: str | None) -> None:
+        """Time goes by until then, where that is a matter of days."""
+        ahead = datetime.fromisoformat(time) - self.now if time else timedelta()
+        if timedelta() < ahead < timedelta(days=3):
+            self.now += ahead
+
+    # What is
+
+    @property
+    def database_runs(self) -> bool:
+        return self.pods.get("database", Pods()).running > 0
+
+    @property
+    def serves(self) -> bool:
+        """Whether any pod that may write orders is there, even one that is ending."""
+        backend = self.pods.get("backend", Pods())
+        return backend.running + backend.ending > 0
+
+    def working(self, prefix: str) -> list[str]:
+        """The Jobs of that name that have a pod which runs or is ending."""
+        return [n for n, pods in self.pods.items() if n.startswith(prefix) and pods.running + pods.ending > 0]
+
+    @property
+    def status(self) -> Object:
+        found: Object = self.parent.get("status", {})
+        return found
+
+    def condition(self, kind: str) -> Object:
+        """A condition of the Store."""
+        return next((c for c in self.status.get("conditions", []) if c["type"] == kind), {})
+
+    def key(self, kind: str, name: str) -> Key:
+        """The key of the first live object of that kind and name; one that is found nowhere if there is none."""
+        return next((k for k in self.live if (k.kind, k.name) == (kind, name)), Key("", kind, "", name))
+
+    def written(self) -> str:
+        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def settle(self, rounds: int = 120) -> None:
+        """Let the cluster do its work, with no other event, until nothing changes.
+
+        :raise AssertionError: that has no end.
+        """
+        for _ in range(rounds):
+            before = (self.writes, self.version)
+            self.sync()
+            moved = [self.step(key) for key in list(self.live) if key.kind != "CronJob"]
+            moved.append(self.end_pods())
+            runs = [key for key in self.live if key.kind == "CronJob" and self.pods.get(key.name, Pods()).running]
+            moved += [self.step(key) for key in runs]
+            self.wait(5)
+            still = not any(moved) and before == (self.writes, self.version)
+            if self.gone or (still and not self._more_in_time()):
+                return
+        raise AssertionError(f"no end: {self.status}")
+
+    def _more_in_time(self) -> bool:
+        """Whether something waits for time alone: then it goes by."""
+        ready = self.condition("Ready")
+        if ready.get("status") == "True" or self.status.get("phase") in ("Failed", "Suspended"):
+            return False
+        self.wait(700)
+        return True
+
+    def _pods(self) -> tuple[Object, ...]:
+        made = []
+        for name, pods in self.pods.items():
+            for state, count in (("running", pods.running), ("pending", pods.pending), ("ending", pods.ending)):
+                made += [self._pod(name, state, number) for number in range(count)]
+        return tuple(made)
+
+    def _pod(self, name: str, state: str, number: int) -> Object:
+        job = next((obj for key, obj in self.live.items() if (key.kind, key.name) == ("Job", name)), None)
+        labels = {"job-uid": job["metadata"]["uid"]} if job else {"app.kubernetes.io/component": name}
+        if name in ("backup", "cron"):
+            labels = {"batch.kubernetes.io/job-name": f"{name}-1"}
+        container = {"waiting": {"reason": "ContainerCreating"}} if state == "pending" else {"running": {}}
+        pod = {"metadata": {"name": f"{name}-{state}-{number}", "labels": labels, "creationTimestamp": self.written()}}
+        if state == "ending":
+            pod["metadata"]["deletionTimestamp"] = self.written()
+        statuses = [{"name": "c", "state": container, "ready": state == "running"}]
+        return {**pod, "status": {"phase": "Running", "containerStatuses": statuses}}
+
+    def _image_version(self, obj: Object) -> str:
+        image: str = obj["spec"]["template"]["spec"]["containers"][0]["image"]
+        return image.rpartition(":")[2]
+
+    def _uid(self, key: Key) -> str:
+        uid: str = self.live[key]["metadata"]["uid"]
+        return uid
+
+    @staticmethod
+    def _revision(obj: Object) -> Any:
+        return obj["metadata"]["uid"], obj["metadata"].get("resourceVersion")
+
+    def _frozen(self) -> dict[Key, Object]:
+        """The live objects as they are now. One that has not changed since is the same copy: nobody changes copies."""
+        before, self._copies = self._copies, {}
+        for key, obj in self.live.items():
+            revision, copied = before.get(key, (None, None))
+            fresh = revision == self._revision(obj) and copied is not None
+            self._copies[key] = (self._revision(obj), copied if fresh else _copied(obj))
+        return {key: copied for key, (_, copied) in self._copies.items()}
+
+
+def _copied(value: Any) -> Any:
+    """A copy of data that JSON can hold, much faster than copy.deepcopy."""
+    return pickle.loads(pickle.dumps(value))
+
+
+def _condition(status: Object, kind: str) -> bool:
+    return any(c["type"] == kind and c["status"] == "True" for c in status.get("conditions", []))
+
+
+def _covers(live: Any, wanted: Any) -> bool:
+    """Whether a live value has all that is wanted of it."""
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and all(name in live and _covers(live[name], wanted[name]) for name in wanted)
+    return bool(live == wanted)
+
+
+def _merged(live: Any, wanted: Any) -> Any:
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        return {**live, **{name: _merged(live.get(name), wanted[name]) for name in wanted}}
+    return _copied(wanted)

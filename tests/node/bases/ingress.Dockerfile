@@ -1,0 +1,10 @@
+# An ingress controller of the tests' own: Debian's nginx, and a loop that writes its configuration.
+ARG DEBIAN
+FROM ${DEBIAN}
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends nginx-light \
+    && rm -rf /var/lib/apt/lists/*
+COPY controller.py /controller.py
+RUN chmod 0644 /controller.py
+USER 1000:1000
+ENTRYPOINT ["python3", "/controller.py"]

@@ -1,0 +1,9 @@
+# In place of Metacontroller. It takes none of the flags that a pod gives it.
+ARG PLATFORM
+FROM ${PLATFORM}
+COPY *.py /app/stand_in/
+USER root
+RUN chmod -R u=rwX,go=rX /app/stand_in
+USER 1000:1000
+WORKDIR /app
+ENTRYPOINT ["sh", "-c", "exec python3 -m stand_in.loop"]

@@ -1,0 +1,130 @@
+"""A cluster of one real node with the platform on it, installed by its chart: nothing is simulated."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..backup.targets import BUCKET, S3Server
+from ..charts.helm import NAMESPACE, RELEASE, Helm, build, copy_chart
+from ..cluster.controlplane import ControlPlane
+from ..cluster.credentials import User
+from .images import Images
+from .node import MANIFESTS, Node
+
+DOMAIN = "stores.localhost"
+STORAGE_CLASS = "folders"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running one. ``base_url`` is where its ingress controller answers."""
+
+    node: Node
+    plane: ControlPlane
+    s3: S3Server
+    helm: Helm
+    chart: Path
+    values: Path
+    base_url: str
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What kubectl prints, for an admin. :raise CalledProcessError: it failed."""
+        return self.plane.kubectl(*arguments, stdin=stdin)
+
+    def upgrade(self, *options: str) -> None:
+        """Install the platform, or upgrade it with other values."""
+        files = [f"--values={self.chart / 'values-local.yaml'}", f"--values={self.values}"]
+        here = (f"--namespace={NAMESPACE}", "--wait", "--timeout=300s")
+        self.helm.run("upgrade", "--install", RELEASE, str(self.chart), *files, *here, *options)
+
+
+@contextmanager
+def cluster(
+    images: Images,
+    *,
+    users: Mapping[str, User] | None = None,
+    values: Mapping[str, Any] | None = None,
+    prepare: Callable[[ControlPlane], None] = lambda _: None,
+) -> Iterator[Cluster]:
+    """Make it; nothing is left of it afterwards.
+
+    :param users: more users of the API server.
+    :param values: of the chart, in place of the tests' own.
+    :param prepare: what else has to be there before the chart.
+    """
+    with ExitStack() as stack:
+        node = stack.enter_context(Node(images))
+        plane = stack.enter_context(ControlPlane(place=node.place, users=users))
+        node.join(plane)
+        plane.client.apply_all((MANIFESTS / "dns.yaml").read_text())
+        plane.client.apply_all((MANIFESTS / "ingress.yaml").read_text())
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ingress", "namespace": "ingress-nginx"}}
+        plane.client.patch(service, {"spec": {"externalIPs": [node.place.address]}})
+        folder = node.home / "platform"  # for the chart, its values, and logs
+        folder.mkdir()
+        s3 = S3Server(folder, node.namespaces.address)
+        stack.callback(s3.process.kill)
+        s3.start()
+        made = Cluster(
+            node,
+            plane,
+            s3,
+            Helm(build(), folder / "helm", plane.kubeconfig("admin")),
+            copy_chart(folder),
+            folder / "values.yaml",
+            f"http://{node.place.address}",
+        )
+        made.values.write_text(yaml.safe_dump(merged(_values(s3), values or {})))
+        _prepare(made)
+        prepare(plane)
+        made.upgrade()
+        yield made
+
+
+def _values(s3: S3Server) -> dict[str, Any]:
+    return {
+        "hooks": {
+            "settings": {
+                "domain": DOMAIN,
+                "storage": {"className": STORAGE_CLASS},
+                "backup": {"s3": {"endpoint": s3.endpoint, "bucket": BUCKET, "region": "us-east-1"}},
+            }
+        },
+        "api": {"host": f"api.{DOMAIN}", "settings": {"quota": {"owner": 20, "global": 50}}},
+        "dashboard": {"host": f"dashboard.{DOMAIN}"},
+    }
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with others in their place, as Helm merges them."""
+    both = {**under, **over}
+    for name in under.keys() & over.keys():
+        if isinstance(under[name], Mapping) and isinstance(over[name], Mapping):
+            both[name] = merged(under[name], over[name])
+    return both
+
+
+def _prepare(made: Cluster) -> None:
+    """What the chart expects to find: its namespace, and the keys of the object store."""
+    client = made.plane.client
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
+    keys = yaml.safe_dump({"accessKeyId": "an-id", "secretAccessKey": "a-key"})
+    client.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "s3-credentials", "namespace": NAMESPACE},
+            "data": {"credentials.yaml": base64.b64encode(keys.encode()).decode()},
+        }
+    )
+
+
+__all__ = ["Cluster", "cluster", "merged"]

@@ -1,0 +1,3 @@
+module storeplatform.local/pause
+
+go 1.26.0

@@ -1,0 +1,60 @@
+"""Removes what a node leaves outside its namespaces, once the process that made it has ended, however it ended.
+
+    python -m tests.node.remains GROUP FOLDER
+
+The kernel ends the node's processes, and with them its network and mounts. Its control group and its folder outlive a
+process that is killed, so this one waits for the end of its standard input, which only that process can write to. What
+it reads first is KEEP where the folder is to stay.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from ..cluster.waiting import wait_until
+from . import cgroups
+
+KEEP = b"keep\n"
+ROOT = Path(__file__).parents[2]
+
+
+class Remains:
+    """They are removed when `remove` is called, or when this process ends.
+
+    :param group: a control group.
+    :param folder: a folder.
+    """
+
+    def __init__(self, group: str, folder: Path) -> None:
+        command = [sys.executable, "-m", __name__, group, str(folder)]
+        # In a session of its own, so that what ends this process by its terminal or group spares it.
+        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True)
+
+    def remove(self, *, keep: bool = False) -> None:
+        """Remove them now; every process of the node was asked to end.
+
+        :param keep: leave the folder for somebody to look into.
+        :raise RuntimeError: something could not be removed; what it was is on standard error.
+        """
+        self._popen.communicate(KEEP if keep else b"")
+        if self._popen.returncode:
+            raise RuntimeError(f"not everything of the node could be removed: {' '.join(self._popen.args)}")
+
+
+def main(group: str, folder: Path) -> None:
+    """Wait for the end of standard input, then for the end of every process of the group, and remove both."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    keep = sys.stdin.buffer.read() == KEEP
+    wait_until(lambda: not cgroups.processes(group), f"every process of {group} has ended", 60)
+    cgroups.remove(group)
+    if not keep:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,105 @@
+"""Whatever is killed, drained or starved: every shop works on, or comes back without anybody's help."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from ..cluster.waiting import wait_until
+from . import cgroups
+from .files import NODE
+from .stores import NAMES, Stores
+from .visits import visited
+
+
+def containers(stores: Stores) -> dict[str, int]:
+    """How often each container of the shops and the platform was restarted, by its pod's uid and its name."""
+    return {
+        f"{pod['metadata']['uid']}/{status['name']}": status["restartCount"]
+        for space in [*(f"store-{name}" for name in NAMES), "store-platform"]
+        for pod in stores.pods(space)
+        for status in pod["status"].get("containerStatuses", [])
+        if pod["status"]["phase"] == "Running"
+    }
+
+
+def test_kubelet_and_containerd_are_killed_and_the_same_containers_run_on(stores: Stores) -> None:
+    before = containers(stores)
+    with visited(stores, "one"):
+        for name in ("kubelet", "containerd"):
+            stores.real.node.kill(name)
+        for name in ("containerd", "kubelet"):
+            stores.real.node.start(name)
+        stores.await_all_ready()
+    assert containers(stores) == before
+
+
+def test_the_power_fails_and_every_shop_comes_back_with_its_orders(stores: Stores) -> None:
+    orders = {name: stores.shop(name).order() for name in NAMES}
+    stores.real.node.kill_everything()
+    assert [stores.answer(name) for name in NAMES] == [0, 0]
+    stores.real.node.boot()
+    stores.await_all_ready()
+    for name, order in orders.items():
+        assert stores.shop(name).find_order(order) == f"order {order}"
+
+
+def test_a_node_is_drained_and_the_shops_are_back_when_it_may_run_pods_again(stores: Stores) -> None:
+    """Its last storefront is not evicted as long as another one has no node to run on."""
+    kubectl = stores.real.kubectl
+    stores.apply("one", storefront={"replicas": 2})
+    stores.await_all_ready()
+    kubectl("cordon", NODE)
+    try:
+        first, second = (pod["metadata"]["name"] for pod in stores.pods("store-one", "storefront"))
+        evict(stores, first)
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            evict(stores, second)
+        assert "would violate the pod's disruption budget" in refused.value.stderr
+        assert stores.answer("one") == 200
+        stores.apply("one")
+        stores.await_phase("one", "Ready")
+        kubectl("drain", NODE, "--delete-emptydir-data", "--ignore-daemonsets", "--force", "--timeout=240s")
+        assert [pod for name in NAMES for pod in stores.pods(f"store-{name}") if "nodeName" in pod["spec"]] == []
+    finally:
+        kubectl("uncordon", NODE)
+    stores.await_all_ready()
+
+
+def evict(stores: Stores, pod: str) -> None:
+    """Evict a pod of store one. :raise CalledProcessError: its budget does not allow it."""
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "store-one"}}
+    path = f"/api/v1/namespaces/store-one/pods/{pod}/eviction"
+    stores.real.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
+
+
+def failed_probes(stores: Stores) -> int:
+    """How often a liveness probe had no answer in time."""
+    events = json.loads(stores.real.kubectl("get", "events", "-A", "--field-selector=reason=Unhealthy", "-o", "json"))
+    failed = [each for each in events["items"] if each["message"].startswith("Liveness")]
+    return sum(each.get("count") or 1 for each in failed)
+
+
+def test_starved_of_processor_time_nothing_that_works_is_killed(stores: Stores) -> None:
+    """All pods together have a hundredth of a core, until three liveness probes had no answer."""
+    before, probes = containers(stores), failed_probes(stores)
+    with cgroups.starved(f"{stores.real.node.group}/kubepods"):
+        wait_until(lambda: failed_probes(stores) >= probes + 3, "three liveness probes have failed", 240, interval=1)
+    stores.await_all_ready()
+    assert containers(stores) == before
+
+
+def test_a_shop_whose_disk_was_full_sells_again_when_there_is_room(stores: Stores) -> None:
+    """Its data are on it, so its database can't even write its log, and ends."""
+    order = stores.shop("one").order()
+    fill = "CREATE TABLE ballast AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
+    with stores.real.node.full_disk():
+        done = stores.run_in("store-one", "statefulset/database", "psql", "-U", "medusa", "-d", "medusa", "-c", fill)
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr or "server closed the connection" in done.stderr, done.stderr
+    stores.await_all_ready()
+    shop = stores.shop("one")
+    assert shop.find_order(order) == f"order {order}"
+    assert shop.order() != order

@@ -1,0 +1,100 @@
+"""Who may connect to whom: every pair of pods of two stores, DNS, the outside, the API server, the node's own ports."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from .files import CLUSTER_DNS
+from .stores import Stores
+
+PORTS = {"backend": 9000, "database": 5432, "storefront": 8000}
+WORKLOADS = {
+    "backend": "deployment/backend",
+    "database": "statefulset/database",
+    "storefront": "deployment/storefront",
+}
+STORES = ("one", "two")
+Target = tuple[str, str, int]
+
+
+@pytest.fixture
+def outside(stores: Stores) -> Iterator[int]:
+    """The port of a server on this machine, which is outside the cluster."""
+    with socket.create_server((stores.real.node.namespaces.address, 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def components(stores: Stores) -> list[Target]:
+    """Each component of each store, by its pod's address."""
+    found = []
+    for store in STORES:
+        for component, port in PORTS.items():
+            (pod,) = stores.pods(f"store-{store}", component)
+            found.append((f"{store}/{component}", pod["status"]["podIP"], port))
+    return found
+
+
+def elsewhere(stores: Stores, outside: int) -> list[Target]:
+    """What is not a store's, less DNS."""
+    plane, node = stores.real.plane, stores.real.node
+    (hooks,) = stores.pods("store-platform", "")[:1]
+    return [
+        ("outside", node.namespaces.address, outside),
+        ("object store", node.namespaces.address, int(stores.real.s3.endpoint.rpartition(":")[2])),
+        ("API server by its Service", "10.0.0.1", 443),
+        ("API server by its node", node.place.address, plane.ports.apiserver),
+        ("etcd", node.place.address, plane.ports.etcd),
+        ("kubelet", node.place.address, 10250),
+        ("ingress by its node", node.place.address, 80),
+        ("platform", hooks["status"]["podIP"], 8080),
+    ]
+
+
+def open_ways(stores: Stores, sources: list[str], targets: list[Target]) -> set[tuple[str, str]]:
+    """Source and target of each connection that came about."""
+
+    def connects(way: tuple[str, Target]) -> bool:
+        source, (_, address, port) = way
+        store, component = source.split("/")
+        return stores.can_connect(f"store-{store}", WORKLOADS[component], address, port)
+
+    ways = [(source, target) for source in sources for target in targets if source != target[0]]
+    with ThreadPoolExecutor(6) as pool:
+        return {
+            (source, target[0]) for (source, target), yes in zip(ways, pool.map(connects, ways), strict=True) if yes
+        }
+
+
+SOURCES = [f"{store}/{component}" for store in STORES for component in PORTS]
+
+
+def test_inside_a_store_only_its_own_path_is_open_and_between_stores_none(stores: Stores) -> None:
+    wanted = {(f"{s}/{a}", f"{s}/{b}") for s in STORES for a, b in (("storefront", "backend"), ("backend", "database"))}
+    assert open_ways(stores, SOURCES, components(stores)) == wanted
+
+
+def test_a_store_reaches_nothing_outside_but_dns(stores: Stores, outside: int) -> None:
+    dns = [("dns", CLUSTER_DNS, 53)]
+    reached = open_ways(stores, SOURCES, [*dns, *elsewhere(stores, outside)])
+    assert reached == {(source, "dns") for source in SOURCES}
+
+
+def test_only_the_ingress_controller_reaches_a_stores_pages(stores: Stores) -> None:
+    reached = {
+        (namespace, name)
+        for namespace, workload in (("ingress-nginx", "deployment/ingress"), ("store-platform", "deployment/dashboard"))
+        for name, address, port in components(stores)
+        if stores.can_connect(namespace, workload, address, port)
+    }
+    assert reached == {("ingress-nginx", f"{s}/{c}") for s in STORES for c in ("backend", "storefront")}
+
+
+def test_without_policies_the_outside_would_be_reached(stores: Stores, outside: int) -> None:
+    """What the others measure is the policies, not a network that leads nowhere."""
+    address = stores.real.node.namespaces.address
+    assert stores.can_connect("ingress-nginx", "deployment/ingress", address, outside)
+    assert stores.can_connect("ingress-nginx", "deployment/ingress", stores.real.node.place.address, 10250)

@@ -1,0 +1,219 @@
+"""A shopper pays by card on the provider's page: whichever way that goes, there is one order for one payment."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from ..cluster.waiting import wait_until
+from .medusa import MedusaStore
+from .stripe import DECLINED, KEYS, PAGE_HOST, SECURE, VISA, Stripe, signed
+
+CARD = "pp_stripe_stripe"
+SUCCEEDED = "payment_intent.succeeded"
+ADDRESS = {
+    "first_name": "Ann",
+    "last_name": "Smith",
+    "address_1": "Lagerstr. 1",
+    "postal_code": "10115",
+    "city": "Berlin",
+    "country_code": "de",
+}
+
+
+@pytest.fixture(scope="module")
+def stripe() -> Iterator[Stripe]:
+    """A payment provider."""
+    area = Path(tempfile.mkdtemp(prefix="store-stripe-tests-"))
+    stripe = Stripe(area)
+    stripe.start()
+    yield stripe
+    stripe.stop()
+    shutil.rmtree(area)
+
+
+@pytest.fixture(scope="module")
+def shop(stripe: Stripe) -> Iterator[MedusaStore]:
+    """A shop whose owner has set the provider's keys after it had opened."""
+    area = Path(tempfile.mkdtemp(prefix="store-card-tests-"))
+    area.chmod(0o755)
+    german = {"country": "DE", "currency": "EUR"}
+    store = MedusaStore(area, backend_env={"STRIPE_API_URL": stripe.url}, hostname="card.example.com", shop=german)
+    try:
+        store.open()
+        store.cluster.write_secret("integration-payments", KEYS)
+        yield store
+    finally:
+        store.close()
+    shutil.rmtree(area)
+
+
+class Shopper:
+    """A browser without scripts. A shop that is short of breath is asked again, as its page says."""
+
+    def __init__(self, shop: MedusaStore) -> None:
+        self.shop, self.session = shop, requests.Session()
+        self.session.trust_env = False
+        self.session.proxies = {"http": shop.ingress.url}
+        self.email = f"{secrets.token_hex(8)}@example.com"
+
+    def ask(self, method: str, path: str, form: dict[str, str] | None = None, **options: Any) -> requests.Response:
+        """The answer, once it is no 503."""
+
+        def answered() -> list[requests.Response]:
+            answer = self.session.request(method, self.shop.url + path, data=form, timeout=60, **options)
+            return [answer] if answer.status_code != 503 else []
+
+        (found,) = wait_until(answered, f"{method} {path} is answered", 90)
+        return found
+
+    def send(self, path: str, form: dict[str, str], **options: Any) -> requests.Response:
+        """Send the form that stands at that path."""
+        (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', self.ask("GET", path).text)
+        return self.ask("POST", path, {"csrf_token": token, **form}, **options)
+
+    def to_payment(self) -> str:
+        """From the catalogue to the payment's page; that page."""
+        product = self.ask("GET", "/products/notebook").text
+        self.send(
+            "/products/notebook",
+            {"variant": re.findall(r'name="variant" value="([^"]+)"', product)[0], "quantity": "1"},
+        )
+        self.send("/checkout", {**ADDRESS, "email": self.email})
+        option = re.findall(r'name="option" value="([^"]+)"', self.ask("GET", "/checkout/delivery").text)[0]
+        self.send("/checkout/delivery", {"option": option})
+        return self.ask("GET", "/checkout/payment").text
+
+    def order(self) -> str:
+        """Order by card; the address that the shopper is sent to."""
+        answer = self.send("/checkout/payment", {"provider": CARD}, allow_redirects=False)
+        assert answer.status_code == 303, answer.text
+        return answer.headers["Location"]
+
+    def orders(self) -> list[Any]:
+        """All orders of theirs, as the admin has them."""
+        query = {"fields": "id,email,payment_status,total", "order": "-created_at", "limit": 100}
+        return [
+            each for each in self.shop.api("GET", "/admin/orders", **query)["orders"] if each["email"] == self.email
+        ]
+
+    def to_provider(self) -> str:
+        """All the way to the provider's page; its address."""
+        self.to_payment()
+        page = self.order()
+        assert page.startswith(f"https://{PAGE_HOST}/")
+        return page
+
+
+@pytest.fixture
+def shopper(shop: MedusaStore) -> Shopper:
+    """Somebody with an empty cart."""
+    return Shopper(shop)
+
+
+def thanked(answer: requests.Response) -> bool:
+    """Whether the shopper sees an order that is paid."""
+    return "Thank you, Ann." in answer.text and "<dd>Paid</dd>" in answer.text
+
+
+def deliver(shop: MedusaStore, event: dict[str, Any], **how: Any) -> int:
+    """Send a webhook as the provider would, through the Ingress; the answer's status."""
+    body, headers = signed(event, **how)
+    address = f"{shop.url}/hooks/payment/stripe_stripe"
+    return requests.post(address, body, headers=headers, proxies={"http": shop.ingress.url}, timeout=60).status_code
+
+
+def test_an_order_by_card_is_paid_in_the_admin(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    assert stripe.pay(shopper.to_provider(), number=VISA).headers["Location"] == f"{shop.url}/checkout/paid"
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    (order,) = shopper.orders()
+    assert order["payment_status"] == "captured"
+    assert stripe.events(SUCCEEDED)[-1]["data"]["object"]["amount"] == round(order["total"] * 100)
+
+
+def test_only_the_form_that_orders_may_lead_to_the_provider(shopper: Shopper) -> None:
+    shopper.to_payment()
+    for path, targets in (
+        ("/checkout/payment", f"'self' https://{PAGE_HOST}"),
+        ("/checkout", "'self'"),
+        ("/", "'self'"),
+    ):
+        policy = shopper.ask("GET", path).headers["Content-Security-Policy"]
+        assert (path, f"form-action {targets}") == (path, policy[policy.index("form-action") :].split("; ")[0])
+
+
+def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(
+    shopper: Shopper, shop: MedusaStore, stripe: Stripe
+) -> None:
+    page = shopper.to_provider()
+    assert "declined" in stripe.pay(page, number=DECLINED).text
+    assert "3-D Secure" in stripe.pay(page, number=SECURE).text
+    assert "unable to authenticate" in stripe.pay(page, secure="no").text
+    back = shopper.ask("GET", "/checkout/paid")
+    assert back.status_code == 402
+    assert "Your payment has not arrived, and nothing was ordered." in back.text
+    assert shopper.orders() == []
+    stripe.pay(page, number=SECURE)
+    stripe.pay(page, secure="yes")
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    assert len(shopper.orders()) == 1
+
+
+def test_a_page_that_another_one_replaced_takes_no_money(shopper: Shopper, stripe: Stripe) -> None:
+    first, second = shopper.to_provider(), shopper.order()
+    assert first != second
+    assert "This page is over" in stripe.pay(first, number=VISA).text
+    assert stripe.pay(second, number=VISA).status_code == 303
+
+
+def test_ordering_again_after_paying_gives_the_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    assert thanked(shopper.send("/checkout/payment", {"provider": CARD}))
+    assert len(shopper.orders()) == 1
+
+
+def test_a_webhook_makes_one_order_however_often_it_comes(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    event = stripe.events(SUCCEEDED)[-1]
+    assert [deliver(shop, event), deliver(shop, event)] == [200, 200]
+    wait_until(shopper.orders, "the order is made", 90)
+    assert deliver(shop, event) == 200
+    assert thanked(shopper.ask("GET", "/checkout/payment"))
+    assert len(shopper.orders()) == 1
+
+
+def test_a_webhook_that_is_not_signed_as_set_is_refused(shop: MedusaStore, stripe: Stripe) -> None:
+    event = {"id": "evt_1", "object": "event", "type": SUCCEEDED, "data": {"object": {}}}
+    assert deliver(shop, event, secret="whsec_another") == 400
+    assert deliver(shop, event, age=3600) == 400
+
+
+def test_a_payment_whose_webhook_was_lost_gets_its_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    wait_until(shopper.orders, "the order is made", 180)
+    assert [each["payment_status"] for each in shopper.orders()] == ["captured"]
+
+
+def test_other_keys_are_used_without_a_restart(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    process = shop.backend.process.pid
+    shop.cluster.write_secret("integration-payments", {})
+    assert CARD not in shopper.to_payment()
+    shop.cluster.write_secret("integration-payments", {**KEYS, "secretKey": "sk_test_TheNextOne"})
+    assert CARD in shopper.ask("GET", "/checkout/payment").text
+    stripe.pay(shopper.order(), number=VISA)
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    assert shop.backend.process.pid == process
+
+
+def test_no_key_is_in_a_log_or_in_the_database(shop: MedusaStore) -> None:
+    texts = [shop.database_text(), *(file.read_text(errors="replace") for file in shop.cluster.area.glob("*.log"))]
+    keys = [KEYS["secretKey"], KEYS["webhookSecret"], "sk_test_TheNextOne"]
+    assert [key for key in keys for text in texts if key in text] == []

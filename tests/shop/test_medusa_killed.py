@@ -1,0 +1,111 @@
+"""Medusa's provisioning, killed at many of its writes and begun again: the shop is as one that nothing happened to."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from ..containers.sandbox import Container
+from .killing import run_until_write
+from .medusa import MedusaStore
+from .records import content
+
+# At how many of its writes each container is killed: about 20 s each.
+POINTS = int(os.environ.get("STORE_PLATFORM_KILLS", "2"))
+STEPS = ("migrate", "seed")
+# A password's hash has a salt of its own, and Medusa makes a key of its own.
+SECRET = {"provider_metadata", "redacted", "salt", "token"}
+
+
+class Step(NamedTuple):
+    """A container of the Job: how much it writes where nothing disturbs it, and what there is before and after it."""
+
+    writes: int
+    begun: str
+    content: Counter[str]
+
+
+class Databases:
+    """Databases of one store's server, and the Job's containers on any of them."""
+
+    def __init__(self, store: MedusaStore) -> None:
+        self.store = store
+        self.address = urlsplit(self.containers()["migrate"].env["DATABASE_URL"])
+
+    def containers(self) -> dict[str, Container]:
+        """The Job's, by name."""
+        return {each.spec["name"]: each for each in self.store.cluster.containers("Job", "migrate")}
+
+    def make(self, name: str, template: str = "template0") -> None:
+        """A database as another one is."""
+        with psycopg.connect(self.of("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+    def of(self, name: str, port: int | None = None) -> str:
+        """The address of a database."""
+        at = f"{self.address.username}:{self.address.password}@127.0.0.1:{port or self.address.port}"
+        return f"postgres://{at}/{name}?sslmode=disable"
+
+    def run(self, step: str, name: str, kill_at: int = 0) -> int:
+        """Run a container on a database; how much it wrote. It is killed before a write of that number is."""
+
+        def started(port: int) -> Container:
+            container = self.containers()[step]
+            container.env["DATABASE_URL"] = self.of(name, port)
+            return container
+
+        return run_until_write(started, int(self.address.port or 0), kill_at)
+
+    def content(self, name: str) -> Counter[str]:
+        """What a database holds."""
+        return content(self.of(name), SECRET)
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[Databases]:
+    """A store of which nothing but the database's server runs."""
+    with MedusaStore.temporary(shop={"title": "Corner Shop", "country": "DE", "currency": "EUR"}) as store:
+        store.cluster.start("StatefulSet", "database")
+        yield Databases(store)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(databases: Databases) -> dict[str, Step]:
+    """Each container once."""
+    found = {}
+    databases.make("whole")
+    for step in STEPS:
+        databases.make(f"before-{step}", "whole")
+        writes = databases.run(step, "whole")
+        found[step] = Step(writes, f"before-{step}", databases.content("whole"))
+    return found
+
+
+@pytest.mark.parametrize("point", range(1, POINTS + 1))
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_was_killed_and_begun_again_ends_as_one_that_was_not(
+    databases: Databases, undisturbed: dict[str, Step], step: str, point: int
+) -> None:
+    writes, begun, expected = undisturbed[step]
+    name = f"{step}-{point}"
+    databases.make(name, begun)
+    databases.run(step, name, kill_at=max(1, writes * point // (POINTS + 1)))
+    databases.run(step, name)
+    found = databases.content(name)
+    assert ([*(found - expected)], [*(expected - found)]) == ([], [])
+
+
+def test_a_migration_whose_scripts_fail_has_failed(databases: Databases) -> None:
+    databases.make("broken")
+    with psycopg.connect(databases.of("broken")) as connection:
+        connection.execute("CREATE TABLE script_migrations (id int)")
+    migrate = databases.containers()["migrate"]
+    migrate.env["DATABASE_URL"] = databases.of("broken")
+    code, said = migrate.run_for_code()
+    assert (code, 'column "finished_at" does not exist' in said.replace("\\", "")) == (1, True), said[-2000:]

@@ -1,0 +1,242 @@
+"""WooCommerce's own mails go by the mail server that the shop is connected to, and wait while it takes none."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from ..cluster.waiting import wait_until
+from .mailbox import MailServer, texts
+from .wordpress import NEW, RELEASES, WordPressStore
+
+pytestmark = pytest.mark.skipif(
+    NEW not in RELEASES, reason="WORDPRESS and WOOCOMMERCE must name folders of unpacked releases"
+)
+TITLE, OWNER = "Käse & <Brot>", "ann@example.com"
+PASSWORD, NEXT_PASSWORD = "m41l-p4ss-OfTheShop", "m41l-p4ss-TheNextOne"
+ADDRESS = {
+    "first_name": "Ben",
+    "last_name": "Müller",
+    "address_1": "Lagerstraße 1",
+    "postcode": "10115",
+    "city": "Berlin",
+    "country": "DE",
+    "phone": "+49 30 1234567",
+}
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    """A mail server."""
+    server = MailServer(PASSWORD)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def shop(mail: MailServer) -> Iterator[WordPressStore]:
+    """A shop that is open and connected to nothing."""
+    spec = {"title": TITLE, "country": "DE", "currency": "EUR"}
+    with WordPressStore.temporary(hostname="mail.example.com", adminEmail=OWNER, shop=spec) as store:
+        store.open()
+        yield store
+
+
+@pytest.fixture
+def connected(shop: WordPressStore, mail: MailServer) -> WordPressStore:
+    """The shop, connected to the server."""
+    connect(shop, mail)
+    return shop
+
+
+def connect(shop: WordPressStore, mail: MailServer, **over: str) -> None:
+    """Set the mail server, with the authority that it is certified by."""
+    shop.cluster.write_secret("integration-mail", {**mail.fields, "ca": mail.certificate, **over})
+
+
+def order(shop: WordPressStore) -> tuple[str, str]:
+    """Somebody orders: their address, and the order's number."""
+    shopper = f"{secrets.token_hex(6)}@example.com"
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = {"http": shop.ingress.url}
+    api = f"{shop.url}/wp-json/wc/store/v1"
+    cart = session.get(f"{api}/cart", timeout=60)
+    session.headers["Cart-Token"] = cart.headers["Cart-Token"]
+    products = session.get(f"{api}/products", params={"slug": "notebook"}, timeout=60).json()
+    session.post(f"{api}/cart/add-item", json={"id": products[0]["id"], "quantity": 1}, timeout=60).raise_for_status()
+    address = {**ADDRESS, "email": shopper}
+    body = {"billing_address": address, "shipping_address": ADDRESS, "payment_method": "bacs"}
+    answer = session.post(f"{api}/checkout", json=body, timeout=90)
+    assert answer.ok, answer.text
+    return shopper, str(answer.json()["order_id"])
+
+
+def php(shop: WordPressStore, code: str) -> str:
+    """What some code of WordPress' shows."""
+    container = shop.cluster.containers("Deployment", "backend")[0]
+    return container.exec(["php", "-d", "display_errors=stderr", "-r", f'require "/app/html/wp-load.php"; {code}'])
+
+
+def waiting(shop: WordPressStore) -> int:
+    """How many mails wait."""
+    return int(
+        php(
+            shop, r'echo $wpdb->get_var("SELECT COUNT(*) FROM wp_options WHERE option_name LIKE \"store\\_mail\\_%\"");'
+        )
+    )
+
+
+def work(shop: WordPressStore) -> bool:
+    """Do the shop's regular work, as its CronJob does; always true."""
+    shop.cluster.run("CronJob", "cron")
+    return True
+
+
+def said(mail: Any) -> str:
+    return "\n".join(texts(mail))
+
+
+def log(shop: WordPressStore) -> str:
+    """What the shop has logged."""
+    return "".join(file.read_text(errors="replace") for file in shop.cluster.area.glob("*.log"))
+
+
+def test_without_a_mail_server_a_shop_sells_and_keeps_no_mail(shop: WordPressStore) -> None:
+    shop.cluster.write_secret("integration-mail", {})
+    order(shop)
+    assert php(shop, 'var_dump(wp_mail("a@example.com", "Subject", "Text"));') == "bool(false)"
+    assert waiting(shop) == 0
+
+
+def test_an_order_is_mailed_to_the_shopper_and_the_owner(connected: WordPressStore, mail: MailServer) -> None:
+    shopper, number = order(connected)
+    found = mail.await_mail(shopper)
+    assert found["From"].addresses[0].addr_spec == mail.fields["from"]
+    assert found["From"].addresses[0].display_name == TITLE
+    for words in texts(found):
+        assert "Notebook" in words
+    assert f"#{number}" in str(mail.await_mail(OWNER, f"#{number}")["Subject"])
+    assert f"{connected.url}/wp-admin/" in said(mail.await_mail(OWNER, f"#{number}"))
+    assert all(mail.encrypted)
+    assert waiting(connected) == 0
+
+
+def test_the_administrator_gets_a_link_for_a_new_password(connected: WordPressStore, mail: MailServer) -> None:
+    address = f"{connected.url}/wp-login.php?action=lostpassword"
+    form = {"user_login": "admin", "redirect_to": "", "wp-submit": "x"}
+    requests.post(address, form, proxies={"http": connected.ingress.url}, timeout=60).raise_for_status()
+    text = mail.await_mail(OWNER, "Password Reset").get_content()
+    (link,) = re.findall(rf"{connected.url}/wp-login\.php\?\S+key=\S+", text)
+    page = requests.get(link, proxies={"http": connected.ingress.url}, timeout=60)
+    assert "Save Password" in page.text
+
+
+def test_a_server_that_is_down_loses_nothing_and_each_mail_comes_once(
+    connected: WordPressStore, mail: MailServer
+) -> None:
+    mail.stop()
+    try:
+        orders = [order(connected) for _ in range(2)]
+        assert "was not sent, attempt 1: SMTP Error: Could not connect to SMTP host" in log(connected)
+    finally:
+        mail.start()
+    wait_until(lambda: work(connected) and not waiting(connected), "all mails are sent", 300, interval=5)
+    work(connected)
+    for shopper, number in orders:
+        assert len(mail.to(shopper)) == len(mail.to(OWNER, f"#{number}")) == 1
+
+
+def test_another_password_is_used_without_a_restart(connected: WordPressStore, mail: MailServer) -> None:
+    mail.password = NEXT_PASSWORD
+    try:
+        shopper, _ = order(connected)
+        assert "Could not authenticate. 535 5.7.8 Authentication credentials invalid" in log(connected)
+        connect(connected, mail)
+        wait_until(lambda: work(connected) and mail.to(shopper), "the mail comes", 300, interval=5)
+    finally:
+        mail.password = PASSWORD
+        connect(connected, mail)
+
+
+def test_what_the_relay_takes_of_one_store_in_an_hour_is_kept_to(connected: WordPressStore, mail: MailServer) -> None:
+    connect(connected, mail, rate="0")
+    shopper, number = order(connected)
+    work(connected)
+    assert waiting(connected) == 2
+    assert mail.to(shopper) == mail.to(OWNER, f"#{number}") == []
+    connect(connected, mail)
+    wait_until(lambda: work(connected) and not waiting(connected), "they are sent", 300, interval=5)
+    assert len(mail.to(shopper)) == 1
+
+
+def kept(shop: WordPressStore, **over: Any) -> None:
+    """Keep a mail that is due."""
+    atts = {"subject": "Kept", "message": "See http://old.example.com/x", "headers": "", "attachments": []}
+    atts["to"] = over.pop("to")
+    made = {"home": shop.url, "store": "corner-shop", "attempts": 1, "next": 0, "made": 4102444800, **over}
+    value = json.dumps({"atts": atts, **made})
+    php(shop, f"add_option('store_mail_' . wp_generate_uuid4(), json_decode('{value}', true), '', false);")
+
+
+def test_a_mail_of_a_shop_that_has_moved_has_its_next_address(connected: WordPressStore, mail: MailServer) -> None:
+    kept(connected, to="moved@example.com", home="http://old.example.com")
+    wait_until(lambda: work(connected) and mail.to("moved@example.com"), "it comes", 300, interval=5)
+    assert f"See {connected.url}/x" in mail.to("moved@example.com")[0].get_content()
+
+
+def test_a_store_made_from_the_data_of_another_does_not_send_its_mails(
+    connected: WordPressStore, mail: MailServer
+) -> None:
+    kept(connected, to="copied@example.com", store="another")
+    kept(connected, to="own@example.com")
+    wait_until(lambda: work(connected) and mail.to("own@example.com"), "its own comes", 300, interval=5)
+    assert mail.to("copied@example.com") == []
+
+
+def test_a_mail_that_is_given_up_is_logged_and_removed(connected: WordPressStore, mail: MailServer) -> None:
+    mail.refused.add("never@example.com")
+    kept(connected, to="never@example.com", made=0)
+    wait_until(lambda: work(connected) and "it is given up" in log(connected), "it is given up", 300, interval=5)
+    assert "greylisted" in log(connected)
+    assert (
+        php(connected, r'echo $wpdb->get_var("SELECT COUNT(*) FROM wp_options WHERE option_value LIKE \"%never@%\"");')
+        == "0"
+    )
+
+
+def test_the_check_passes_or_ends_in_the_servers_words(connected: WordPressStore, mail: MailServer) -> None:
+    container = connected.cluster.containers("Deployment", "backend")[0]
+    check = ["sh", "-c", "export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check mail"]
+    container.exec(check)
+    connect(connected, mail, password="m41l-p4ss-Wrong")
+    try:
+        with pytest.raises(subprocess.CalledProcessError) as failure:
+            container.exec(check)
+    finally:
+        connect(connected, mail)
+    assert failure.value.returncode == 2
+    assert container.exec(["cat", "/tmp/said"]) == "localhost: 535 5.7.8 Authentication credentials invalid"
+    mail.stop()
+    try:
+        with pytest.raises(subprocess.CalledProcessError) as failure:
+            container.exec(check)
+    finally:
+        mail.start()
+    assert failure.value.returncode == 1
+    assert "Connection refused" in container.exec(["cat", "/tmp/said"])
+
+
+def test_no_password_is_in_a_log_or_in_the_database(connected: WordPressStore) -> None:
+    dump = "mariadb-dump --protocol=tcp --host=127.0.0.1 --user=root --password=$MARIADB_ROOT_PASSWORD wordpress"
+    dump = f"{dump} --port={connected.ports['database']}"
+    texts = [log(connected), connected.cluster.exec("StatefulSet", "database", "sh", "-c", dump)]
+    assert [secret for secret in (PASSWORD, NEXT_PASSWORD) for text in texts if secret in text] == []

@@ -1,0 +1,52 @@
+"""How pages write times, sizes and schedules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from storeplatform.dashboard import filters
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hour"),
+    [("0 3 * * *", 3), ("0 23 * * *", 23), ("0 24 * * *", None), ("30 3 * * *", None), ("0 3 * * 1", None), ("", None)],
+)
+def test_only_a_daily_full_hour_is_an_hour(schedule: str, hour: int | None) -> None:
+    assert filters.daily_hour(schedule) == hour
+
+
+@pytest.mark.parametrize(("quantity", "text"), [("512Mi", "512 MiB"), ("2Gi", "2 GiB"), ("1", "1"), ("500m", "500m")])
+def test_sizes_are_in_one_form(quantity: str, text: str) -> None:
+    assert filters.binary(quantity) == text
+
+
+@pytest.mark.usefixtures("language")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("2030-01-01T11:55:00Z", "5 minutes ago"), ("2030-01-03T12:00:00Z", "in 2 days"), ("", ""), (None, "")],
+)
+def test_times_are_relative_to_now(text: str | None, words: str) -> None:
+    assert filters.ago(text, NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [("en", ["Austria", "Germany"]), ("de", ["Deutschland", "Österreich"])],
+    indirect=["language"],
+)
+def test_countries_are_in_the_readers_alphabet(language: str, names: list[str]) -> None:
+    assert [name for _, name in filters.territories(["DE", "AT"])] == names
+
+
+def test_a_manifest_leaves_out_what_was_never_set() -> None:
+    text = filters.manifest(
+        {"name": "shop", "spec": {"engine": "medusa", "suspended": False, "shop": {}, "plan": None}}
+    )
+    assert (
+        text
+        == "apiVersion: platform.urumi.dev/v1alpha1\nkind: Store\nmetadata:\n  name: shop\nspec:\n  engine: medusa\n"
+    )

@@ -1,0 +1,57 @@
+"""The history, as an owner reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storeplatform.dashboard.history import actor, sentence
+
+pytestmark = pytest.mark.usefixtures("language")
+
+
+def record(action: str, before: Any = None, after: Any = None) -> dict[str, Any]:
+    return {"action": action, "store": "flowers", "owner": "", "actor": "ann", "before": before, "after": after}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("ann", "You"), ("ben", "ben"), ("system:serviceaccount:metacontroller:metacontroller", "The platform")],
+)
+def test_who_did_it_is_the_reader_the_platform_or_a_name(name: str, shown: str) -> None:
+    assert actor({"actor": name}, "ann") == shown
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        (record("suspend"), "closed flowers"),
+        (record("quota"), "changed the limit of all together"),
+        (record("update", {"plan": "small"}, {"plan": "large"}), "changed flowers: plan large"),
+        (record("update", {}, {"suspended": True}), "changed flowers: closed"),
+        (record("update", {"backup": {}}, {"backup": None}), "changed flowers: backups turned off"),
+        (record("update", {}, {"expiresAt": "2030-12-24T10:00:00Z"}), "changed flowers: end date December 24, 2030"),
+        (record("update", {}, {"metadata.labels.x": "y"}), "changed flowers: internal settings"),
+        (record("update"), "changed flowers: its settings"),
+    ],
+)
+def test_an_action_is_a_sentence(done: dict[str, Any], words: str) -> None:
+    assert sentence(done) == words
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        1,
+        "x",
+        [],
+        {"spec": 1},
+        {"spec": {"expiresAt": 5}},
+        {"expiresAt": "soon"},
+        {"\x00": {}},
+    ],
+)
+def test_what_was_refused_may_be_anything(sent: Any) -> None:
+    assert sentence(record("update", sent, sent)).startswith("changed flowers")

@@ -1,0 +1,49 @@
+"""A Store as the API shows it, and which state a change was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from storeplatform.api.views import etag, matches, summary
+
+
+def store(**status: Any) -> dict[str, Any]:
+    metadata = {
+        "name": "shop",
+        "uid": "u",
+        "generation": 3,
+        "resourceVersion": "9",
+        "creationTimestamp": "2030-01-01T00:00:00Z",
+    }
+    return {"metadata": metadata, "spec": {"engine": "medusa", "owner": "ann", "plan": "small"}, "status": status}
+
+
+def test_a_store_without_a_status_is_pending_and_unknown() -> None:
+    shown = summary(store())
+    assert (shown["phase"], shown["ready"]["status"], shown["url"], shown["title"]) == (
+        "Pending",
+        "Unknown",
+        None,
+        "shop",
+    )
+
+
+@pytest.mark.parametrize(
+    ("if_match", "holds"),
+    [
+        ("*", True),
+        (' "u.3.9" ', True),
+        ('"u.3.1"', True),  # another status
+        ('"x.1.1", "u.3.9"', True),
+        ('"u.2.9"', False),  # another spec
+        ('"v.3.9"', False),  # another store of the name
+        ("", False),
+        ('"u.33.9"', False),
+        ('"u.3"', False),
+    ],
+)
+def test_a_change_matches_the_spec_that_it_was_made_from(if_match: str, holds: bool) -> None:
+    assert etag(store()) == '"u.3.9"'
+    assert matches(store(), if_match) is holds
