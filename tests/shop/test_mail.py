@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from ..cluster.waiting import wait_until
-from .mailbox import MailServer, texts
+from .mailbox import MailServer, mail_server, texts
 from .medusa import MedusaStore
 from .stripe import KEYS
 from .test_card import Shopper, deliver
@@ -30,10 +30,8 @@ INVOICE = "pp_system_default"
 @pytest.fixture(scope="module")
 def mail() -> Iterator[MailServer]:
     """A mail server."""
-    server = MailServer(PASSWORD)
-    server.start()
-    yield server
-    server.stop()
+    with mail_server(PASSWORD) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +104,7 @@ def test_an_order_is_confirmed_in_the_shops_name_and_language(connected: MedusaS
     assert found["From"].addresses[0].display_name == TITLE
     assert found["From"].addresses[0].addr_spec == mail.fields["from"]
     assert found["Subject"] == f"{TITLE}: Ihre Bestellung {made['display_id']}"
-    assert all(mail.encrypted)
+    assert {each["X-Encrypted"] for each in mail.mails()} == {"True"}
     text, page = texts(found)
     for words in (text, page):
         assert "Guten Tag Ann," in words
@@ -205,26 +203,26 @@ def test_a_mail_that_the_server_puts_off_is_sent_later_and_holds_up_no_other(
     connected: MedusaStore, mail: MailServer
 ) -> None:
     shopper = Shopper(connected)
-    mail.refused.add(shopper.email)
+    mail.rule(PASSWORD, refused=[shopper.email])
     shopper.to_payment()
     shopper.send("/checkout/payment", {"provider": INVOICE})
     wait_until(lambda: "greylisted" in log(connected), "the server's words are logged", 120)
     other, _ = order(connected)
     mail.await_mail(other)
-    mail.refused.clear()
+    mail.rule(PASSWORD)
     mail.await_mail(shopper.email)
 
 
 def test_another_password_is_used_without_a_restart(connected: MedusaStore, mail: MailServer) -> None:
     process = connected.backend.process.pid
-    mail.password = NEXT_PASSWORD
+    mail.rule(NEXT_PASSWORD)
     try:
         shopper, _ = order(connected)
         wait_until(lambda: "authentication credentials invalid" in log(connected).lower(), "it is reported", 120)
         connected.cluster.write_secret("integration-mail", mail.fields)
         mail.await_mail(shopper)
     finally:
-        mail.password = PASSWORD
+        mail.rule(PASSWORD)
         connected.cluster.write_secret("integration-mail", mail.fields)
     assert connected.backend.process.pid == process
 

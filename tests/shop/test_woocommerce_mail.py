@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from ..cluster.waiting import wait_until
-from .mailbox import MailServer, texts
+from .mailbox import MailServer, mail_server, texts
 from .wordpress import NEW, RELEASES, WordPressStore
 
 pytestmark = pytest.mark.skipif(
@@ -35,10 +35,8 @@ ADDRESS = {
 @pytest.fixture(scope="module")
 def mail() -> Iterator[MailServer]:
     """A mail server."""
-    server = MailServer(PASSWORD)
-    server.start()
-    yield server
-    server.stop()
+    with mail_server(PASSWORD) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +124,7 @@ def test_an_order_is_mailed_to_the_shopper_and_the_owner(connected: WordPressSto
         assert "Notebook" in words
     assert f"#{number}" in str(mail.await_mail(OWNER, f"#{number}")["Subject"])
     assert f"{connected.url}/wp-admin/" in said(mail.await_mail(OWNER, f"#{number}"))
-    assert all(mail.encrypted)
+    assert {each["X-Encrypted"] for each in mail.mails()} == {"True"}
     assert waiting(connected) == 0
 
 
@@ -156,14 +154,14 @@ def test_a_server_that_is_down_loses_nothing_and_each_mail_comes_once(
 
 
 def test_another_password_is_used_without_a_restart(connected: WordPressStore, mail: MailServer) -> None:
-    mail.password = NEXT_PASSWORD
+    mail.rule(NEXT_PASSWORD)
     try:
         shopper, _ = order(connected)
         assert "Could not authenticate. 535 5.7.8 Authentication credentials invalid" in log(connected)
         connect(connected, mail)
         wait_until(lambda: work(connected) and mail.to(shopper), "the mail comes", 300, interval=5)
     finally:
-        mail.password = PASSWORD
+        mail.rule(PASSWORD)
         connect(connected, mail)
 
 
@@ -203,7 +201,7 @@ def test_a_store_made_from_the_data_of_another_does_not_send_its_mails(
 
 
 def test_a_mail_that_is_given_up_is_logged_and_removed(connected: WordPressStore, mail: MailServer) -> None:
-    mail.refused.add("never@example.com")
+    mail.rule(PASSWORD, refused=["never@example.com"])
     kept(connected, to="never@example.com", made=0)
     wait_until(lambda: work(connected) and "it is given up" in log(connected), "it is given up", 300, interval=5)
     assert "greylisted" in log(connected)

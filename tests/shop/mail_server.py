@@ -1,0 +1,92 @@
+"""A mail server in a process of its own: aiosmtpd, which leaves connections open where it is stopped inside of another.
+
+    python -P mail_server.py FOLDER
+
+The folder is all that is shared with whoever starts it: ``settings.json`` (``port``, ``tls``), ``rules.json``, which is
+read anew for each decision (``password``, ``refused`` recipients), ``server.pem`` (key and certificate), and ``mails``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+HOST, USER = "localhost", "the-shop"
+
+
+class Mailbox:
+    """Decides by the rules, and keeps each mail in a file for each of its recipients."""
+
+    def __init__(self, folder: Path, tls: str) -> None:
+        self.folder, self.tls = folder, tls
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """As they are now."""
+        return dict(json.loads((self.folder / "rules.json").read_text()))
+
+    async def handle_MAIL(self, _: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802 (aiosmtpd's name)
+        """Take a sender who has signed in."""
+        if self.tls != "none" and not session.authenticated:
+            return "530 5.7.0 Authentication required"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802 (aiosmtpd's name)
+        """Take a recipient, or refuse one for now."""
+        if address in self.rules["refused"]:
+            return "451 4.7.1 greylisted, come back later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
+        """Keep a mail for each of its recipients."""
+        encrypted = session.ssl is not None or self.tls == "tls"
+        for address in envelope.rcpt_tos:
+            head = f"X-Recipient: {address}\r\nX-Encrypted: {encrypted}\r\n".encode()
+            mails = self.folder / "mails"
+            number = len(list(mails.iterdir()))
+            partial = self.folder / "partial"
+            partial.write_bytes(head + (envelope.original_content or b""))
+            partial.rename(mails / f"{number:06}.eml")
+        return "250 OK"
+
+    def authenticate(self, *asked: Any) -> AuthResult:
+        """Whether the user's name and password are these."""
+        given = asked[-1]
+        right = LoginPassword(USER.encode(), self.rules["password"].encode())
+        return AuthResult(success=isinstance(given, LoginPassword) and given == right, handled=False)
+
+
+async def serve(folder: Path) -> None:
+    """Take mails until the process is ended."""
+    settings = json.loads((folder / "settings.json").read_text())
+    mailbox = Mailbox(folder, settings["tls"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem")
+    starttls = settings["tls"] == "starttls"
+
+    def connection() -> SMTP:
+        return SMTP(
+            mailbox,
+            hostname=HOST,
+            enable_SMTPUTF8=True,
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            auth_require_tls=starttls,
+            authenticator=mailbox.authenticate,
+        )
+
+    at_once = context if settings["tls"] == "tls" else None
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", settings["port"], ssl=at_once)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))
