@@ -228,6 +228,9 @@ def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Block
 
 
 def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | None:
-    if dig(seen, "metadata", "annotations", REVISION) == dig(wanted, "metadata", "annotations", REVISION):
+    revised = dig(seen, "metadata", "annotations", REVISION) != dig(wanted, "metadata", "annotations", REVISION)
+    # One that was left without pods has the revision of its manifest, and would count as ready: it wants none.
+    idle = manifest.key.kind in WORKLOADS and seen.get("spec") == without_pods(seen).get("spec")
+    if not revised and not idle:
         return None
     return Blocker("Updating", f"{manifest.key} is being changed", subject=str(manifest.key))

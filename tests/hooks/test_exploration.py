@@ -289,6 +289,9 @@ class Life(RuleBasedStateMachine):
         at_work = [n for n in cluster.working("") if n.startswith(("restore", "migrate", "snapshot", "backend"))]
         running = [n for n in at_work if cluster.pods[n].running]
         assert not (stops and was_up and running), f"the database stops under {running}"
+        if cluster.condition("Ready").get("status") == "True":
+            idle = [key.name for key, obj in began_before.items() if obj.get("spec", {}).get("replicas") == 0]
+            assert not idle, f"Ready while {idle} are to have no pods"
 
     # A way forward
 

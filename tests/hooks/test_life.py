@@ -102,6 +102,25 @@ def test_a_migration_survives_a_suspension(shop: Simulation, at_work: bool) -> N
     assert (shop.status["phase"], shop.status["release"]["running"]) == ("Ready", NEW)
 
 
+def test_a_resumed_store_is_not_ready_before_its_pods_are(shop: Simulation) -> None:
+    shop.change(suspended=True)
+    shop.settle()
+    shop.change(suspended=False)
+    shop.sync()
+    assert (shop.status["phase"], ready(shop)[:2]) == ("Degraded", ("False", "Updating"))
+
+
+def test_a_version_that_was_suspended_before_it_ran_is_rejected_if_it_never_starts(shop: Simulation) -> None:
+    shop.change(version=UNSTARTABLE)
+    until_at_work(shop, "migrate")
+    shop.change(suspended=True)
+    shop.settle()
+    shop.change(suspended=False)
+    shop.settle()
+    release = shop.status["release"]
+    assert (shop.status["phase"], release["running"], release["rejected"]) == ("Ready", GOOD, UNSTARTABLE)
+
+
 @pytest.mark.parametrize("backup", [EARLIER, "snapshot/none"])
 def test_a_restore_that_can_not_be_had_never_closes_a_live_shop(shop: Simulation, backup: str) -> None:
     shop.change(restoreFrom={"backup": backup})
