@@ -158,7 +158,7 @@ def begin(request: SyncRequest, version: str, restore: Restore | None, end: Expi
         restored=restored,
         restores=restores,
         wanted=wanted,
-        checked=wanted is not None and (not release.running or _checked(request, wanted, restores + 1)),
+        checked=wanted is not None and (not _open(request, release) or _checked(request, wanted, restores + 1)),
         snapshot=release.snapshot if release.upgrading else end.last_backup if end and expired and not gives_up else "",
         last_backup=last_backup,
         closed=dig(request.parent, "spec", "suspended") is True or (expired and gives_up),
@@ -237,6 +237,12 @@ def _migration(attempt: str, restores: int) -> str:
 
 def _numbered(what: str, number: int, asked: str = "") -> str:
     return f"{what}#{number} {asked}".rstrip()
+
+
+def _open(request: SyncRequest, release: Release) -> bool:
+    """Whether there is a shop that an impossible restore would close: none is where its way back has failed."""
+    back = jobs.answering(request, f"restore snapshot/{release.restore}") if release.restore else []
+    return bool(release.running) and not any(map(jobs.failed, back))
 
 
 def _checked(request: SyncRequest, wanted: Restore, number: int) -> bool:

@@ -92,17 +92,20 @@ def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str
     """What stays of a store that is to be closed: all that is there, workloads without pods. Nothing new is made.
 
     What serves goes first. A Job whose pod is at work ends its work; any other that is not finished is taken away and
-    made again once the store is open. The database goes last.
+    made again once the store is open. The database goes last. What comes after an object that is missing stays as it
+    was applied: an Ingress never names a host that the store does not hold.
     """
     result, stages = Desired(), _continued(stages, request)
     at_work = [key for key, seen in request.observed.items() if key.kind == "Job" and jobs.at_work(seen, request)]
     in_use = serving(stages, request) is not None or bool(at_work)
+    incomplete = False
     for stage in stages:
         for manifest in stage.manifests:
             seen = request.observed.get(manifest.key)
             if seen is None:
                 if stage.optional:
                     continue
+                incomplete = incomplete or manifest.key.kind != "Job"
                 result.judge(stage.condition, replace(CLOSED, message=f"{manifest.key} {CLOSED.message}"))
                 continue
             if stage.optional and manifest.key.kind != "Job":
@@ -118,6 +121,8 @@ def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str
                 continue
             if manifest.key.kind == "StatefulSet" and in_use:
                 result.children.append(as_applied(seen))
+            elif incomplete:
+                result.children.append(without_pods(as_applied(seen)))
             else:
                 result.children.append(without_pods(update(manifest, seen, expandable, result.notes)))
             result.judge(stage.condition, _closing(manifest.key, seen, request))

@@ -51,6 +51,7 @@ def living(about: Subject, plan: Desired) -> Object:
     if plan.first_blocked:
         name, found = plan.first_blocked
         found, waiting = wait(request, name, found, settings.values["progressDeadlineSeconds"])
+        found = _restore_failed(life, found) if name == "Restored" and found.reason == "JobFailed" else found
         blockers[name] = found
         blocked = replace(found, message=f"{name}: {found.message}")
     if request.status.get("phase") in CLOSED_PHASES:
@@ -191,6 +192,12 @@ def _optional(kind: str, found: Blocker | None) -> Blocker | None:
     return replace(found, message=f"{found.message}; {ADVICE.get(kind, 'the shop stays open without it')}")
 
 
+def _restore_failed(life: Life, found: Blocker) -> Blocker:
+    """A restore that failed, with what an owner can do about it: the Job is not theirs."""
+    removed = ", or remove it" if life.checked else ""
+    return replace(found, message=f"{found.message}, or name another backup in spec.restoreFrom{removed}")
+
+
 def _progressing(request: SyncRequest, blocked: Blocker | None) -> Object:
     """Whether the store makes progress: False once it is done, or can't continue on its own."""
     if blocked is None:
@@ -202,7 +209,7 @@ def refused(request: SyncRequest, why: NotAccepted) -> Object:
     """The status of a store whose spec can't be had: as it was, but for the refusal."""
     blocker = Blocker(why.reason, str(why), fatal=True)
     made = conditions(request, {"Accepted": blocker, "Ready": Blocker(why.reason, f"Accepted: {why}")})
-    made[1:1] = [c for c in previous_conditions(request) if c["type"] not in ("Accepted", "Ready")]
+    made[1:1] = [c for c in previous_conditions(request) if c["type"] not in ("Accepted", "Ready", "Reconciled")]
     return {**_kept(request), "phase": "Failed", "conditions": made}
 
 

@@ -7,7 +7,7 @@ import pytest
 from storeplatform.hooks.core.objects import Key, Object
 from storeplatform.hooks.settings import Settings
 
-from .simulation import GOOD, NEW, UNMIGRATABLE, UNSTARTABLE, Data, Simulation
+from .simulation import DOMAIN, GOOD, NEW, UNMIGRATABLE, UNSTARTABLE, Data, Simulation
 from .world import store
 
 EARLIER = "20200101T000000Z"
@@ -255,6 +255,19 @@ def test_a_snapshot_is_gone_back_to_although_another_restore_can_not_be_had(shop
     assert (shop.status["release"]["running"], shop.truth.data.version) == (GOOD, GOOD)
 
 
+def test_a_failed_way_back_from_a_version_gives_way_to_a_backup_that_is_named(shop: Simulation) -> None:
+    shop.change(version=UNMIGRATABLE)
+    until_at_work(shop, "migrate")
+    shop.truth.snapshots.clear()
+    shop.settle()
+    assert (shop.status["phase"], ready(shop)[1]) == ("Failed", "JobFailed")
+    assert "name another backup in spec.restoreFrom" in ready(shop)[2]
+    shop.change(restoreFrom={"backup": "latest"})
+    shop.settle()
+    assert (shop.status["phase"], shop.status["restored"]) == ("Ready", "demo/latest")
+    assert shop.truth.data.version == shop.status["release"]["running"] == GOOD
+
+
 def test_a_rejected_version_is_tried_again_once_the_spec_has_named_another(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     shop.settle()
@@ -291,6 +304,16 @@ def test_two_stores_that_swap_their_hosts_report_only_their_own_and_how_to_swap(
     live()
     assert [shop.status["phase"] for shop in shops] == ["Ready", "Ready"]
     assert [shop.status["url"] for shop in shops] == ["http://two.example.com", "http://one.example.com"]
+
+
+def test_a_suspended_store_takes_no_traffic_of_a_host_that_another_store_holds(shop: Simulation) -> None:
+    shop.change(suspended=True)
+    shop.settle()
+    shop.truth.taken_hosts.add("shop.example.com")
+    shop.change(hostname="shop.example.com")
+    shop.settle()
+    (rule,) = shop.live[shop.key("Ingress", "store")]["spec"]["rules"]
+    assert (rule["host"], shop.status["url"]) == (f"demo.{DOMAIN}", f"http://demo.{DOMAIN}")
 
 
 @pytest.mark.parametrize(
