@@ -48,7 +48,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
     :param expandable: whether a volume can grow.
     """
     result, stages = Desired(), _continued(stages, request)
-    superseded = _superseded(stages, request)
+    superseded, rolling = _superseded(stages, request), _rolling(stages, request)
     offline = False
     for place, stage in enumerate(stages):
         if stage.optional:
@@ -72,7 +72,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
                     result.children.append(manifest.body)
                 found = found or _missing(manifest, waits_for)
                 continue
-            wanted = update(manifest, seen, expandable, result.notes)
+            wanted = update(manifest, seen, expandable, result.notes, rolling)
             if waits_for is None:
                 result.children.append(wanted)
             else:
@@ -185,6 +185,12 @@ def _superseded(stages: tuple[RenderedStage, ...], request: SyncRequest) -> Bloc
         if not jobs.finished(seen) and jobs.has_pods(seen):
             return Blocker("Stopping", f"{key} is not needed any more and is being stopped", subject=str(key))
     return None
+
+
+def _rolling(stages: tuple[RenderedStage, ...], request: SyncRequest) -> bool:
+    """Whether a workload is not as it should be, so that there may be pods of what it was before."""
+    seen = [(m, request.observed.get(m.key)) for stage in stages for m in stage.manifests if m.key.kind in WORKLOADS]
+    return any(obj and (blocker(m.key, obj) or _outdated(m, obj, m.body)) for m, obj in seen)
 
 
 def _plan_optional(stage: RenderedStage, request: SyncRequest, result: Desired) -> None:
