@@ -147,19 +147,19 @@ def begin(request: SyncRequest, version: str, restore: Restore | None, end: Expi
     status, release, restored, restores = request.status, *_observed(request)
     release = _aim(release, version, request.now)
     wanted = restore if restore != restored else None
-    last_backup = _text(status, "lastBackup")
-    if end and jobs.done(request, f"snapshot {end.last_backup}"):
-        last_backup = end.last_backup
+    last_backup, saves = _text(status, "lastBackup"), end.last_backup(release.since) if end else ""
+    if end and jobs.done(request, f"snapshot {saves}"):
+        last_backup = saves
     now = moment(request.now)
     expired = bool(end and now and now >= end.closes)
-    gives_up = bool(end and now and (last_backup == end.last_backup or now > end.gives_up))
+    gives_up = bool(end and now and (last_backup == saves or now > end.gives_up))
     return Life(
         release,
         restored=restored,
         restores=restores,
         wanted=wanted,
         checked=wanted is not None and (not _open(request, release) or _checked(request, wanted, restores + 1)),
-        snapshot=release.snapshot if release.upgrading else end.last_backup if end and expired and not gives_up else "",
+        snapshot=release.snapshot if release.upgrading else saves if expired and not gives_up else "",
         last_backup=last_backup,
         closed=dig(request.parent, "spec", "suspended") is True or (expired and gives_up),
     )
@@ -187,8 +187,8 @@ def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: fl
 
 
 def resumed(life: Life, now: str) -> Life:
-    """The life of a store that was closed until now: it had no time to become ready."""
-    return replace(life, release=replace(life.release, since=now))
+    """The life of a store that was closed until now: it had no time to become ready, and is not saved any more."""
+    return replace(life, release=replace(life.release, since=now), last_backup="")
 
 
 def read(status: Object) -> Release:

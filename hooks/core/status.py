@@ -18,6 +18,7 @@ from .render import RenderedStage
 from .request import SyncRequest
 from .staging import Desired
 from .store import Store
+from .workloads import all_idle
 
 NAMED_LEFTOVERS = 5
 
@@ -54,7 +55,7 @@ def living(about: Subject, plan: Desired) -> Object:
         found = _restore_failed(life, found) if name == "Restored" and found.reason == "JobFailed" else found
         blockers[name] = found
         blocked = replace(found, message=f"{name}: {found.message}")
-    if request.status.get("phase") in CLOSED_PHASES:
+    if request.status.get("phase") in CLOSED_PHASES or all_idle(request):
         life = resumed(life, request.now)
     outcome = conclude(life, blocked, request.now, settings.values["upgradeDeadlineSeconds"])
     optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}

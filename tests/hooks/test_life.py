@@ -85,6 +85,34 @@ def test_a_store_that_is_suspended_when_it_expires_reports_no_last_backup(shop: 
     assert shop.status["lastBackup"] in shop.truth.snapshots
 
 
+def test_a_shop_that_was_open_again_is_saved_again_when_it_gets_the_same_end(shop: Simulation) -> None:
+    end = shop.written()
+    shop.change(expiresAt=end)
+    shop.settle()
+    first = shop.status["lastBackup"]
+    shop.change(expiresAt=None)
+    shop.settle()
+    assert "lastBackup" not in shop.status
+    shop.order()
+    shop.change(expiresAt=end)
+    shop.settle()
+    assert (shop.status["phase"], shop.status["lastBackup"] == first) == ("Suspended", False)
+    assert shop.truth.snapshots[shop.status["lastBackup"]].orders == 1
+
+
+def test_a_refused_edit_while_it_is_closed_takes_no_time_from_an_upgrade(shop: Simulation) -> None:
+    shop.change(version=NEW)
+    until_at_work(shop, "migrate")
+    shop.change(suspended=True)
+    shop.settle()
+    shop.change(plan="huge")
+    shop.settle()
+    shop.wait(5000)
+    shop.change(plan="small", suspended=False)
+    shop.settle()
+    assert (shop.status["phase"], shop.status["release"]["running"]) == ("Ready", NEW)
+
+
 @pytest.mark.parametrize("at_work", [True, False], ids=["at work", "not begun"])
 def test_a_migration_survives_a_suspension(shop: Simulation, at_work: bool) -> None:
     shop.change(version=NEW)
