@@ -18,7 +18,6 @@ from .render import RenderedStage
 from .request import SyncRequest
 from .staging import Desired
 from .store import Store
-from .workloads import all_idle
 
 NAMED_LEFTOVERS = 5
 
@@ -28,9 +27,6 @@ ADVICE = {
     "PaymentsReady": "the shop stays open with its other ways to pay: set the payment provider's keys again",
     "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
 }
-
-# The phases of a store that is to have no pods: it still has some, or has none.
-CLOSED_PHASES = ("Suspending", "Suspended")
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ def living(about: Subject, plan: Desired) -> Object:
         found = _restore_failed(life, found) if name == "Restored" and found.reason == "JobFailed" else found
         blockers[name] = found
         blocked = replace(found, message=f"{name}: {found.message}")
-    if request.status.get("phase") in CLOSED_PHASES or all_idle(request):
+    if _closed_until_now(request):
         life = resumed(life, request.now)
     outcome = conclude(life, blocked, request.now, settings.values["upgradeDeadlineSeconds"])
     optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}
@@ -191,6 +187,11 @@ def _optional(kind: str, found: Blocker | None) -> Blocker | None:
     if found is None or found.reason != "JobFailed":
         return found
     return replace(found, message=f"{found.message}; {ADVICE.get(kind, 'the shop stays open without it')}")
+
+
+def _closed_until_now(request: SyncRequest) -> bool:
+    """Whether the last answer was to a closed store, but for refusals and failures: they keep its conditions."""
+    return not any(c["type"] == "Progressing" for c in previous_conditions(request))
 
 
 def _restore_failed(life: Life, found: Blocker) -> Blocker:

@@ -27,12 +27,6 @@ def without_pods(workload: Object) -> Object:
     return {**workload, "spec": {**workload["spec"], **idle}}
 
 
-def all_idle(request: SyncRequest) -> bool:
-    """Whether the store has workloads and none of them is to have pods: it was closed, whatever its status says."""
-    seen = [obj for key, obj in request.observed.items() if key.kind in WORKLOADS]
-    return bool(seen) and all(obj.get("spec") == without_pods(obj).get("spec") for obj in seen)
-
-
 def stopped(job: Object) -> Object:
     """The Job as it was applied last, but suspended: its controller ends its pods."""
     applied = as_applied(job)

@@ -113,6 +113,20 @@ def test_a_refused_edit_while_it_is_closed_takes_no_time_from_an_upgrade(shop: S
     assert (shop.status["phase"], shop.status["release"]["running"]) == ("Ready", NEW)
 
 
+def test_a_store_that_can_not_open_after_it_was_closed_writes_nothing_more(four_versions: Settings) -> None:
+    shop = Simulation(four_versions, store(version=GOOD))
+    for _ in range(12):
+        shop.sync()
+        for key in list(shop.live):
+            shop.step(key)
+    shop.change(suspended=True)
+    shop.settle()
+    shop.truth.taken_hosts.add("shop.example.com")
+    shop.change(suspended=False, hostname="shop.example.com")
+    shop.settle()
+    assert (shop.status["phase"], ready(shop)[1]) == ("Failed", "HostnameTaken")
+
+
 @pytest.mark.parametrize("at_work", [True, False], ids=["at work", "not begun"])
 def test_a_migration_survives_a_suspension(shop: Simulation, at_work: bool) -> None:
     shop.change(version=NEW)
