@@ -21,6 +21,9 @@ from .store import Store
 
 NAMED_LEFTOVERS = 5
 
+# What of the status holds only while the store holds its host.
+ADDRESSES = ("url", "adminURL")
+
 # What to do about a check that failed, by its condition.
 ADVICE = {
     "RestoreChecked": "the shop stays open with the data it has: name another backup in spec.restoreFrom, or remove it",
@@ -120,7 +123,7 @@ def _lasting(about: Subject) -> Object:
 def _addresses(about: Subject) -> Object:
     """Where the shop answers: at a host that this store holds, which is the one its Ingress has once there is one."""
     store, observed = about.store, about.request.observed
-    held = {key.name for key in observed if key.kind == "Hostname"}
+    held = _held(about.request)
     rules = [rule for key, seen in observed.items() if key.kind == "Ingress" for rule in _rules(seen)]
     served = [str(rule.get("host")) for rule in rules if rule.get("host") in held]
     host = next(iter(served), store.hostname if store.hostname in held else "")
@@ -129,6 +132,11 @@ def _addresses(about: Subject) -> Object:
     url = replace(store, hostname=host).url
     admin_path = about.settings.engines[store.engine].values["adminPath"]
     return {"url": url, **({"adminURL": url + admin_path} if admin_path else {})}
+
+
+def _held(request: SyncRequest) -> set[str]:
+    """The hosts that the store holds."""
+    return {key.name for key in request.observed if key.kind == "Hostname"}
 
 
 def _rules(ingress: Object) -> list[Object]:
@@ -257,8 +265,8 @@ def _kept(request: SyncRequest) -> Object:
         "restores",
         "integrations",
     )
-    old = request.parent.get("status")
-    return {name: old[name] for name in names if name in old} if isinstance(old, dict) else {}
+    held = any(str(request.status.get("url", "")).endswith(f"://{host}") for host in _held(request))
+    return {name: value for name in names if (value := request.status.get(name)) and (held or name not in ADDRESSES)}
 
 
 def _leftover(key: Key, obj: Object) -> str:

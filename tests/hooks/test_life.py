@@ -358,6 +358,15 @@ def test_a_suspended_store_takes_no_traffic_of_a_host_that_another_store_holds(s
     assert (rule["host"], shop.status["url"]) == (f"demo.{DOMAIN}", f"http://demo.{DOMAIN}")
 
 
+def test_a_refused_store_reports_no_host_that_it_lost(shop: Simulation) -> None:
+    shop.change(plan="huge")
+    shop.sync()
+    assert shop.status["url"] == f"http://demo.{DOMAIN}"
+    shop.delete_child(shop.key("Hostname", f"demo.{DOMAIN}"))
+    shop.sync()
+    assert {"url", "adminURL"} & shop.status.keys() == set()
+
+
 @pytest.mark.parametrize(
     ("end", "deletes", "phase"),
     [
