@@ -15,7 +15,7 @@ from .progress import Blocker, blocker
 from .render import REVISION, Manifest, RenderedStage
 from .request import SyncRequest
 from .retention import as_applied, disposable, protected, update
-from .workloads import WORKLOADS, idle, serving, stopped, stopping, without_pods
+from .workloads import WORKLOADS, idle, serving, stopped, stopping, stuck, without_pods
 
 # What keeps a Job from being made again while the store is closed.
 CLOSED = Blocker("Suspended", "is not made while the store is suspended")
@@ -74,7 +74,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
                 continue
             wanted = update(manifest, seen, expandable, result.notes, rolling)
             if waits_for is None:
-                result.children.append(wanted)
+                result.children.append(without_pods(wanted) if stuck(manifest.key, seen, request) else wanted)
             else:
                 result.children.append(idle(seen) if offline else as_applied(seen))
             its = blocker(manifest.key, seen, request.pods, request.now) or _outdated(manifest, seen, wanted)
