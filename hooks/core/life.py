@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, replace
 
+from storeplatform.common.reasons import remedy
 from storeplatform.common.times import moment, seconds_between
 
 from . import jobs
@@ -177,11 +178,14 @@ def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: fl
         return replace(life, release=replace(ready, origin=release.attempt))
     if not release.upgrading:
         return life
+    # What to do about the cause is no more to be done once the version is rejected.
+    advice = remedy(blocked.reason)
+    cause = blocked.message.replace(f"; {advice}", "") if advice else blocked.message
     if blocked.fatal and blocked.reason not in CONCLUDED:
-        rejected = replace(_back(release, now), rejected=release.target, message=blocked.message)
+        rejected = replace(_back(release, now), rejected=release.target, message=cause)
         return replace(life, release=rejected)
     if seconds_between(release.since, now) > deadline_seconds:
-        message = f"not ready within {deadline_seconds:.0f} s: {blocked.message}"
+        message = f"not ready within {deadline_seconds:.0f} s: {cause}"
         return replace(life, release=replace(_back(release, now), rejected=release.target, message=message))
     return life
 

@@ -297,6 +297,14 @@ def test_a_snapshot_is_gone_back_to_although_another_restore_can_not_be_had(shop
     assert (shop.status["release"]["running"], shop.truth.data.version) == (GOOD, GOOD)
 
 
+def test_a_rejected_versions_cause_names_nothing_that_would_not_help(shop: Simulation) -> None:
+    shop.change(version=UNMIGRATABLE)
+    shop.settle()
+    message = shop.condition("UpgradeFailed")["message"]
+    assert "failed: Job has reached its limit" in message
+    assert "delete the Job" not in message
+
+
 def test_a_failed_way_back_from_a_version_gives_way_to_a_backup_that_is_named(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     until_at_work(shop, "migrate")
