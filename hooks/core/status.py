@@ -47,16 +47,17 @@ class Subject:
 def living(about: Subject, plan: Desired) -> Object:
     """The status of an accepted store that is to be open."""
     request, settings, life = about.request, about.settings, about.life
-    blockers, blocked, waiting = dict(plan.blockers), None, None
+    blockers, cause, blocked, waiting = dict(plan.blockers), None, None, None
     if plan.first_blocked:
         name, found = plan.first_blocked
         found, waiting = wait(request, name, found, settings.values["progressDeadlineSeconds"])
+        cause = replace(found, message=f"{name}: {found.message}")
         found = _restore_failed(life, found) if name == "Restored" and found.reason == "JobFailed" else found
         blockers[name] = found
         blocked = replace(found, message=f"{name}: {found.message}")
     if _closed_until_now(request):
         life = resumed(life, request.now)
-    outcome = conclude(life, blocked, request.now, settings.values["upgradeDeadlineSeconds"])
+    outcome = conclude(life, cause, request.now, settings.values["upgradeDeadlineSeconds"])
     optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}
     notes = [f"{kind}: {found.message}" for kind, found in optional.items() if found and found.fatal]
     is_open = "; ".join([f"the shop is open at {about.store.url}", *notes, *plan.notes])
