@@ -305,6 +305,16 @@ def test_a_rejected_versions_cause_names_nothing_that_would_not_help(shop: Simul
     assert "delete the Job" not in message
 
 
+def test_a_snapshot_before_an_upgrade_keeps_the_one_that_is_to_be_restored(shop: Simulation) -> None:
+    shop.truth.snapshots["old"] = Data("", GOOD)
+    shop.change(version=NEW, restoreFrom={"backup": "snapshot/old"})
+    job = until_at_work(shop, "snapshot")
+    (container,) = shop.live[job]["spec"]["template"]["spec"]["containers"]
+    assert (container["args"][0], container["args"][2:]) == ("snapshot", ["snapshot/old"])
+    shop.settle()
+    assert (shop.status["phase"], shop.status["restored"]) == ("Ready", "demo/snapshot/old")
+
+
 def test_a_failed_way_back_from_a_version_gives_way_to_a_backup_that_is_named(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     until_at_work(shop, "migrate")
