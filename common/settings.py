@@ -20,12 +20,13 @@ RESOLVER = r"[0-9a-fA-F.:]+(#[0-9]{1,5})?\Z"
 class Quantity(fields.String):
     """A Kubernetes quantity in the form the API server writes it back, or each sync would be a write."""
 
-    CANONICAL = re.compile(r"0\Z|([1-9][0-9]*)(m|Ki|Mi|Gi|Ti)?\Z")
+    CANONICAL = re.compile(r"0\Z|([1-9][0-9]*)(m|k|Ki|Mi|Gi|Ti)?\Z")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         match = self.CANONICAL.match(text)
-        step = {"m": 1000, "Ki": 1024, "Mi": 1024, "Gi": 1024}.get(match[2]) if match and match[2] else None
+        steps = {None: 1000, "m": 1000, "k": 1000, "Ki": 1024, "Mi": 1024, "Gi": 1024}
+        step = steps.get(match[2]) if match and match[1] else None
         if not match or (step and int(match[1]) % step == 0):
             raise ValidationError('must be a quantity as Kubernetes writes it back, such as "250m", "1" or "2Gi"')
         return text

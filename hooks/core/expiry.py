@@ -26,10 +26,14 @@ class Expiry:
     closes: datetime
     deletes: datetime
 
-    @property
-    def last_backup(self) -> str:
-        """The name of the snapshot that is taken before the shop closes."""
-        return f"expired-{written(self.closes).translate(_NOT_IN_NAMES).lower()}"
+    def last_backup(self, since: str) -> str:
+        """The name of the snapshot that is taken before the shop closes.
+
+        :param since: when the shop was opened or changed its version. A shop that was open after this end, and then got
+            the same end again, is saved again: what it sold meanwhile is not in the snapshot of before.
+        """
+        latest = max(self.closes, moment(since) or self.closes)
+        return f"expired-{written(latest).translate(_NOT_IN_NAMES).lower()}"
 
     @property
     def gives_up(self) -> datetime:

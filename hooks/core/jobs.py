@@ -32,9 +32,14 @@ def complete(job: Object) -> bool:
     return holds(job, "Complete")
 
 
+def failed(job: Object) -> bool:
+    """Whether the Job was observed to have given up."""
+    return holds(job, "Failed")
+
+
 def finished(job: Object) -> bool:
     """Whether the Job makes no more pods: it is complete, or has failed for good."""
-    return complete(job) or holds(job, "Failed")
+    return complete(job) or failed(job)
 
 
 def answering(request: SyncRequest, wanted: str) -> list[Object]:

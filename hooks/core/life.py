@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, replace
 
+from storeplatform.common.reasons import remedy
 from storeplatform.common.times import moment, seconds_between
 
 from . import jobs
@@ -147,19 +148,19 @@ def begin(request: SyncRequest, version: str, restore: Restore | None, end: Expi
     status, release, restored, restores = request.status, *_observed(request)
     release = _aim(release, version, request.now)
     wanted = restore if restore != restored else None
-    last_backup = _text(status, "lastBackup")
-    if end and jobs.done(request, f"snapshot {end.last_backup}"):
-        last_backup = end.last_backup
+    last_backup, saves = _text(status, "lastBackup"), end.last_backup(release.since) if end else ""
+    if end and jobs.done(request, f"snapshot {saves}"):
+        last_backup = saves
     now = moment(request.now)
     expired = bool(end and now and now >= end.closes)
-    gives_up = bool(end and now and (last_backup == end.last_backup or now > end.gives_up))
+    gives_up = bool(end and now and (last_backup == saves or now > end.gives_up))
     return Life(
         release,
         restored=restored,
         restores=restores,
         wanted=wanted,
-        checked=wanted is not None and (not release.running or _checked(request, wanted, restores + 1)),
-        snapshot=release.snapshot if release.upgrading else end.last_backup if end and expired and not gives_up else "",
+        checked=wanted is not None and (not _open(request, release) or _checked(request, wanted, restores + 1)),
+        snapshot=release.snapshot if release.upgrading else saves if expired and not gives_up else "",
         last_backup=last_backup,
         closed=dig(request.parent, "spec", "suspended") is True or (expired and gives_up),
     )
@@ -177,18 +178,21 @@ def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: fl
         return replace(life, release=replace(ready, origin=release.attempt))
     if not release.upgrading:
         return life
+    # What to do about the cause is no more to be done once the version is rejected.
+    advice = remedy(blocked.reason)
+    cause = blocked.message.replace(f"; {advice}", "") if advice else blocked.message
     if blocked.fatal and blocked.reason not in CONCLUDED:
-        rejected = replace(_back(release, now), rejected=release.target, message=blocked.message)
+        rejected = replace(_back(release, now), rejected=release.target, message=cause)
         return replace(life, release=rejected)
     if seconds_between(release.since, now) > deadline_seconds:
-        message = f"not ready within {deadline_seconds:.0f} s: {blocked.message}"
+        message = f"not ready within {deadline_seconds:.0f} s: {cause}"
         return replace(life, release=replace(_back(release, now), rejected=release.target, message=message))
     return life
 
 
 def resumed(life: Life, now: str) -> Life:
-    """The life of a store that was closed until now: it had no time to become ready."""
-    return replace(life, release=replace(life.release, since=now))
+    """The life of a store that was closed until now: it had no time to become ready, and is not saved any more."""
+    return replace(life, release=replace(life.release, since=now), last_backup="")
 
 
 def read(status: Object) -> Release:
@@ -237,6 +241,12 @@ def _migration(attempt: str, restores: int) -> str:
 
 def _numbered(what: str, number: int, asked: str = "") -> str:
     return f"{what}#{number} {asked}".rstrip()
+
+
+def _open(request: SyncRequest, release: Release) -> bool:
+    """Whether there is a shop that an impossible restore would close: none is where its way back has failed."""
+    back = jobs.answering(request, f"restore snapshot/{release.restore}") if release.restore else []
+    return bool(release.running) and not any(map(jobs.failed, back))
 
 
 def _checked(request: SyncRequest, wanted: Restore, number: int) -> bool:

@@ -18,6 +18,8 @@ PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
 # What says so holds nothing of the owner's, and does not touch it.
 DISPOSABLE = f"{GROUP}/disposable"
 
+UNITS = {"": 1, "m": 0.001, "k": 1000, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
 
 def protected(key: Key, seen: Object) -> bool:
     """Whether the object may go only with its store."""
@@ -30,11 +32,14 @@ def disposable(seen: Object) -> bool:
     return bool(label == "true")
 
 
-def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str]) -> Object:
+def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str], rolling: bool = False) -> Object:
     """The manifest, but for what must stay as it is observed.
 
     :param expandable: whether a volume can grow. :param notes: gets a line for what stays otherwise than wanted.
+    :param rolling: whether there may still be pods of another plan.
     """
+    if manifest.key.kind == "ResourceQuota" and rolling:
+        return _roomy_quota(manifest, seen)
     if manifest.key.kind == "Secret":
         return _kept_secret(manifest, seen)
     if manifest.key.kind == "PersistentVolumeClaim":
@@ -75,17 +80,25 @@ def _kept_secret(manifest: Manifest, seen: Object) -> Object:
 def _grown_claim(manifest: Manifest, seen: Object) -> Object:
     """A claim asks for the larger of what it has asked for and what is wanted: volumes never shrink."""
     asked, wanted = _storage(seen), _storage(manifest.body)
-    if _gibibytes(asked) <= _gibibytes(wanted):
+    if _amount(asked) <= _amount(wanted):
         return manifest.body
     body = copy.deepcopy(manifest.body)
     body["spec"]["resources"]["requests"]["storage"] = asked
     return body
 
 
+def _roomy_quota(manifest: Manifest, seen: Object) -> Object:
+    """The larger of each old and new limit. The old plan's pods are replaced one after the other, and a smaller quota
+    would refuse the first that comes for those that have not gone yet."""
+    hard, old = manifest.body["spec"]["hard"], dig(seen, "spec", "hard")
+    larger = {name: max(limit, str(dig(old, name)), key=_amount) for name, limit in hard.items() if dig(old, name)}
+    return {**manifest.body, "spec": {**manifest.body["spec"], "hard": {**hard, **larger}}}
+
+
 def _fixed_claim(manifest: Manifest, seen: Object, notes: list[str]) -> Object:
     """A claim stays what it is. Asking for more would be refused at each sync, and the rest with it."""
     asked, wanted = _storage(seen), _storage(manifest.body)
-    if _gibibytes(asked) < _gibibytes(wanted):
+    if _amount(asked) < _amount(wanted):
         notes.append(f"{manifest.key} stays at {asked} instead of {wanted}, since volumes of this cluster can't grow")
     return as_applied(seen)
 
@@ -94,9 +107,8 @@ def _storage(claim: Object) -> str:
     return str(dig(claim, "spec", "resources", "requests", "storage"))
 
 
-def _gibibytes(quantity: str) -> float:
-    """A canonical storage quantity in Gi. One in a unit we never write counts as larger than any of ours."""
-    for unit, size in (("Gi", 1), ("Ti", 1024)):
-        if quantity.endswith(unit) and quantity.removesuffix(unit).isdigit():
-            return int(quantity.removesuffix(unit)) * size
-    return float("inf")
+def _amount(quantity: str) -> float:
+    """What a canonical quantity amounts to. One in a unit we never write counts as larger than any of ours."""
+    number = quantity.rstrip("kmKMGTi")
+    unit = UNITS.get(quantity.removeprefix(number))
+    return int(number) * unit if unit and number.isascii() and number.isdigit() else float("inf")

@@ -15,7 +15,7 @@ from .progress import Blocker, blocker
 from .render import REVISION, Manifest, RenderedStage
 from .request import SyncRequest
 from .retention import as_applied, disposable, protected, update
-from .workloads import WORKLOADS, idle, serving, stopped, stopping, without_pods
+from .workloads import WORKLOADS, idle, serving, stopped, stopping, stuck, without_pods
 
 # What keeps a Job from being made again while the store is closed.
 CLOSED = Blocker("Suspended", "is not made while the store is suspended")
@@ -48,7 +48,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
     :param expandable: whether a volume can grow.
     """
     result, stages = Desired(), _continued(stages, request)
-    superseded = _superseded(stages, request)
+    superseded, rolling = _superseded(stages, request), _rolling(stages, request)
     offline = False
     for place, stage in enumerate(stages):
         if stage.optional:
@@ -72,9 +72,9 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
                     result.children.append(manifest.body)
                 found = found or _missing(manifest, waits_for)
                 continue
-            wanted = update(manifest, seen, expandable, result.notes)
+            wanted = update(manifest, seen, expandable, result.notes, rolling)
             if waits_for is None:
-                result.children.append(wanted)
+                result.children.append(without_pods(wanted) if stuck(manifest.key, seen, request) else wanted)
             else:
                 result.children.append(idle(seen) if offline else as_applied(seen))
             its = blocker(manifest.key, seen, request.pods, request.now) or _outdated(manifest, seen, wanted)
@@ -92,17 +92,20 @@ def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str
     """What stays of a store that is to be closed: all that is there, workloads without pods. Nothing new is made.
 
     What serves goes first. A Job whose pod is at work ends its work; any other that is not finished is taken away and
-    made again once the store is open. The database goes last.
+    made again once the store is open. The database goes last. What comes after an object that is missing stays as it
+    was applied: an Ingress never names a host that the store does not hold.
     """
     result, stages = Desired(), _continued(stages, request)
     at_work = [key for key, seen in request.observed.items() if key.kind == "Job" and jobs.at_work(seen, request)]
     in_use = serving(stages, request) is not None or bool(at_work)
+    incomplete = False
     for stage in stages:
         for manifest in stage.manifests:
             seen = request.observed.get(manifest.key)
             if seen is None:
                 if stage.optional:
                     continue
+                incomplete = incomplete or manifest.key.kind != "Job"
                 result.judge(stage.condition, replace(CLOSED, message=f"{manifest.key} {CLOSED.message}"))
                 continue
             if stage.optional and manifest.key.kind != "Job":
@@ -118,6 +121,8 @@ def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str
                 continue
             if manifest.key.kind == "StatefulSet" and in_use:
                 result.children.append(as_applied(seen))
+            elif incomplete:
+                result.children.append(without_pods(as_applied(seen)))
             else:
                 result.children.append(without_pods(update(manifest, seen, expandable, result.notes)))
             result.judge(stage.condition, _closing(manifest.key, seen, request))
@@ -182,6 +187,12 @@ def _superseded(stages: tuple[RenderedStage, ...], request: SyncRequest) -> Bloc
     return None
 
 
+def _rolling(stages: tuple[RenderedStage, ...], request: SyncRequest) -> bool:
+    """Whether a workload is not as it should be, so that there may be pods of what it was before."""
+    seen = [(m, request.observed.get(m.key)) for stage in stages for m in stage.manifests if m.key.kind in WORKLOADS]
+    return any(obj and (blocker(m.key, obj) or _outdated(m, obj, m.body)) for m, obj in seen)
+
+
 def _plan_optional(stage: RenderedStage, request: SyncRequest, result: Desired) -> None:
     """A stage that no other waits for, such as a check of a backup while the shop is open."""
     for manifest in stage.manifests:
@@ -228,6 +239,9 @@ def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Block
 
 
 def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | None:
-    if dig(seen, "metadata", "annotations", REVISION) == dig(wanted, "metadata", "annotations", REVISION):
+    revised = dig(seen, "metadata", "annotations", REVISION) != dig(wanted, "metadata", "annotations", REVISION)
+    # One that was left without pods has the revision of its manifest, and would count as ready: it wants none.
+    idle = manifest.key.kind in WORKLOADS and seen.get("spec") == without_pods(seen).get("spec")
+    if not revised and not idle:
         return None
     return Blocker("Updating", f"{manifest.key} is being changed", subject=str(manifest.key))

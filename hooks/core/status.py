@@ -21,15 +21,15 @@ from .store import Store
 
 NAMED_LEFTOVERS = 5
 
+# What of the status holds only while the store holds its host.
+ADDRESSES = ("url", "adminURL")
+
 # What to do about a check that failed, by its condition.
 ADVICE = {
     "RestoreChecked": "the shop stays open with the data it has: name another backup in spec.restoreFrom, or remove it",
     "PaymentsReady": "the shop stays open with its other ways to pay: set the payment provider's keys again",
     "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
 }
-
-# The phases of a store that is to have no pods: it still has some, or has none.
-CLOSED_PHASES = ("Suspending", "Suspended")
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,17 @@ class Subject:
 def living(about: Subject, plan: Desired) -> Object:
     """The status of an accepted store that is to be open."""
     request, settings, life = about.request, about.settings, about.life
-    blockers, blocked, waiting = dict(plan.blockers), None, None
+    blockers, cause, blocked, waiting = dict(plan.blockers), None, None, None
     if plan.first_blocked:
         name, found = plan.first_blocked
         found, waiting = wait(request, name, found, settings.values["progressDeadlineSeconds"])
+        cause = replace(found, message=f"{name}: {found.message}")
+        found = _restore_failed(life, found) if name == "Restored" and found.reason == "JobFailed" else found
         blockers[name] = found
         blocked = replace(found, message=f"{name}: {found.message}")
-    if request.status.get("phase") in CLOSED_PHASES:
+    if _closed_until_now(request):
         life = resumed(life, request.now)
-    outcome = conclude(life, blocked, request.now, settings.values["upgradeDeadlineSeconds"])
+    outcome = conclude(life, cause, request.now, settings.values["upgradeDeadlineSeconds"])
     optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}
     notes = [f"{kind}: {found.message}" for kind, found in optional.items() if found and found.fatal]
     is_open = "; ".join([f"the shop is open at {about.store.url}", *notes, *plan.notes])
@@ -122,7 +124,7 @@ def _lasting(about: Subject) -> Object:
 def _addresses(about: Subject) -> Object:
     """Where the shop answers: at a host that this store holds, which is the one its Ingress has once there is one."""
     store, observed = about.store, about.request.observed
-    held = {key.name for key in observed if key.kind == "Hostname"}
+    held = _held(about.request)
     rules = [rule for key, seen in observed.items() if key.kind == "Ingress" for rule in _rules(seen)]
     served = [str(rule.get("host")) for rule in rules if rule.get("host") in held]
     host = next(iter(served), store.hostname if store.hostname in held else "")
@@ -131,6 +133,11 @@ def _addresses(about: Subject) -> Object:
     url = replace(store, hostname=host).url
     admin_path = about.settings.engines[store.engine].values["adminPath"]
     return {"url": url, **({"adminURL": url + admin_path} if admin_path else {})}
+
+
+def _held(request: SyncRequest) -> set[str]:
+    """The hosts that the store holds."""
+    return {key.name for key in request.observed if key.kind == "Hostname"}
 
 
 def _rules(ingress: Object) -> list[Object]:
@@ -191,6 +198,17 @@ def _optional(kind: str, found: Blocker | None) -> Blocker | None:
     return replace(found, message=f"{found.message}; {ADVICE.get(kind, 'the shop stays open without it')}")
 
 
+def _closed_until_now(request: SyncRequest) -> bool:
+    """Whether the last answer was to a closed store, but for refusals and failures: they keep its conditions."""
+    return not any(c["type"] == "Progressing" for c in previous_conditions(request))
+
+
+def _restore_failed(life: Life, found: Blocker) -> Blocker:
+    """A restore that failed, with what an owner can do about it: the Job is not theirs."""
+    removed = ", or remove it" if life.checked else ""
+    return replace(found, message=f"{found.message}, or name another backup in spec.restoreFrom{removed}")
+
+
 def _progressing(request: SyncRequest, blocked: Blocker | None) -> Object:
     """Whether the store makes progress: False once it is done, or can't continue on its own."""
     if blocked is None:
@@ -202,7 +220,7 @@ def refused(request: SyncRequest, why: NotAccepted) -> Object:
     """The status of a store whose spec can't be had: as it was, but for the refusal."""
     blocker = Blocker(why.reason, str(why), fatal=True)
     made = conditions(request, {"Accepted": blocker, "Ready": Blocker(why.reason, f"Accepted: {why}")})
-    made[1:1] = [c for c in previous_conditions(request) if c["type"] not in ("Accepted", "Ready")]
+    made[1:1] = [c for c in previous_conditions(request) if c["type"] not in ("Accepted", "Ready", "Reconciled")]
     return {**_kept(request), "phase": "Failed", "conditions": made}
 
 
@@ -248,8 +266,8 @@ def _kept(request: SyncRequest) -> Object:
         "restores",
         "integrations",
     )
-    old = request.parent.get("status")
-    return {name: old[name] for name in names if name in old} if isinstance(old, dict) else {}
+    held = any(str(request.status.get("url", "")).endswith(f"://{host}") for host in _held(request))
+    return {name: value for name in names if (value := request.status.get(name)) and (held or name not in ADDRESSES)}
 
 
 def _leftover(key: Key, obj: Object) -> str:

@@ -27,6 +27,18 @@ def without_pods(workload: Object) -> Object:
     return {**workload, "spec": {**workload["spec"], **idle}}
 
 
+def stuck(key: Key, seen: Object, request: SyncRequest) -> bool:
+    """Whether a StatefulSet waits for a pod that its change is to replace, and would for ever: it replaces only what is
+    available (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback). Without pods for
+    a moment, it makes the new one."""
+    status = dig(seen, "status")
+    if key.kind != "StatefulSet" or number(status, "observedGeneration") < number(seen, "metadata", "generation"):
+        return False
+    outdated = number(status, "replicas") > number(status, "updatedReplicas")
+    waiting = [pod for pod in selected(request.pods, seen) if not dig(pod, "metadata", "deletionTimestamp")]
+    return outdated and bool(waiting) and not number(status, "availableReplicas")
+
+
 def stopped(job: Object) -> Object:
     """The Job as it was applied last, but suspended: its controller ends its pods."""
     applied = as_applied(job)

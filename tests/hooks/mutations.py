@@ -1,4 +1,4 @@
-"""The core broken in twelve ways, each of which has to be noticed.
+"""The core broken in fourteen ways, each of which has to be noticed.
 
 ``python -m tests.hooks.mutations`` breaks a copy of the core in one way after another, tests and explores that, and
 prints what caught it. It ends with 1 where one was not caught. LIFE.md has the result of the last run.
@@ -58,7 +58,7 @@ MUTATIONS = [
     Mutation(
         "a live shop closes for a backup that nobody has checked",
         "hooks/core/life.py",
-        "checked=wanted is not None and (not release.running or _checked(request, wanted, restores + 1)),",
+        "checked=wanted is not None and (not _open(request, release) or _checked(request, wanted, restores + 1)),",
         "checked=wanted is not None,",
     ),
     Mutation(
@@ -84,6 +84,18 @@ MUTATIONS = [
         "hooks/core/status.py",
         'host = next(iter(served), store.hostname if store.hostname in held else "")',
         "host = store.hostname",
+    ),
+    Mutation(
+        "what is left without pods counts as ready",
+        "hooks/core/staging.py",
+        "if not revised and not idle:",
+        "if not revised:",
+    ),
+    Mutation(
+        "a closed store's Ingress follows the spec to any host",
+        "hooks/core/staging.py",
+        "elif incomplete:",
+        "elif False:",
     ),
     Mutation(
         "the volumes go with what no template names",

@@ -53,6 +53,7 @@ class Truth:
     data: Data = field(default_factory=Data)
     archives: dict[str, Data] = field(default_factory=dict)
     snapshots: dict[str, Data] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
     restores: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     taken_hosts: set[str] = field(default_factory=set)
@@ -318,6 +319,11 @@ class Simulation:
     def _changed(self, key: Key) -> None:
         self.version += 1
         self.live[key]["metadata"]["resourceVersion"] = str(self.version)
+
+    def lose_snapshots(self) -> None:
+        """The volume or bucket with the snapshots loses them."""
+        self.truth.lost |= set(self.truth.snapshots)
+        self.truth.snapshots.clear()
 
     def order(self) -> None:
         """A shopper buys something, where a backend serves."""

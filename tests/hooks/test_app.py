@@ -130,6 +130,19 @@ def test_a_store_that_is_reconciled_again_reports_no_failure(
     assert conditions(status) == conditions(settled["status"])
 
 
+def test_a_store_whose_spec_is_refused_is_reconciled(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.settle()
+    with monkeypatch.context() as broken:
+        broken.setattr(shell, "sync", lambda *_: 1 / 0)
+        answer = client.post("/sync", data=world.body(), headers=HEADERS).json or {}
+    world.parent["status"] = answer["status"]
+    world.parent["spec"]["plan"] = "huge"
+    status = world.ask()["status"]
+    assert (status["phase"], "Reconciled" in conditions(status)) == ("Failed", False)
+
+
 def test_a_deleted_store_that_can_not_be_answered_is_not_finalized(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -278,7 +278,7 @@ def test_a_wrong_setting_is_named(settings_with: Any, over: Any, message: str) -
         settings_with(**over)
 
 
-@pytest.mark.parametrize("quantity", ["1000m", "1024Mi", "0.5", "1 Gi", "1G", "1Gi\n", "", "-1"])
+@pytest.mark.parametrize("quantity", ["1000m", "1000", "1024Mi", "0.5", "1 Gi", "1G", "1Gi\n", "", "-1"])
 def test_a_quantity_the_api_server_would_write_otherwise_is_refused(settings_with: Any, quantity: str) -> None:
     plans = settings_of("hooks")["plans"]
     plans["small"]["quota"]["limits.memory"] = quantity

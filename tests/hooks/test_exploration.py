@@ -210,6 +210,12 @@ class Life(RuleBasedStateMachine):
                 self.cluster.truth.broken.add(key.name)
         self._live(rounds)
 
+    @precondition(lambda self: "latest" in self.cluster.truth.archives)
+    @rule(rounds=ROUNDS)
+    def snapshots_are_lost(self, rounds: int) -> None:
+        self.cluster.lose_snapshots()
+        self._live(rounds)
+
     @rule(rounds=ROUNDS)
     def repair(self, rounds: int) -> None:
         self.cluster.truth.broken.clear()
@@ -272,7 +278,7 @@ class Life(RuleBasedStateMachine):
         restored = {asked.partition("#")[0] for asked in cluster.truth.restores}
         assert status.get("restored", "") in {"", *restored}, f"{status['restored']} was not restored: {restored}"
         last = status.get("lastBackup", "")
-        assert not last or last in cluster.truth.snapshots, f"{last} was not made"
+        assert last in {"", *cluster.truth.snapshots, *cluster.truth.lost}, f"{last} was not made"
 
     def hold_after_sync(self) -> None:
         """What holds of an answer to what is now."""
@@ -282,6 +288,9 @@ class Life(RuleBasedStateMachine):
         held = {key.name for key in cluster.live if key.kind == "Hostname"}
         for url in (status.get("url"), status.get("adminURL")):
             assert url is None or url.split("/")[2] in held, f"{url} is not this store's: {held}"
+        before = {rule["host"] for obj in self.cluster.past[-1][1].values() for rule in _rules(obj)}
+        moved = {rule["host"] for obj in cluster.live.values() for rule in _rules(obj)} - before
+        assert moved <= held, f"an Ingress moves to {moved}, which this store does not hold: {held}"
         stops = any(c["kind"] == "StatefulSet" and c["spec"]["replicas"] == 0 for c in cluster.answer["children"])
         began_before = self.cluster.past[-1][1]
         database = began_before.get(cluster.key("StatefulSet", "database"), {})
@@ -289,6 +298,9 @@ class Life(RuleBasedStateMachine):
         at_work = [n for n in cluster.working("") if n.startswith(("restore", "migrate", "snapshot", "backend"))]
         running = [n for n in at_work if cluster.pods[n].running]
         assert not (stops and was_up and running), f"the database stops under {running}"
+        if cluster.condition("Ready").get("status") == "True":
+            idle = [key.name for key, obj in began_before.items() if obj.get("spec", {}).get("replicas") == 0]
+            assert not idle, f"Ready while {idle} are to have no pods"
 
     # A way forward
 
@@ -355,6 +367,8 @@ class Life(RuleBasedStateMachine):
         assert REMEDIES.search(message), f"the message names no action: {message}"
         if "host" in message and ready["reason"] == "HostnameTaken":
             cluster.change(hostname="free.example.com")
+        elif "or name another backup" in message and "or remove it" not in message:
+            cluster.change(restoreFrom={"backup": "latest", "requestedAt": cluster.written()})
         elif "estore" in message.partition(":")[0] or checked.get("status") == "False":
             cluster.change(restoreFrom=None)
         elif "Migrated" in message or cluster.status["release"].get("target") in (UNMIGRATABLE, UNSTARTABLE):
@@ -368,3 +382,8 @@ class Life(RuleBasedStateMachine):
         for key, obj in list(self.cluster.live.items()):
             if any(c["type"] == "Failed" for c in obj.get("status", {}).get("conditions", [])):
                 self.cluster.delete_child(key)
+
+
+def _rules(obj: Object) -> list[Object]:
+    rules: list[Object] = obj["spec"]["rules"] if obj["kind"] == "Ingress" else []
+    return rules

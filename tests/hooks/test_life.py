@@ -7,7 +7,7 @@ import pytest
 from storeplatform.hooks.core.objects import Key, Object
 from storeplatform.hooks.settings import Settings
 
-from .simulation import GOOD, NEW, UNMIGRATABLE, UNSTARTABLE, Data, Simulation
+from .simulation import DOMAIN, GOOD, NEW, UNMIGRATABLE, UNSTARTABLE, Data, Simulation
 from .world import store
 
 EARLIER = "20200101T000000Z"
@@ -85,6 +85,48 @@ def test_a_store_that_is_suspended_when_it_expires_reports_no_last_backup(shop: 
     assert shop.status["lastBackup"] in shop.truth.snapshots
 
 
+def test_a_shop_that_was_open_again_is_saved_again_when_it_gets_the_same_end(shop: Simulation) -> None:
+    end = shop.written()
+    shop.change(expiresAt=end)
+    shop.settle()
+    first = shop.status["lastBackup"]
+    shop.change(expiresAt=None)
+    shop.settle()
+    assert "lastBackup" not in shop.status
+    shop.order()
+    shop.change(expiresAt=end)
+    shop.settle()
+    assert (shop.status["phase"], shop.status["lastBackup"] == first) == ("Suspended", False)
+    assert shop.truth.snapshots[shop.status["lastBackup"]].orders == 1
+
+
+def test_a_refused_edit_while_it_is_closed_takes_no_time_from_an_upgrade(shop: Simulation) -> None:
+    shop.change(version=NEW)
+    until_at_work(shop, "migrate")
+    shop.change(suspended=True)
+    shop.settle()
+    shop.change(plan="huge")
+    shop.settle()
+    shop.wait(5000)
+    shop.change(plan="small", suspended=False)
+    shop.settle()
+    assert (shop.status["phase"], shop.status["release"]["running"]) == ("Ready", NEW)
+
+
+def test_a_store_that_can_not_open_after_it_was_closed_writes_nothing_more(four_versions: Settings) -> None:
+    shop = Simulation(four_versions, store(version=GOOD))
+    for _ in range(12):
+        shop.sync()
+        for key in list(shop.live):
+            shop.step(key)
+    shop.change(suspended=True)
+    shop.settle()
+    shop.truth.taken_hosts.add("shop.example.com")
+    shop.change(suspended=False, hostname="shop.example.com")
+    shop.settle()
+    assert (shop.status["phase"], ready(shop)[1]) == ("Failed", "HostnameTaken")
+
+
 @pytest.mark.parametrize("at_work", [True, False], ids=["at work", "not begun"])
 def test_a_migration_survives_a_suspension(shop: Simulation, at_work: bool) -> None:
     shop.change(version=NEW)
@@ -100,6 +142,25 @@ def test_a_migration_survives_a_suspension(shop: Simulation, at_work: bool) -> N
     shop.change(suspended=False)
     shop.settle()
     assert (shop.status["phase"], shop.status["release"]["running"]) == ("Ready", NEW)
+
+
+def test_a_resumed_store_is_not_ready_before_its_pods_are(shop: Simulation) -> None:
+    shop.change(suspended=True)
+    shop.settle()
+    shop.change(suspended=False)
+    shop.sync()
+    assert (shop.status["phase"], ready(shop)[:2]) == ("Degraded", ("False", "Updating"))
+
+
+def test_a_version_that_was_suspended_before_it_ran_is_rejected_if_it_never_starts(shop: Simulation) -> None:
+    shop.change(version=UNSTARTABLE)
+    until_at_work(shop, "migrate")
+    shop.change(suspended=True)
+    shop.settle()
+    shop.change(suspended=False)
+    shop.settle()
+    release = shop.status["release"]
+    assert (shop.status["phase"], release["running"], release["rejected"]) == ("Ready", GOOD, UNSTARTABLE)
 
 
 @pytest.mark.parametrize("backup", [EARLIER, "snapshot/none"])
@@ -236,6 +297,37 @@ def test_a_snapshot_is_gone_back_to_although_another_restore_can_not_be_had(shop
     assert (shop.status["release"]["running"], shop.truth.data.version) == (GOOD, GOOD)
 
 
+def test_a_rejected_versions_cause_names_nothing_that_would_not_help(shop: Simulation) -> None:
+    shop.change(version=UNMIGRATABLE)
+    shop.settle()
+    message = shop.condition("UpgradeFailed")["message"]
+    assert "failed: Job has reached its limit" in message
+    assert "delete the Job" not in message
+
+
+def test_a_snapshot_before_an_upgrade_keeps_the_one_that_is_to_be_restored(shop: Simulation) -> None:
+    shop.truth.snapshots["old"] = Data("", GOOD)
+    shop.change(version=NEW, restoreFrom={"backup": "snapshot/old"})
+    job = until_at_work(shop, "snapshot")
+    (container,) = shop.live[job]["spec"]["template"]["spec"]["containers"]
+    assert (container["args"][0], container["args"][2:]) == ("snapshot", ["snapshot/old"])
+    shop.settle()
+    assert (shop.status["phase"], shop.status["restored"]) == ("Ready", "demo/snapshot/old")
+
+
+def test_a_failed_way_back_from_a_version_gives_way_to_a_backup_that_is_named(shop: Simulation) -> None:
+    shop.change(version=UNMIGRATABLE)
+    until_at_work(shop, "migrate")
+    shop.truth.snapshots.clear()
+    shop.settle()
+    assert (shop.status["phase"], ready(shop)[1]) == ("Failed", "JobFailed")
+    assert "name another backup in spec.restoreFrom" in ready(shop)[2]
+    shop.change(restoreFrom={"backup": "latest"})
+    shop.settle()
+    assert (shop.status["phase"], shop.status["restored"]) == ("Ready", "demo/latest")
+    assert shop.truth.data.version == shop.status["release"]["running"] == GOOD
+
+
 def test_a_rejected_version_is_tried_again_once_the_spec_has_named_another(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     shop.settle()
@@ -272,6 +364,25 @@ def test_two_stores_that_swap_their_hosts_report_only_their_own_and_how_to_swap(
     live()
     assert [shop.status["phase"] for shop in shops] == ["Ready", "Ready"]
     assert [shop.status["url"] for shop in shops] == ["http://two.example.com", "http://one.example.com"]
+
+
+def test_a_suspended_store_takes_no_traffic_of_a_host_that_another_store_holds(shop: Simulation) -> None:
+    shop.change(suspended=True)
+    shop.settle()
+    shop.truth.taken_hosts.add("shop.example.com")
+    shop.change(hostname="shop.example.com")
+    shop.settle()
+    (rule,) = shop.live[shop.key("Ingress", "store")]["spec"]["rules"]
+    assert (rule["host"], shop.status["url"]) == (f"demo.{DOMAIN}", f"http://demo.{DOMAIN}")
+
+
+def test_a_refused_store_reports_no_host_that_it_lost(shop: Simulation) -> None:
+    shop.change(plan="huge")
+    shop.sync()
+    assert shop.status["url"] == f"http://demo.{DOMAIN}"
+    shop.delete_child(shop.key("Hostname", f"demo.{DOMAIN}"))
+    shop.sync()
+    assert {"url", "adminURL"} & shop.status.keys() == set()
 
 
 @pytest.mark.parametrize(

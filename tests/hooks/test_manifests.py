@@ -126,3 +126,10 @@ def number(quantity: str) -> float:
         if quantity.endswith(unit):
             return int(quantity.removesuffix(unit)) * size
     return float(quantity)
+
+
+def test_an_owners_name_is_no_variable_of_a_container(settings: Settings) -> None:
+    world = World(settings, store(owner="$(DATABASE_PASSWORD)@example.com"))
+    world.settle()
+    (backend,) = world.find("Deployment", "backend")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "OWNER_EMAIL", "value": "$$(DATABASE_PASSWORD)@example.com"} in backend["env"]

@@ -81,7 +81,7 @@ def test_a_store_that_runs_one_is_backed_up_and_restored(old: World) -> None:
 def test_a_store_that_runs_one_takes_its_last_backup_when_it_expires(old: World) -> None:
     old.parent["spec"]["expiresAt"] = "2025-12-31T23:00:00Z"
     status = old.settle()["status"]
-    assert (status["phase"], status["lastBackup"]) == ("Suspended", "expired-20251231t230000z")
+    assert (status["phase"], status["lastBackup"]) == ("Suspended", "expired-20260101t000000z")
 
 
 def test_a_store_that_runs_one_is_deleted(old: World) -> None:

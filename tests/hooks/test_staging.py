@@ -212,3 +212,47 @@ def test_a_restart_changes_the_pods_that_shoppers_reach_and_no_others(settings: 
     }
     annotations = after["Deployment", "backend"]["template"]["metadata"]["annotations"]
     assert annotations == {"platform.urumi.dev/restarted-at": "2026-01-02T00:00:00Z"}
+
+
+def test_a_smaller_plans_quota_comes_once_no_pod_of_the_larger_is_left(settings: Settings) -> None:
+    world = World(settings, store(plan="large"))
+    world.settle()
+    world.parent["spec"]["plan"] = "small"
+    quotas, sizes = [], []
+    for _ in range(9):
+        answer = world.step()
+        quotas.append({c["kind"]: c for c in answer["children"]}["ResourceQuota"]["spec"]["hard"]["requests.cpu"])
+        sizes.append(answer["status"]["phase"])
+    assert (quotas[0], quotas[-1]) == ("8", "1500m")
+    assert quotas.index("1500m") == sizes.index("Ready")
+
+
+def test_a_larger_plans_quota_comes_before_its_pods(settings: Settings) -> None:
+    world = World(settings, store(plan="small"))
+    world.settle()
+    world.parent["spec"]["plan"] = "large"
+    (quota,) = [c for c in world.ask()["children"] if c["kind"] == "ResourceQuota"]
+    assert quota["spec"]["hard"]["requests.cpu"] == "8"
+
+
+def test_a_database_that_a_change_never_reaches_is_made_anew(world: World) -> None:
+    world.settle()
+    database = world.find("StatefulSet", "database")
+    labels = {"app.kubernetes.io/component": "database"}
+    pod = {"metadata": {"name": "database-0", "labels": labels}, "status": {"phase": "Pending"}}
+
+    def replicas(pods: list[Any], **status: int) -> int:
+        world.pods = pods
+        database["status"] = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 0, **status}
+        (answered,) = [c for c in world.ask()["children"] if c["kind"] == "StatefulSet"]
+        wanted: int = answered["spec"]["replicas"]
+        return wanted
+
+    assert replicas([pod]) == 0
+    assert replicas([pod], availableReplicas=1) == 1
+    assert replicas([pod], updatedReplicas=1) == 1
+    assert replicas([pod], observedGeneration=0) == 1
+    ending = {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    assert replicas([ending]) == 1
+    database["spec"]["replicas"] = 0
+    assert replicas([], replicas=0) == 1
