@@ -72,7 +72,7 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
         return _("There is nothing for you to do."), ""
     known = REASONS.get(reason)
     if known and known.owner:
-        return known.owner.get(str(get_locale()), known.owner["en"]), known.help
+        return known.owner.get(get_locale().language, known.owner["en"]), known.help
     if phase == "Failed":
         return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"
     return _("There is nothing for you to do. This page updates automatically."), ""
