@@ -385,6 +385,13 @@ def test_each_restore_of_the_same_backup_is_another_request(ann: Caller, plane: 
     assert requests[0]["requestedAt"] < requests[1]["requestedAt"]
 
 
+@pytest.mark.parametrize(("endpoint", "possible"), [("https://s3.example.com", True), ("", False)])
+def test_engines_clone_where_backups_are_in_an_object_store(plane: ControlPlane, endpoint: str, possible: bool) -> None:
+    s3 = {"endpoint": endpoint, "bucket": "stores", "region": "eu"}
+    with Api(plane, hooks_settings={"backup": {"s3": s3}}) as api:
+        assert {each["clones"] for each in api.caller("ann").get("/engines")["items"]} == {possible}
+
+
 def test_an_end_in_the_past_is_refused(ann: Caller) -> None:
     ann.create("ending")
     answer = ann("POST", "/stores/ending/actions/extend", {"expiresAt": "2020-01-01T00:00:00Z"})

@@ -114,6 +114,26 @@ def test_an_end_date_is_set_read_and_taken_back(owner: Page) -> None:
     assert "Your shop has no end date." in read(owner)
 
 
+def test_the_title_is_changed_and_a_wrong_email_is_refused_at_its_field(owner: Page) -> None:
+    owner.goto("/stores/toys/")
+    for title in ("Toys & Games", "Toys"):
+        owner.fill("#field-title", title)
+        owner.click("#title form[action$=title] button")
+        owner.goto("/stores/toys/")
+        expect(owner.locator("h1")).to_have_text(title)
+    owner.fill("#field-email", "ann@example")
+    owner.click("#title form[action$=email] button")
+    expect(owner.locator("#field-email")).to_have_value("ann@example")
+    expect(owner.locator("#field-email")).to_have_attribute("aria-invalid", "true")
+    assert "Enter a full e-mail address" in read(owner)
+    assert "ask for a link on the administration’s sign-in page" in read(owner)  # noqa: RUF001
+
+
+def test_the_plan_is_shown_by_what_it_provides(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    assert re.search(r"up to \d+ processors, \d+ [GM]iB memory, \d+ GiB for data", read(owner))
+
+
 def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> None:
     owner.goto("/stores/new")
     text = read(owner)
