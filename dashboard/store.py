@@ -15,7 +15,7 @@ from .client import ApiProblem, at
 from .filters import manifest
 from .form import in_words
 from .integrations import words
-from .state import state, steps
+from .state import backup, state, steps
 
 blueprint = Blueprint("store", __name__, url_prefix="/stores/<name>")
 
@@ -157,6 +157,7 @@ def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, An
         "words": engine.get("words", {}),
         "state": state(store),
         "steps": steps(store, engine),
+        "asked_backup": backup(store),
         "conditions": store["status"].get("conditions", []),
         "release": store["status"].get("release", {}),
         "manifest": manifest(store),
@@ -229,6 +230,7 @@ def _disconnect(name: str, form: Mapping[str, str]) -> None:
 ACTIONS = {
     "connect": _connect,
     "disconnect": _disconnect,
+    "back-up-now": _action("backup"),
     "suspend": _action("suspend"),
     "resume": _action("resume"),
     "restart": _action("restart"),

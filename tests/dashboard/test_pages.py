@@ -168,6 +168,8 @@ def test_a_new_shop_is_asked_for_from_a_backup_of_another_one(plane: ControlPlan
         hidden = dict(re.findall(r'type="hidden" name="(restoreFrom.\w+)" value="([^"]*)"', page.text))
         ann.send("/stores/new", {"name": "copied", "engine": "medusa", **hidden}, page=form)
         assert plane.client.get(API, "Store", "copied")["spec"]["restoreFrom"] == {"store": "source", "backup": backup}
+        for name in ("source", "copied"):  # an owner's limit is for other tests
+            plane.client.delete({**store, "metadata": {"name": name}})
 
 
 def test_no_new_shop_is_offered_from_a_backup_that_no_other_shop_can_read(ann: Visitor, plane: ControlPlane) -> None:
@@ -181,12 +183,27 @@ def test_no_new_shop_is_offered_from_a_backup_that_no_other_shop_can_read(ann: V
         return text if "Restore …" in text else ""
 
     assert "restoreFrom.store" not in wait_until(listed, "the backup is listed")
+    plane.client.delete(store)
 
 
 def test_a_backup_of_somebody_elses_shop_begins_no_form(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
     with Visitor(dashboard.url) as ben:
         ben.sign_in(token_of(plane, "ben"))
         assert ben.get(f"/stores/new?restoreFrom.store={shop}").status_code == 404
+
+
+def test_a_backup_is_made_now_and_listed_once_it_is(ann: Visitor, plane: ControlPlane, shop: str) -> None:
+    page = f"/stores/{shop}/"
+    ann.send(f"{page}do/backup", {"hour": "3"}, page=page)
+    ann.send(f"{page}do/back-up-now", {}, page=page)
+    wait_until(lambda: "The last one:" in words(ann.get(page)), "the backup is listed", 90)
+    store = plane.client.get(API, "Store", shop)
+    assert store["spec"]["backup"]["requestedAt"]
+    assert len(store["status"]["backups"]) == 1
+    sentence = f"You asked for a backup of {shop}"
+    wait_until(lambda: sentence in words(ann.get(f"/audit?store={shop}")), "the history has it", 20)
+    ann.send(f"{page}do/backup", {"hour": ""}, page=page)
+    assert "Back up now" not in words(ann.get(page))
 
 
 def test_passwords_are_in_the_page_only_after_they_were_asked_for(ann: Visitor, api: Api, shop: str) -> None:
