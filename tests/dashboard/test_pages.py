@@ -325,6 +325,7 @@ def test_who_may_have_no_more_shops_gets_no_form(ann: Visitor, ada: Visitor, sho
 
 def test_pages_are_in_the_readers_language(visitor: Visitor) -> None:
     assert 'lang="de"' in visitor.get("/signin", headers={"Accept-Language": "de"}).text
+    assert 'lang="en-GB"' in visitor.get("/signin", headers={"Accept-Language": "en-GB,en;q=0.5"}).text
     assert "Anmelden" in words(visitor.get("/signin", headers={"Accept-Language": "de-AT,en;q=0.5"}))
     visitor.send("/language", {"language": "de", "next": "/signin"}, page="/signin")
     assert "Anmelden" in words(visitor.get("/signin"))
