@@ -25,6 +25,7 @@ ROLES = (
     "expose",  # the Ingress
     "work",  # what runs beside the shop, such as a CronJob
     "backup",
+    "save",  # a backup that was asked for, made while nothing else is to be done; nothing waits for it
     "connect",  # what the owner has set is asked of its provider; nothing waits for it
 )
 # Conditions that the core sets itself.

@@ -18,10 +18,10 @@ from .configuration import ConfigurationError
 from .engine_file import OWN_CONDITIONS, ROLES, StageOfFile
 from .integrations import load_integrations
 
-OPTIONAL = {"prove", "check", "connect"}
+OPTIONAL = {"prove", "check", "save", "connect"}
 OFFLINE = {"restore"}
 # Without a database there is nothing to do for these.
-OF_DATA = {"volumes", "check", "restore", "snapshot", "backup"}
+OF_DATA = {"volumes", "check", "restore", "snapshot", "backup", "save"}
 # Each of them brings a condition that an owner sees, in these languages.
 LANGUAGES = ("en", "de")
 

@@ -7,7 +7,6 @@ import uuid
 from typing import Any
 
 import structlog
-from babel import negotiate_locale
 from flask import Flask, Response, g, redirect, render_template, request, session
 from flask_babel import Babel
 from flask_babel import gettext as _
@@ -20,14 +19,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from storeplatform.common.timeouts import DASHBOARD_PAGE
 
-from . import administration, filters, history, live, sessions, signin, store, stores
+from . import administration, filters, history, languages, live, sessions, signin, store, stores
 from .asking import API, ISSUER, now, remember_version
 from .client import Api, ApiProblem, ApiUnavailable
 from .issuer import Issuer
+from .languages import LANGUAGES
 from .settings import Settings
 from .signin import here
 
-LANGUAGES = {"en": "English", "de": "Deutsch"}
 MAX_REQUEST_BYTES = 64 * 1024
 
 SECURITY_HEADERS = {
@@ -61,7 +60,7 @@ def make_app(settings: Settings) -> Flask:
 
     sessions.keep_sessions(app, settings)
     CSRFProtect(app)
-    Babel(app, locale_selector=_language)
+    Babel(app, locale_selector=_locale)
     signin.register(app, api, settings, issuer)
     for pages in (stores, store, administration, live):
         app.register_blueprint(pages.blueprint)
@@ -100,8 +99,11 @@ def _origins(issuer: Issuer | None) -> list[str]:
 
 
 def _language() -> str:
-    wanted = [each.replace("-", "_") for each in request.accept_languages.values()]
-    return session.get("language") or negotiate_locale(wanted, LANGUAGES) or "en"
+    return session.get("language") or languages.language(request.accept_languages.values())
+
+
+def _locale() -> str:
+    return languages.regional(_language(), request.accept_languages.values())
 
 
 def _templates(app: Flask) -> None:
@@ -114,6 +116,7 @@ def _templates(app: Flask) -> None:
         daily_hour=filters.daily_hour,
         day=filters.day,
         exact=filters.exact,
+        hour=filters.hour,
         phase_word=filters.phase_word,
         sentence=history.sentence,
         yaml=filters.as_yaml,
@@ -126,6 +129,7 @@ def _templates(app: Flask) -> None:
             "me": sessions.current(),
             "languages": LANGUAGES,
             "language": _language(),
+            "locale": _locale().replace("_", "-"),
             "icons": filters.PHASES,
             "since": g.me.since if "me" in g else "",
         }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, NamedTuple
 
 import yaml
-from flask_babel import format_date, format_timedelta, get_locale
+from flask_babel import format_date, format_datetime, format_time, format_timedelta, get_locale
 from flask_babel import gettext as _
 
 from storeplatform.common.objects import GROUP, VERSION
@@ -91,7 +91,7 @@ def condition(each: Mapping[str, Any], stages: Mapping[str, Any] | None = None) 
         "Expiring": _("Ends soon"),
         "Reconciled": _("Looked after"),
         "Terminating": _("Being deleted"),
-        **(stages or {}).get(str(get_locale()), {}),
+        **(stages or {}).get(get_locale().language, {}),
     }
     word, holds = words.get(each["type"], each["type"]), each["status"] == "True"
     if each["type"] in BAD_NEWS:
@@ -114,9 +114,16 @@ def ago(text: str | None, now: datetime) -> str:
 
 
 def exact(text: str | None) -> str:
-    """A time as a clock in UTC has it."""
+    """A time as a clock in UTC has it, as the reader's region writes it."""
     at = moment(text)
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
+    return f"{format_datetime(at, 'medium', rebase=False)} UTC" if at else ""
+
+
+def hour(number: int) -> str:
+    """A full hour of a day in UTC, as the reader's region writes it."""
+    # Babel knows the clock of a moment only; its day is not written.
+    at = datetime.combine(datetime.min, time(number))
+    return f"{format_time(at, 'short', rebase=False)} UTC"
 
 
 def day(text: str | None) -> str:

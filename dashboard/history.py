@@ -18,6 +18,7 @@ def action_words() -> dict[str, str]:
         "suspend": _("Closed"),
         "resume": _("Opened"),
         "restart": _("Restarted"),
+        "backup": _("Backup asked for"),
         "restore": _("Restored"),
         "extend": _("End date changed"),
         "reveal-credentials": _("Sign-in shown"),
@@ -45,12 +46,15 @@ def sentence(record: Mapping[str, Any]) -> str:
         "suspend": _("closed %(shop)s", shop=store),
         "resume": _("opened %(shop)s", shop=store),
         "restart": _("restarted %(shop)s", shop=store),
+        "backup": _("asked for a backup of %(shop)s", shop=store),
         "restore": _("restored a backup of %(shop)s", shop=store),
         "reveal-credentials": _("looked at the sign-in of %(shop)s", shop=store),
         "set-integration": _("connected %(shop)s to a payment provider", shop=store),
         "remove-integration": _("disconnected %(shop)s from a payment provider", shop=store),
         "quota": _("changed the limit of %(owner)s", owner=record["owner"] or _("all together")),
     }
+    if record["action"] == "create" and (source := _source(after)):
+        return str(_("created %(shop)s from a backup of %(source)s", shop=store, source=source))
     if record["action"] in named:
         return named[record["action"]]
     changed = [_change(field, after.get(field)) for field in {**before, **after}]
@@ -62,6 +66,12 @@ def _spec(said: Any) -> Mapping[str, Any]:
     """The fields that a record names. What was refused is kept as it was sent, so it may be anything."""
     inner = said.get("spec", said) if isinstance(said, dict) else {}
     return inner if isinstance(inner, dict) else {}
+
+
+def _source(spec: Mapping[str, Any]) -> str:
+    """The shop whose backup a new one is made from."""
+    wanted = spec.get("restoreFrom")
+    return str(wanted.get("store") or "") if isinstance(wanted, dict) else ""
 
 
 def _date(text: Any) -> str:

@@ -46,6 +46,17 @@ def state(store: Mapping[str, Any]) -> State:
     return State(says.get(phase, phase), *_advice(store))
 
 
+def backup(store: Mapping[str, Any]) -> str:
+    """What comes of the backup that was asked for: "made", "failed", "underway", or "" where none was."""
+    asked = (store["spec"].get("backup") or {}).get("requestedAt")
+    if not asked:
+        return ""
+    found = [each for each in store["status"].get("conditions", []) if each["type"] == "BackupMade"]
+    if any(each["status"] == "True" for each in found):
+        return "made"
+    return "failed" if any(each["reason"] == "JobFailed" for each in found) else "underway"
+
+
 def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
     """How many of its engine's steps are done while it is on its way; None otherwise."""
     if store["phase"] not in ON_ITS_WAY:
@@ -72,7 +83,7 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
         return _("There is nothing for you to do."), ""
     known = REASONS.get(reason)
     if known and known.owner:
-        return known.owner.get(str(get_locale()), known.owner["en"]), known.help
+        return known.owner.get(get_locale().language, known.owner["en"]), known.help
     if phase == "Failed":
         return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"
     return _("There is nothing for you to do. This page updates automatically."), ""

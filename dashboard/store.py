@@ -13,8 +13,9 @@ from werkzeug.wrappers import Response
 from .asking import choices, me, role
 from .client import ApiProblem, at
 from .filters import manifest
+from .form import in_words
 from .integrations import words
-from .state import state, steps
+from .state import backup, state, steps
 
 blueprint = Blueprint("store", __name__, url_prefix="/stores/<name>")
 
@@ -73,7 +74,7 @@ def act(name: str, action: str) -> Response:
     except ApiProblem as problem:
         if problem.status not in (403, 409, 412, 422, 428):
             raise
-        words = " ".join(problem.errors.values()) or problem.detail
+        words = " ".join(in_words(problem.errors).values()) or problem.detail
         kept = KEPT_INPUT.get(action, ())
         given = {key: request.form.get(key, "")[:LONGEST_INPUT] for key in kept}
         session[REFUSED] = {"store": name, "action": action, "words": words[:LONGEST_REFUSAL], "given": given}
@@ -109,9 +110,15 @@ def delete(name: str) -> Response | tuple[str, int]:
 
 
 # Where the reader goes on after a refusal: the field, where a form has one to be corrected.
-FIELDS = {"address": "field-hostname", "extend": "field-day"}
+FIELDS = {"address": "field-hostname", "extend": "field-day", "title": "field-title", "email": "field-email"}
 # What somebody typed and finds again after a refusal. What may be secret is not among it.
-KEPT_INPUT = {"address": ("hostname",), "extend": ("day",), "plan": ("plan",)}
+KEPT_INPUT = {
+    "address": ("hostname",),
+    "extend": ("day",),
+    "plan": ("plan",),
+    "title": ("title",),
+    "email": ("email",),
+}
 # A form that was refused waits here for the page that shows it, once.
 REFUSED = "refused"
 # It waits in a cookie.
@@ -150,6 +157,7 @@ def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, An
         "words": engine.get("words", {}),
         "state": state(store),
         "steps": steps(store, engine),
+        "asked_backup": backup(store),
         "conditions": store["status"].get("conditions", []),
         "release": store["status"].get("release", {}),
         "manifest": manifest(store),
@@ -198,6 +206,16 @@ def _backup(name: str, form: Mapping[str, str]) -> None:
     me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
 
 
+def _title(name: str, form: Mapping[str, str]) -> None:
+    spec = {"shop": {"title": form.get("title", "").strip() or None}}
+    me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
+
+
+def _email(name: str, form: Mapping[str, str]) -> None:
+    spec = {"adminEmail": form.get("email", "").strip() or None}
+    me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
+
+
 def _connect(name: str, form: Mapping[str, str]) -> None:
     """Set an integration. The form has its name, its provider, and the provider's fields as "field.<name>"."""
     given = {key.removeprefix("field."): form[key].strip() for key in form if key.startswith("field.")}
@@ -212,6 +230,7 @@ def _disconnect(name: str, form: Mapping[str, str]) -> None:
 ACTIONS = {
     "connect": _connect,
     "disconnect": _disconnect,
+    "back-up-now": _action("backup"),
     "suspend": _action("suspend"),
     "resume": _action("resume"),
     "restart": _action("restart"),
@@ -221,4 +240,6 @@ ACTIONS = {
     "version": _set("version"),
     "address": _set("hostname"),
     "backup": _backup,
+    "title": _title,
+    "email": _email,
 }

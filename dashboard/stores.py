@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from .asking import choices, me, role
-from .client import ApiProblem
+from .client import ApiProblem, at
 from .filters import PHASES, manifest
-from .form import Field, fields, spec_of
+from .form import Field, fields, in_words, like, spec_of
 
 blueprint = Blueprint("stores", __name__)
 
@@ -44,8 +44,10 @@ def overview() -> str:
 @blueprint.get("/stores/new")
 def new() -> str:
     """The form for one."""
-    asked = _asked()
-    return _form(asked, {**{name: field.default for name, field in asked.items()}, **request.args.to_dict()})
+    asked, said = _asked(), request.args.to_dict()
+    source = said.get("restoreFrom.store")
+    begun = like(me().read(at("stores", source))) if source else {}
+    return _form(asked, {**{name: field.default for name, field in asked.items()}, **begun, **said})
 
 
 @blueprint.post("/stores/new")
@@ -89,7 +91,7 @@ def _asked() -> dict[str, Field]:
 def _form(
     asked: Mapping[str, Field], given: Mapping[str, str], problem: ApiProblem | None = None, shown: str = ""
 ) -> str:
-    errors = dict(problem.errors) if problem else {}
+    errors = in_words(problem.errors) if problem else {}
     known = {field.pointer for field in asked.values()}
     rest = [f"{where}: {what}" for where, what in errors.items() if where not in known]
     quota = me().read("/quota")

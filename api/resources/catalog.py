@@ -34,6 +34,15 @@ class EngineView(Schema):
         required=True,
         metadata={"description": "The conditions that a store passes on its way to Ready, in order."},
     )
+    clones = fields.Boolean(
+        required=True,
+        metadata={
+            "description": (
+                "Whether a new store can be made from a backup of another store of the same owner "
+                "(spec.restoreFrom.store): it keeps data, and the platform keeps backups in an object store."
+            )
+        },
+    )
 
 
 class EngineList(Schema):
@@ -82,6 +91,7 @@ class Catalog:
 
     @operation("GET", "/engines", Access.ANYBODY, Rate.READ, "The engines there are", answers={200: EngineList})
     def list_engines(self, call: Call) -> Answer:
+        object_store = bool(self.values["backup"]["s3"]["endpoint"])
         items = [
             {
                 "name": engine.name,
@@ -91,6 +101,7 @@ class Catalog:
                 "retired": sorted(engine.retired),
                 "words": engine.words,
                 "steps": engine.steps,
+                "clones": object_store and engine.keeps_data,
             }
             for engine in self.engines.values()
         ]

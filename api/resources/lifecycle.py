@@ -86,6 +86,14 @@ class Lifecycle:
 
         return self._change(call, changed)
 
+    @_action("backup", "Make one more backup now, beside those of the schedule")
+    def back_up_store(self, call: Call) -> Answer:
+        def changed(store: Object) -> Object:
+            _refuse_backup(store)
+            return {**store["spec"], "backup": {**store["spec"]["backup"], "requestedAt": _now()}}
+
+        return self._change(call, changed)
+
     def _do(self, call: Call, changed: Callable[[Object], Object]) -> Answer:
         return self._change(call, lambda store: changed(store["spec"]))
 
@@ -105,6 +113,25 @@ def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
     if own and not str(wanted.get("backup")).startswith("snapshot/") and not store.get("status", {}).get("backups"):
         detail = "this store has no backup yet: set backup.schedule, and restore once status.backups lists one"
         raise Problem("invalid", detail, {"/backup": "must be a backup that exists"})
+
+
+def _refuse_backup(store: Object) -> None:
+    """:raise Problem: the store makes no backups, is closed, or makes the one that was asked for last."""
+    spec = store["spec"]
+    if "backup" not in spec:
+        raise Problem("conflict", "backups of this store are turned off: turn them on (backup.schedule) first")
+    if spec["suspended"]:
+        raise Problem("conflict", "this store is closed: open it first, then ask for a backup")
+    if spec["backup"].get("requestedAt") and not _made(store):
+        raise Problem("conflict", "a backup that was asked for is not made yet: wait until it is")
+
+
+def _made(store: Object) -> bool:
+    """Whether nothing more comes of the backup that was asked for: it was made, or has failed for good."""
+    status = store.get("status", {})
+    seen = status.get("observedGeneration") == store["metadata"]["generation"]
+    found = [each for each in status.get("conditions", []) if each["type"] == "BackupMade"]
+    return seen and any(each["status"] == "True" or each["reason"] == "JobFailed" for each in found)
 
 
 def _now() -> str:

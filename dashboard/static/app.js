@@ -11,9 +11,12 @@ function prepare(root) {
   }
 
   const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.getTime())) time.title = exact.format(at);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = exact.format(at);
+    if ("clock" in time.dataset) time.textContent = clock.format(at);
   }
   const hour = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
   for (const each of root.querySelectorAll("[data-utc-hour]")) {
@@ -28,7 +31,7 @@ function prepare(root) {
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 function age(root) {
   const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
-  for (const time of root.querySelectorAll("time[datetime]")) {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-clock])")) {
     const seconds = (new Date(time.dateTime).getTime() - Date.now()) / 1000;
     if (Number.isNaN(seconds)) continue;
     const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);

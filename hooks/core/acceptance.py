@@ -111,7 +111,10 @@ def _backup(spec: Object) -> dict[str, Any]:
     keep = wanted.get("keep", 7) if isinstance(wanted, dict) else 7
     if not schedule or type(keep) is not int or not 1 <= keep <= 100:
         _invalid("backup", "a mapping with a schedule, and keep from 1 to 100")
-    return {"backup_schedule": schedule, "backup_keep": keep}
+    asked = wanted.get("requestedAt") or ""
+    if not isinstance(asked, str):
+        _invalid("backup.requestedAt", "a time")
+    return {"backup_schedule": schedule, "backup_keep": keep, "backup_request": asked}
 
 
 def _shop(spec: Object, name: str) -> tuple[tuple[str, str], ...]:

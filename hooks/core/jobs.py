@@ -14,7 +14,7 @@ from .pods import running, selected, started
 from .progress import holds, number
 from .request import SyncRequest
 
-# On a Job: the one request that it answers, "check ...", "restore ...", "snapshot ..." or "migrate ...".
+# On a Job: the one request that it answers, "backup ...", "check ...", "restore ...", "snapshot ..." or "migrate ...".
 REQUEST = f"{GROUP}/request"
 
 # A pod of a Job that has not begun so long after the Job did is not about to.
@@ -63,6 +63,13 @@ def records(request: SyncRequest) -> list[Object]:
     """The Jobs to keep as the record of what was restored: all but those that the status counts among the past."""
     counted = request.status.get("restores")
     return [job for job in done_restores(request) if type(counted) is not int or _number(job) >= counted]
+
+
+def saved(request: SyncRequest) -> list[str]:
+    """When the observed Jobs that answer a request for a backup were complete."""
+    found = [seen for key, seen in request.observed.items() if key.kind == "Job" and complete(seen)]
+    times = [dig(seen, "status", "completionTime") for seen in found if request_of(seen).startswith("backup ")]
+    return [time for time in times if isinstance(time, str)]
 
 
 def _number(job: Object) -> int:

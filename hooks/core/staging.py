@@ -48,7 +48,8 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
     :param expandable: whether a volume can grow.
     """
     result, stages = Desired(), _continued(stages, request)
-    superseded, rolling = _superseded(stages, request), _rolling(stages, request)
+    superseded, saving = _superseded(stages, request), _saving(stages, request)
+    rolling = _rolling(stages, request)
     offline = False
     for place, stage in enumerate(stages):
         if stage.optional:
@@ -57,6 +58,9 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
         waits_for = result.first_blocked
         if waits_for is None and superseded and (stage.offline or _has_jobs(stage)):
             result.judge(stage.condition, superseded)
+            waits_for = result.first_blocked
+        if waits_for is None and saving and _has_jobs(stage) and _unfinished(stage, request):
+            result.judge(stage.condition, saving)
             waits_for = result.first_blocked
         if stage.offline and waits_for is None and _unfinished(stage, request):
             offline = True
@@ -193,13 +197,29 @@ def _rolling(stages: tuple[RenderedStage, ...], request: SyncRequest) -> bool:
     return any(obj and (blocker(m.key, obj) or _outdated(m, obj, m.body)) for m, obj in seen)
 
 
+def _saving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | None:
+    """The Job of a backup that was asked for, while it has pods: it ends before another Job works on the data."""
+    for manifest in (manifest for stage in stages if stage.role == "save" for manifest in stage.manifests):
+        seen = request.observed.get(manifest.key)
+        if seen and not jobs.finished(seen) and jobs.has_pods(seen):
+            key = str(manifest.key)
+            return Blocker("Stopping", f"{key} is being stopped, and is made again later", subject=key)
+    return None
+
+
 def _plan_optional(stage: RenderedStage, request: SyncRequest, result: Desired) -> None:
-    """A stage that no other waits for, such as a check of a backup while the shop is open."""
+    """A stage that no other waits for, such as a check of a backup while the shop is open.
+
+    A backup that was asked for makes way for whatever else is to be done, and is made again after that.
+    """
     for manifest in stage.manifests:
         seen = request.observed.get(manifest.key)
         if seen is None:
             result.children += [manifest.body] if result.first_blocked is None else []
             found: Blocker | None = _missing(manifest, result.first_blocked)
+        elif stage.role == "save" and result.first_blocked and not jobs.finished(seen):
+            result.children.append(stopped(seen))
+            found = _missing(manifest, result.first_blocked)
         else:
             result.children.append(manifest.body)
             found = blocker(manifest.key, seen, request.pods, request.now)

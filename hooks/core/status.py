@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..settings import Settings
+from . import jobs
 from .acceptance import NotAccepted
 from .conditions import conditions, previous_conditions, stamped
 from .deadlines import wait
@@ -28,6 +29,7 @@ ADDRESSES = ("url", "adminURL")
 ADVICE = {
     "RestoreChecked": "the shop stays open with the data it has: name another backup in spec.restoreFrom, or remove it",
     "PaymentsReady": "the shop stays open with its other ways to pay: set the payment provider's keys again",
+    "BackupMade": "the shop stays open: set spec.backup.requestedAt to the present time to try again",
     "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
 }
 
@@ -145,15 +147,15 @@ def _rules(ingress: Object) -> list[Object]:
 
 
 def _backups(about: Subject) -> Object:
-    """When the newest backups were finished, newest first. The CronJobs of the role "backup" have the last; the status
-    had the rest."""
+    """When the newest backups were finished, newest first. The CronJobs of the role "backup" have the last, and the Job
+    that was asked for its own; the status had the rest."""
     keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
     said = about.request.status.get("backups")
     times = [time for time in said if isinstance(time, str)] if isinstance(said, list) else []
-    for key in keys:
-        last = dig(about.request.observed.get(key), "status", "lastSuccessfulTime")
-        if isinstance(last, str) and last not in times:
-            times = sorted([last, *times], reverse=True)
+    last = [dig(about.request.observed.get(key), "status", "lastSuccessfulTime") for key in keys]
+    for time in (*last, *jobs.saved(about.request)):
+        if isinstance(time, str) and time not in times:
+            times = sorted([time, *times], reverse=True)
     return {"backups": times[: about.store.backup_keep]} if times else {}
 
 

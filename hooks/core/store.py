@@ -16,7 +16,8 @@ class Store:
     shop stays open; ``restore``: the archive to restore before anything else. Both are of ``restore_store`` where that
     is another store, and ``request`` identifies them. ``migration`` distinguishes the one of this version from
     earlier ones, if there were any; ``claim``: the host that is to be proven; ``restarted_at``: pods that shoppers
-    reach are newer than that, if it is not empty; ``connections``: the integrations that are set; ``owner_email``:
+    reach are newer than that, if it is not empty; ``backup_request``: distinguishes the backup that was asked for
+    beside the schedule, empty where there is none; ``connections``: the integrations that are set; ``owner_email``:
     where the owner reads mail, empty where nothing says so."""
 
     name: str
@@ -38,6 +39,7 @@ class Store:
     migration: str = ""
     backup_schedule: str = ""
     backup_keep: int = 7
+    backup_request: str = ""
     restarted_at: str = ""
     check: str = ""
     request: str = ""

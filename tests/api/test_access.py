@@ -49,6 +49,7 @@ EXPECTED = {
     "POST /stores/<name>/actions/suspend": Row(*CHANGE),
     "POST /stores/<name>/actions/resume": Row(*CHANGE),
     "POST /stores/<name>/actions/restart": Row(*CHANGE),
+    "POST /stores/<name>/actions/backup": Row(*CHANGE),
     "POST /stores/<name>/actions/extend": Row(*CHANGE, {"expiresAt": None}),
     "POST /stores/<name>/actions/restore": Row(*CHANGE, {"backup": "snapshot/closed"}),
     "GET /stores/<name>/events": Row(*READ),
@@ -99,7 +100,7 @@ def test_a_caller_gets_what_their_role_and_the_owner_allow(
     row, number = EXPECTED[operation], list(EXPECTED).index(operation)
     name = f"row-{number}-{caller}"
     if "<name>" in operation:
-        assert api.caller("ann").create(name).status_code == 202
+        assert api.caller("ann").create(name, backup={"schedule": "0 3 * * *"}).status_code == 202
         with_what_runs(plane, name)
     method, path = operation.split()
     path = path.replace("<name>", name).replace("<pod>", "pod").replace("<path:owner>", "ann@example.com")

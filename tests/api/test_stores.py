@@ -19,6 +19,9 @@ from tests.stores.platform import API
 
 from .server import DASHBOARD_KEY, Api, Caller
 
+NIGHTLY = {"schedule": "0 3 * * *"}
+DAY = "2026-01-01T00:00:00Z"
+
 
 def problem(answer: requests.Response) -> tuple[int, str, dict[str, str]]:
     """The status, the kind and what is wrong where, of an error that has its documented form."""
@@ -383,6 +386,49 @@ def test_each_restore_of_the_same_backup_is_another_request(ann: Caller, plane: 
     requests = [each["spec"]["restoreFrom"] for each in asked]
     assert [each["backup"] for each in requests] == ["latest", "latest"]
     assert requests[0]["requestedAt"] < requests[1]["requestedAt"]
+
+
+def test_one_backup_at_a_time_is_asked_for_of_an_open_store_that_makes_some(ann: Caller, plane: ControlPlane) -> None:
+    def refused(name: str) -> bool:
+        answer = ann("POST", f"/stores/{name}/actions/backup")
+        assert answer.status_code in (202, 409), answer.text
+        return answer.status_code == 409
+
+    def report(status: str, reason: str, behind: int = 0) -> None:
+        store = plane.client.get(API, "Store", "saving")
+        made = {"type": "BackupMade", "status": status, "reason": reason, "message": "", "lastTransitionTime": DAY}
+        observed = store["metadata"]["generation"] - behind
+        plane.client.replace({**store, "status": {"observedGeneration": observed, "conditions": [made]}}, "status")
+
+    ann.create("unscheduled")
+    ann.create("closed", suspended=True, backup=NIGHTLY)
+    ann.create("saving", backup=NIGHTLY)
+    assert [refused(name) for name in ("unscheduled", "closed", "saving")] == [True, True, False]
+    first = ann.get("/stores/saving")["spec"]["backup"]
+    assert (first["schedule"], first["keep"], refused("saving")) == ("0 3 * * *", 7, True)
+    report("True", "AsDesired", behind=1)
+    assert refused("saving")
+    report("False", "JobRunning")
+    assert refused("saving")
+    report("True", "AsDesired")
+    assert not refused("saving")
+    assert ann.get("/stores/saving")["spec"]["backup"]["requestedAt"] > first["requestedAt"]
+    report("False", "JobFailed")
+    assert not refused("saving")
+
+
+def test_of_two_requests_for_a_backup_at_once_one_is_accepted(ann: Caller, api: Api) -> None:
+    ann.create("saving-once", backup=NIGHTLY)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(api.caller("ann"), "POST", "/stores/saving-once/actions/backup") for _ in range(2)]
+    assert sorted(each.result().status_code for each in asked) == [202, 409]
+
+
+@pytest.mark.parametrize(("endpoint", "possible"), [("https://s3.example.com", True), ("", False)])
+def test_engines_clone_where_backups_are_in_an_object_store(plane: ControlPlane, endpoint: str, possible: bool) -> None:
+    s3 = {"endpoint": endpoint, "bucket": "stores", "region": "eu"}
+    with Api(plane, hooks_settings={"backup": {"s3": s3}}) as api:
+        assert {each["clones"] for each in api.caller("ann").get("/engines")["items"]} == {possible}
 
 
 def test_an_end_in_the_past_is_refused(ann: Caller) -> None:

@@ -6,7 +6,7 @@ import html
 import re
 from typing import Any
 
-from storeplatform.dashboard.form import ASKED, Field, fields, spec_of
+from storeplatform.dashboard.form import ASKED, Field, fields, like, spec_of
 from tests.api.server import Api
 
 from .server import Visitor
@@ -49,6 +49,15 @@ def test_what_is_given_becomes_a_spec_and_what_is_empty_is_left_out() -> None:
     }
     assert spec_of(given) == {"engine": "medusa", "shop": {"title": "Tea", "currency": "EUR"}}
     assert spec_of({"engine": "medusa", "backup": "yes"}) == {"engine": "medusa", "backup": {"schedule": "0 3 * * *"}}
+
+
+def test_a_shop_from_a_backup_is_like_the_other_but_for_its_title_and_address() -> None:
+    shop = {"title": "Tea", "currency": "CHF", "country": "CH"}
+    spec = {"engine": "woocommerce", "plan": "large", "owner": "ann", "hostname": "tea.example.com", "shop": shop}
+    wanted = {"engine": "woocommerce", "plan": "large", "owner": "ann", "shop.currency": "CHF", "shop.country": "CH"}
+    assert like({"spec": spec}) == wanted
+    given = {**wanted, "restoreFrom.store": "tea", "restoreFrom.backup": "2030-01-31T03:00:00Z"}
+    assert spec_of(given)["restoreFrom"] == {"store": "tea", "backup": "2030-01-31T03:00:00Z"}
 
 
 def test_the_page_asks_for_each_field_of_the_api_with_its_default(ann: Visitor, api: Api) -> None:

@@ -30,6 +30,9 @@ def record(action: str = "update", before: Any = None, after: Any = None) -> dic
     ("action", "before", "after", "words"),
     [
         ("create", None, {"plan": "small"}, "created tea"),
+        ("create", None, {"restoreFrom": {"store": "milk"}}, "created tea from a backup of milk"),
+        ("create", None, {"restoreFrom": "milk"}, "created tea"),
+        ("backup", {"backup": {}}, {"backup": {"requestedAt": "now"}}, "asked for a backup of tea"),
         ("suspend", {"suspended": False}, {"suspended": True}, "closed tea"),
         ("update", {"plan": "small"}, {"plan": "large"}, "changed tea: plan large"),
         ("update", None, {"expiresAt": "2030-12-24T00:00:00Z"}, "changed tea: end date December 24, 2030"),

@@ -88,7 +88,7 @@ def test_a_backup_time_is_set_and_read_as_a_sentence(owner: Page) -> None:
     owner.select_option("#backup-hour", "5")
     owner.click("#backups form[action$=backup] button:not(.danger)")
     owner.goto("/stores/flowers/")
-    assert re.search(r"A backup is made every day at \d\d?:00", read(owner))
+    assert re.search(r"A backup is made every day at \d\d:00(?!\s?[AP]M)", read(owner))
     assert owner.locator("#backup-hour").input_value() == "5"
 
 
@@ -108,10 +108,34 @@ def test_an_end_date_is_set_read_and_taken_back(owner: Page) -> None:
     owner.fill("#field-day", "2031-12-24")
     owner.click("#extend form button >> nth=0")
     owner.goto("/stores/toys/")
-    assert "Your shop ends on December 24, 2031." in read(owner)
+    assert "Your shop ends on 24 December 2031." in read(owner)
     owner.click("#extend form:has(input[name=day][type=hidden]) button")
     owner.goto("/stores/toys/")
     assert "Your shop has no end date." in read(owner)
+
+
+def test_the_title_is_changed(owner: Page) -> None:
+    owner.goto("/stores/toys/")
+    for title in ("Toys & Games", "Toys"):
+        owner.fill("#field-title", title)
+        owner.click("#title form[action$=title] button")
+        owner.goto("/stores/toys/")
+        expect(owner.locator("h1")).to_have_text(title)
+
+
+def test_a_wrong_email_is_refused_at_its_field_and_kept(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    owner.fill("#field-email", "ann@example")
+    owner.click("#title form[action$=email] button")
+    expect(owner.locator("#field-email")).to_have_value("ann@example")
+    expect(owner.locator("#field-email")).to_have_attribute("aria-invalid", "true")
+    assert "Enter a full e-mail address" in read(owner)
+    assert "ask for a link on the administration’s sign-in page" in read(owner)  # noqa: RUF001
+
+
+def test_the_plan_is_shown_by_what_it_provides(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    assert re.search(r"up to \d+ processors, \d+ [GM]iB memory, \d+ GiB for data", read(owner))
 
 
 def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> None:

@@ -144,6 +144,68 @@ def test_a_name_is_judged_while_it_is_typed(ann: Visitor, shop: str) -> None:
     assert "DNS label" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
 
 
+S3 = {"backup": {"s3": {"endpoint": "https://s3.example.com", "bucket": "stores", "region": "eu"}}}
+
+
+def test_a_new_shop_is_asked_for_from_a_backup_of_another_one(plane: ControlPlane, platform: Platform) -> None:
+    backup, store = "2030-01-31T03:00:00Z", {"apiVersion": API, "kind": "Store", "metadata": {"name": "source"}}
+    with Api(plane, hooks_settings=S3) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
+        api.caller("ann").create("source", plan="medium", shop={"title": "Tea", "country": "CH", "currency": "CHF"})
+        platform.await_phase("source", "Ready")
+
+        def link() -> str:
+            plane.client.patch(store, {"status": {"backups": [backup]}}, "status")
+            found = re.findall(r'href="([^"]*restoreFrom.store=source[^"]*)"', ann.get("/stores/source/").text)
+            return html.unescape(found[0]) if found else ""
+
+        ann.sign_in(token_of(plane, "ann"))
+        form = wait_until(link, "the backup is listed")
+        page = ann.get(form)
+        assert "everything from a backup of source" in words(page)
+        assert re.findall(r'name="engine" value="(\w+)"', page.text) == ["medusa"]
+        assert re.search(r'value="medium" checked', page.text)
+        assert re.search(r'<option value="CHF" selected', page.text)
+        hidden = dict(re.findall(r'type="hidden" name="(restoreFrom.\w+)" value="([^"]*)"', page.text))
+        ann.send("/stores/new", {"name": "copied", "engine": "medusa", **hidden}, page=form)
+        assert plane.client.get(API, "Store", "copied")["spec"]["restoreFrom"] == {"store": "source", "backup": backup}
+        for name in ("source", "copied"):  # an owner's limit is for other tests
+            plane.client.delete({**store, "metadata": {"name": name}})
+
+
+def test_no_new_shop_is_offered_from_a_backup_that_no_other_shop_can_read(ann: Visitor, plane: ControlPlane) -> None:
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "own-volume"}}
+    spec = {"engine": "medusa", "owner": "ann@example.com", "version": "0.0.0"}
+    plane.client.create({**store, "spec": spec})
+
+    def listed() -> str:
+        plane.client.patch(store, {"status": {"backups": ["2030-01-31T03:00:00Z"]}}, "status")
+        text = ann.get("/stores/own-volume/").text
+        return text if "Restore …" in text else ""
+
+    assert "restoreFrom.store" not in wait_until(listed, "the backup is listed")
+    plane.client.delete(store)
+
+
+def test_a_backup_of_somebody_elses_shop_begins_no_form(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
+    with Visitor(dashboard.url) as ben:
+        ben.sign_in(token_of(plane, "ben"))
+        assert ben.get(f"/stores/new?restoreFrom.store={shop}").status_code == 404
+
+
+def test_a_backup_is_made_now_and_listed_once_it_is(ann: Visitor, plane: ControlPlane, shop: str) -> None:
+    page = f"/stores/{shop}/"
+    ann.send(f"{page}do/backup", {"hour": "3"}, page=page)
+    ann.send(f"{page}do/back-up-now", {}, page=page)
+    wait_until(lambda: "The last one:" in words(ann.get(page)), "the backup is listed", 90)
+    store = plane.client.get(API, "Store", shop)
+    assert store["spec"]["backup"]["requestedAt"]
+    assert len(store["status"]["backups"]) == 1
+    sentence = f"You asked for a backup of {shop}"
+    wait_until(lambda: sentence in words(ann.get(f"/audit?store={shop}")), "the history has it", 20)
+    ann.send(f"{page}do/backup", {"hour": ""}, page=page)
+    assert "Back up now" not in words(ann.get(page))
+
+
 def test_passwords_are_in_the_page_only_after_they_were_asked_for(ann: Visitor, api: Api, shop: str) -> None:
     password = api.caller("ann").get(f"/stores/{shop}/credentials")["password"]
     assert password not in ann.get(f"/stores/{shop}/").text
@@ -263,6 +325,7 @@ def test_who_may_have_no_more_shops_gets_no_form(ann: Visitor, ada: Visitor, sho
 
 def test_pages_are_in_the_readers_language(visitor: Visitor) -> None:
     assert 'lang="de"' in visitor.get("/signin", headers={"Accept-Language": "de"}).text
+    assert 'lang="en-GB"' in visitor.get("/signin", headers={"Accept-Language": "en-GB,en;q=0.5"}).text
     assert "Anmelden" in words(visitor.get("/signin", headers={"Accept-Language": "de-AT,en;q=0.5"}))
     visitor.send("/language", {"language": "de", "next": "/signin"}, page="/signin")
     assert "Anmelden" in words(visitor.get("/signin"))

@@ -1,4 +1,4 @@
-"""The core broken in fourteen ways, each of which has to be noticed.
+"""The core broken in fifteen ways, each of which has to be noticed.
 
 ``python -m tests.hooks.mutations`` breaks a copy of the core in one way after another, tests and explores that, and
 prints what caught it. It ends with 1 where one was not caught. LIFE.md has the result of the last run.
@@ -53,6 +53,12 @@ MUTATIONS = [
         "a Job that is not needed any more goes on beside others",
         "hooks/core/staging.py",
         "if waits_for is None and superseded and (stage.offline or _has_jobs(stage)):",
+        "if False:",
+    ),
+    Mutation(
+        "another Job begins while a backup that was asked for has pods",
+        "hooks/core/staging.py",
+        "if waits_for is None and saving and _has_jobs(stage) and _unfinished(stage, request):",
         "if False:",
     ),
     Mutation(

@@ -55,6 +55,8 @@ class Truth:
     snapshots: dict[str, Data] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     restores: list[str] = field(default_factory=list)
+    backups: list[str] = field(default_factory=list)
+    saved: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     taken_hosts: set[str] = field(default_factory=set)
     removed: set[Key] = field(default_factory=set)
@@ -264,6 +266,10 @@ class Simulation:
             if what == "restore":
                 truth.data = Data(found.origin if asked.startswith("snapshot/") else asked, found.version, found.orders)
                 truth.restores.append(asked)
+        elif what == "backup":
+            truth.archives["latest"] = copy.copy(truth.data)
+            truth.backups.append(self.written())
+            truth.saved.add(asked)
         elif what == "snapshot":
             truth.snapshots.setdefault(asked, copy.copy(truth.data))
         elif self._image_version(job) == self.unmigratable:
@@ -286,6 +292,7 @@ class Simulation:
                 status["lastSuccessfulTime"] = self.written()
                 if key.name == "backup":
                     self.truth.archives["latest"] = copy.copy(self.truth.data)
+                    self.truth.backups.append(self.written())
 
     # People and other stores
 

@@ -15,7 +15,7 @@ from storeplatform.hooks.settings import Settings, load_settings
 from storeplatform.templates import ENGINES
 from tests.values import settings_of
 
-from .world import World, ready, store
+from .world import World, make_ready, ready, store
 
 KEYS = {"accessKeyId": "the access key id", "secretAccessKey": "the secret access key"}
 NIGHTLY = {"schedule": "0 3 * * *", "keep": 3}
@@ -170,3 +170,125 @@ def test_a_cron_job_of_another_kind_of_work_is_no_backup(settings: Settings) -> 
     world.settle()
     world.find("CronJob", "cron")["status"] = {"lastSuccessfulTime": "2026-01-02T03:00:00Z"}
     assert "backups" not in world.ask()["status"]
+
+
+def asked(world: World) -> list[Object]:
+    """The Jobs that the core wants for a backup beside the schedule."""
+    return of_kind(world.ask(), "Job", "backup-now")
+
+
+def condition(status: Object, kind: str = "BackupMade") -> Object:
+    (found,) = [each for each in status["conditions"] if each["type"] == kind]
+    return found
+
+
+NOW = {**NIGHTLY, "requestedAt": "2026-01-05T12:00:00Z"}
+
+
+@pytest.mark.parametrize("engine", ["medusa", "woocommerce"])
+def test_a_backup_is_asked_for_as_the_schedule_would_make_it(settings: Settings, engine: str) -> None:
+    world = World(settings, store(engine=engine, backup=NIGHTLY))
+    world.settle()
+    world.parent["spec"]["backup"] = NOW
+    (job,) = asked(world)
+    (cron_job,) = [each for each in of_kind(world.ask(), "CronJob") if each["metadata"]["name"] == "backup"]
+    assert job["spec"]["template"]["spec"] == cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert labels == cron_job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+
+
+def test_a_backup_that_was_asked_for_is_reported_once_its_job_is_complete(world: World) -> None:
+    world.parent["spec"]["backup"] = NOW
+    world.settle()
+    job = world.find("Job", "backup-now")
+    job["status"] = {"active": 1}
+    status = world.ask()["status"]
+    assert (condition(status)["status"], status["phase"], "backups" in status) == ("False", "Ready", False)
+    complete = [{"type": "Complete", "status": "True"}]
+    job["status"] = {"conditions": complete, "completionTime": "2026-01-05T12:00:30Z"}
+    status = world.step(ready=False)["status"]
+    assert (condition(status)["status"], status["backups"]) == ("True", ["2026-01-05T12:00:30Z"])
+    name = job["metadata"]["name"]
+    assert world.settle()["status"]["backups"] == ["2026-01-05T12:00:30Z"]
+    world.parent["spec"]["backup"] = {**NOW, "keep": 5}
+    assert [each["metadata"]["name"] for each in asked(world)] == [name]
+
+
+def test_another_request_is_another_job_and_the_old_one_goes(world: World) -> None:
+    world.parent["spec"]["backup"] = NOW
+    world.settle()
+    old = world.find("Job", "backup-now")["metadata"]["name"]
+    world.parent["spec"]["backup"] = {**NOW, "requestedAt": "2026-01-06T12:00:00Z"}
+    world.settle()
+    assert world.find("Job", "backup-now")["metadata"]["name"] != old
+
+
+def test_no_backup_is_made_until_the_shop_is_ready(settings: Settings) -> None:
+    world = World(settings, store(backup=NOW))
+    for _ in range(4):
+        assert of_kind(world.step(ready=False), "Job", "backup-now") == []
+    assert condition(world.ask()["status"])["reason"] == "Waiting"
+    world.settle()
+    assert len(asked(world)) == 1
+
+
+def test_a_suspended_store_makes_the_backup_once_it_is_open(world: World) -> None:
+    world.settle()
+    world.parent["spec"] |= {"backup": NOW, "suspended": True}
+    world.settle()
+    assert asked(world) == []
+    world.parent["spec"]["suspended"] = False
+    world.settle()
+    assert len(asked(world)) == 1
+
+
+def test_a_backup_at_work_ends_before_a_suspended_stores_database_does(world: World) -> None:
+    world.parent["spec"]["backup"] = NOW
+    world.settle()
+    world.find("Job", "backup-now")["status"] = {"active": 1, "ready": 1}
+    world.parent["spec"]["suspended"] = True
+    world.step(ready=False)
+    answer = world.ask()
+    (database,) = of_kind(answer, "StatefulSet", "database")
+    (job,) = of_kind(answer, "Job", "backup-now")
+    assert (database["spec"]["replicas"], job["spec"]["suspend"], answer["status"]["phase"]) == (1, False, "Suspending")
+
+
+@pytest.mark.parametrize("change", [{"restoreFrom": {"backup": "latest"}}, {"adminEmail": "new@example.com"}])
+def test_a_backup_makes_way_for_another_job_and_is_made_after_it(world: World, change: Object) -> None:
+    world.parent["spec"]["backup"] = NOW
+    world.settle()
+    world.find("Job", "backup-now")["status"] = {"active": 1, "ready": 1}
+    world.parent["spec"] |= change
+    before = {key for key in world.observed if key.kind == "Job"}
+    for _ in range(6):
+        world.step(ready=False)
+        for key, seen in world.observed.items():
+            if key.name.startswith("check"):
+                make_ready(seen)
+    made = {key for key in world.observed if key.kind == "Job"} - before
+    assert [key.name for key in made if not key.name.startswith("check")] == []
+    assert world.find("Job", "backup-now")["spec"]["suspend"] is True
+    world.find("Job", "backup-now")["status"] = {"active": 0}
+    assert world.settle()["status"]["phase"] == "Ready"
+    (again,) = asked(world)
+    assert again["spec"]["suspend"] is False
+
+
+def test_a_backup_that_fails_leaves_the_shop_open_and_names_what_to_do(world: World) -> None:
+    world.parent["spec"]["backup"] = NOW
+    world.settle()
+    failed = {"type": "Failed", "status": "True", "message": "Job has reached the specified backoff limit"}
+    world.find("Job", "backup-now")["status"] = {"conditions": [failed]}
+    status = world.ask()["status"]
+    assert (status["phase"], condition(status)["reason"]) == ("Ready", "JobFailed")
+    assert "set spec.backup.requestedAt to the present time to try again" in condition(status)["message"]
+    assert condition(status)["message"] in condition(status, "Ready")["message"]
+
+
+def test_turning_backups_off_takes_the_request_along(world: World) -> None:
+    world.parent["spec"]["backup"] = NOW
+    world.settle()
+    del world.parent["spec"]["backup"]
+    world.settle()
+    assert asked(world) == []

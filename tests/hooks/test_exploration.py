@@ -38,6 +38,9 @@ OWN, OTHER = f"demo.{DOMAIN}", "shop.example.com"
 ARCHIVES = ["latest", "latest", "20200101T000000Z", "snapshot/none"]
 DATES = ["0001-01-01T00:00:00+14:00", "2026-01-01T00:05:00Z", "2026-01-02T00:00:00Z", "9999-12-31T23:59:59-12:00"]
 ROUNDS = st.integers(0, 9)
+BREAKABLE = ["backend", "database", "storefront", "restore", "migrate", "backup-now"]
+# What the database must not stop under.
+USING_THE_DATABASE = ("restore", "migrate", "snapshot", "backend", "backup-now")
 TITLES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zs"]), min_size=1, max_size=100)
 
 # What a Failed store's message must name, by what keeps it from being ready: something that somebody can do.
@@ -112,6 +115,12 @@ class Life(RuleBasedStateMachine):
         same = old.get("restored") == f"demo/{backup}" and old.get("restoredRequest") == wanted.get("requestedAt")
         if not same:  # the CRD refuses it
             self.cluster.change(restoreFrom=wanted)
+        self._live(rounds)
+
+    @rule(rounds=ROUNDS)
+    def ask_for_a_backup(self, rounds: int) -> None:
+        if wanted := self.cluster.parent["spec"].get("backup"):
+            self.cluster.change(backup={**wanted, "requestedAt": self.cluster.written()})
         self._live(rounds)
 
     @rule(rounds=ROUNDS)
@@ -202,7 +211,7 @@ class Life(RuleBasedStateMachine):
         self.cluster.wait(seconds)
         self._live(rounds)
 
-    @rule(name=st.sampled_from(["backend", "database", "storefront", "restore", "migrate"]), rounds=ROUNDS)
+    @rule(name=st.sampled_from(BREAKABLE), rounds=ROUNDS)
     def break_(self, name: str, rounds: int) -> None:
         """A workload stops working, or a Job's next tries fail."""
         for key in self.cluster.live:
@@ -279,6 +288,8 @@ class Life(RuleBasedStateMachine):
         assert status.get("restored", "") in {"", *restored}, f"{status['restored']} was not restored: {restored}"
         last = status.get("lastBackup", "")
         assert last in {"", *cluster.truth.snapshots, *cluster.truth.lost}, f"{last} was not made"
+        backups = set(status.get("backups", []))
+        assert backups <= set(cluster.truth.backups), f"{backups} were not all made: {cluster.truth.backups}"
 
     def hold_after_sync(self) -> None:
         """What holds of an answer to what is now."""
@@ -295,7 +306,7 @@ class Life(RuleBasedStateMachine):
         began_before = self.cluster.past[-1][1]
         database = began_before.get(cluster.key("StatefulSet", "database"), {})
         was_up = database.get("spec", {}).get("replicas", 0) > 0
-        at_work = [n for n in cluster.working("") if n.startswith(("restore", "migrate", "snapshot", "backend"))]
+        at_work = [n for n in cluster.working("") if n.startswith(USING_THE_DATABASE)]
         running = [n for n in at_work if cluster.pods[n].running]
         assert not (stops and was_up and running), f"the database stops under {running}"
         if cluster.condition("Ready").get("status") == "True":
@@ -356,6 +367,10 @@ class Life(RuleBasedStateMachine):
         if wanted and checked:
             assert status.get("restored") == f"demo/{wanted['backup']}", (wanted, status.get("restored"))
         assert data.origin.partition("#")[0] == status.get("restored", ""), (data, status.get("restored"))
+        if asked := (cluster.parent["spec"].get("backup") or {}).get("requestedAt"):
+            made = cluster.condition("BackupMade")
+            saved = made["status"] == "True" and asked in cluster.truth.saved
+            assert saved or made["reason"] == "JobFailed", made
         host = cluster.parent["spec"].get("hostname") or OWN
         assert status["url"] == f"http://{host}", (status["url"], host)
 

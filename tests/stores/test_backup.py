@@ -34,6 +34,26 @@ def test_a_scheduled_backup_runs_and_is_listed(platform: Platform) -> None:
     assert put_right["spec"]["schedule"] == "0 3 1 1 *"
 
 
+def test_a_backup_that_is_asked_for_is_made_once_and_listed(platform: Platform) -> None:
+    nightly = {"schedule": "0 3 1 1 *", "keep": 2}
+    platform.apply("asking", backup=nightly)
+    platform.await_phase("asking", "Ready")
+    mark = platform.plane.audit.mark()
+    platform.apply("asking", backup={**nightly, "requestedAt": "2030-01-01T00:00:00Z"})
+    listed = wait_until(lambda: platform.store("asking")["status"].get("backups"), "the backup is listed", 90)
+    (job,) = [
+        each
+        for each in platform.client.list_all("batch/v1", "Job", "store-asking")
+        if each["metadata"]["name"].startswith("backup-now")
+    ]
+    assert listed == [job["status"]["completionTime"]]
+    assert condition(platform.store("asking"), "BackupMade")["status"] == "True"
+    platform.apply("asking", backup={**nightly, "keep": 3, "requestedAt": "2030-01-01T00:00:00Z"})
+    wait_until(lambda: platform.store("asking")["status"]["observedGeneration"] == 3, "the other number is seen")
+    platform.await_phase("asking", "Ready")
+    assert jobs(platform, "asking", mark) == ["backup"]
+
+
 def complete(platform: Platform, name: str, namespace: str) -> Object | None:
     job = platform.client.get("batch/v1", "Job", name, namespace)
     conditions = {c["type"]: c["status"] for c in job["status"].get("conditions", [])}

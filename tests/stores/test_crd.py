@@ -69,6 +69,7 @@ REFUSED = [
     ({"expiresAt": "2030-02-30T00:00:00Z"}, "spec.expiresAt"),
     ({"expiresAt": "2030-01-01T00:00:00+24:00"}, "spec.expiresAt in body should match"),
     ({"expiresAt": "2030-01-01t00:00:00z"}, "spec.expiresAt in body should match"),
+    ({"backup": {"schedule": "0 3 * * *", "requestedAt": "now"}}, "spec.backup.requestedAt"),
     ({"restoreFrom": {"backup": "yesterday"}}, "spec.restoreFrom.backup in body should match"),
     ({"restoreFrom": {"backup": "snapshot/../x"}}, "spec.restoreFrom.backup in body should match"),
     ({"storefront": {"replicas": 0}}, "spec.storefront.replicas"),

@@ -8,7 +8,7 @@ import pytest
 
 from storeplatform.api.views import PHASES
 from storeplatform.common.reasons import REASONS
-from storeplatform.dashboard.state import Steps, state, steps
+from storeplatform.dashboard.state import Steps, backup, state, steps
 from tests.dashboard.language import TECHNICAL
 
 ENGINE = {"steps": ["DatabaseReady", "BackendReady"]}
@@ -56,6 +56,23 @@ def test_the_advice_is_of_the_state_and_leads_to_the_part_that_helps(
     found = state(shown)
     assert advice in found.advice
     assert found.does == part
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "reason", "comes"),
+    [
+        ("", "True", "AsDesired", ""),
+        ("2030-01-01T00:00:00Z", "True", "AsDesired", "made"),
+        ("2030-01-01T00:00:00Z", "False", "JobRunning", "underway"),
+        ("2030-01-01T00:00:00Z", "False", "JobFailed", "failed"),
+        ("2030-01-01T00:00:00Z", "", "", "underway"),
+    ],
+)
+def test_a_backup_is_made_only_where_it_was_observed(asked: str, status: str, reason: str, comes: str) -> None:
+    found = [{"type": "BackupMade", "status": status, "reason": reason}] if status else []
+    spec = {"backup": {"schedule": "0 3 * * *", "requestedAt": asked}}
+    assert backup({"spec": spec, "status": {"conditions": found}}) == comes
+    assert backup({"spec": {}, "status": {}}) == ""
 
 
 @pytest.mark.parametrize(
