@@ -184,8 +184,8 @@ def test_sixty_creates_at_once_of_one_owner_are_all_decided_in_time(gate: Gate, 
 
 
 @pytest.fixture
-def refusing(gate: Gate) -> Any:
-    """A webhook of somebody else's that judges beside ours and never lets a store named "doomed" be."""
+def refusing(gate: Gate, clients: dict[str, Client]) -> Any:
+    """A webhook of somebody else's that judges beside ours and lets no store named "doomed" be. It is asked now."""
     hooks = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
@@ -210,6 +210,15 @@ def refusing(gate: Gate) -> Any:
         ],
     }
     gate.client.apply(hooks)
+
+    def asked() -> bool:
+        try:
+            clients["ann"].create(store("doomed"), dryRun="All")
+        except ApiError as error:
+            return "never.example.com" in error.message
+        return False
+
+    wait_until(asked, "it is asked")
     yield
     gate.client.delete(hooks)
 
