@@ -22,6 +22,7 @@ from storeplatform.metacontroller import MANIFESTS
 from storeplatform.templates import ENGINES
 from tests.cluster.client import Client, Object
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.credentials import METACONTROLLER
 from tests.cluster.loops import Loop
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import WaitTimeout, wait_until
@@ -176,6 +177,15 @@ class Platform:
                 store = obj["metadata"]["labels"][STORE_LABEL]
                 found[store].append({"apiVersion": rule["apiVersion"], "kind": resource["kind"], **obj})
         return found
+
+    def jobs_made(self, name: str, mark: int) -> list[str]:
+        """The Jobs of a Store that the loop created since a mark of the audit log, in order, without their hashes.
+
+        Those of its CronJobs come when the clock says so, and are not among them.
+        """
+        made = [each for each in self.plane.audit.requests(mark) if each.user == METACONTROLLER.username]
+        created = [each for each in made if (each.verb, each.resource, each.code) == ("create", "jobs", 201)]
+        return [each.name.partition("-")[0] for each in created if each.namespace == f"store-{name}"]
 
     def hooks_lines(self) -> list[dict[str, Any]]:
         """The hooks' log so far."""

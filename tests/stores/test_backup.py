@@ -51,7 +51,7 @@ def test_a_backup_that_is_asked_for_is_made_once_and_listed(platform: Platform) 
     platform.apply("asking", backup={**nightly, "keep": 3, "requestedAt": "2030-01-01T00:00:00Z"})
     wait_until(lambda: platform.store("asking")["status"]["observedGeneration"] == 3, "the other number is seen")
     platform.await_phase("asking", "Ready")
-    assert jobs(platform, "asking", mark) == ["backup"]
+    assert platform.jobs_made("asking", mark) == ["backup"]
 
 
 def complete(platform: Platform, name: str, namespace: str) -> Object | None:
@@ -70,19 +70,19 @@ def test_a_restore_in_place_closes_the_shop_restores_and_migrates_once(platform:
         lambda: platform.store("again")["status"].get("restored") == "again/latest", "the backup is restored", 90
     )
     platform.await_phase("again", "Ready")
-    assert jobs(platform, "again", mark) == ["check", "restore", "migrate"]
+    assert platform.jobs_made("again", mark) == ["check", "restore", "migrate"]
     mark = platform.plane.audit.mark()
     platform.apply("again", **spec, plan="medium")
     wait_until(lambda: platform.store("again")["status"]["observedGeneration"] == 3, "the plan's change is seen")
     platform.await_phase("again", "Ready")
-    assert jobs(platform, "again", mark) == []
+    assert platform.jobs_made("again", mark) == []
 
 
 def test_a_new_store_from_a_backup_of_its_name_restores_before_it_migrates(platform: Platform) -> None:
     mark = platform.plane.audit.mark()
     platform.apply("reborn", restoreFrom={"backup": "2030-01-01T00:00:00Z"})
     store = platform.await_phase("reborn", "Ready")
-    assert jobs(platform, "reborn", mark) == ["restore", "migrate"]
+    assert platform.jobs_made("reborn", mark) == ["restore", "migrate"]
     assert condition(store, "Restored") in ({}, {**condition(store, "Restored"), "status": "True"})
 
 
@@ -94,14 +94,9 @@ def test_a_clone_is_made_from_another_stores_archives_of_the_same_owner(own_plan
         platform.apply("clone", restoreFrom={"store": "original"})
         store = platform.await_phase("clone", "Ready")
         assert store["status"]["restored"] == "original/latest"
-        assert jobs(platform, "clone", mark) == ["restore", "migrate"]
+        assert platform.jobs_made("clone", mark) == ["restore", "migrate"]
         assert not any(value in str(store) for value in keys.values())
         assert platform.client.find("v1", "PersistentVolumeClaim", "backups", "store-clone") is None
         secrets = platform.client.list_all("v1", "Secret", "store-clone")
         annotations = [secret["metadata"].get("annotations", {}) for secret in secrets]
         assert not any(value in str(annotations) for secret in secrets for value in secret.get("data", {}).values())
-
-
-def jobs(platform: Platform, name: str, mark: int) -> list[str]:
-    created = [r for r in platform.plane.audit.requests(mark) if (r.verb, r.resource) == ("create", "jobs")]
-    return [r.name.partition("-")[0] for r in created if r.namespace == f"store-{name}" and r.code == 201]

@@ -53,8 +53,7 @@ def test_an_end_is_announced_closes_with_a_backup_and_is_deleted_by_the_reaper(p
     closes = at(seconds=2)
     platform.apply("passing", expiresAt=closes)
     store = platform.await_phase("passing", "Suspended")
-    jobs = [r.name for r in platform.plane.audit.requests(mark) if (r.verb, r.resource) == ("create", "jobs")]
-    assert [name.partition("-")[0] for name in jobs if name] == ["snapshot"]
+    assert platform.jobs_made("passing", mark) == ["snapshot"]
     assert store["status"]["lastBackup"] == f"expired-{closes.replace('-', '').replace(':', '').lower()}"
     assert condition(store, "Ready")["reason"] == "Expired"
     wait_until(

@@ -30,12 +30,6 @@ def condition(store: Object, kind: str) -> dict[str, Any]:
     return next((c for c in store["status"]["conditions"] if c["type"] == kind), {})
 
 
-def made(platform: Platform, name: str, mark: int) -> list[str]:
-    """The Jobs that were created for a store since a mark, in order, without their hashes."""
-    created = [r for r in platform.plane.audit.requests(mark) if (r.verb, r.resource) == ("create", "jobs")]
-    return [r.name.partition("-")[0] for r in created if r.namespace == f"store-{name}" and r.code == 201]
-
-
 def backend(platform: Platform, name: str) -> Object:
     return platform.client.get("apps/v1", "Deployment", "backend", f"store-{name}")
 
@@ -74,7 +68,7 @@ def test_an_upgrade_snapshots_migrates_and_rolls_out(platform: Platform) -> None
         "rejected": None,
         "snapshot": None,
     }
-    assert made(platform, "good", mark) == ["snapshot", "migrate"]
+    assert platform.jobs_made("good", mark) == ["snapshot", "migrate"]
     assert image(platform, "good") == f"store-medusa-backend:{GOOD}"
     wait_until(lambda: jobs(platform, "good") == ["migrate"], "the snapshot's Job is gone")
     assert platform.client.get("v1", "PersistentVolumeClaim", "backups", "store-good")["status"]["phase"] == "Bound"
@@ -105,7 +99,7 @@ def test_an_image_that_never_comes_is_reported_at_once_and_taken_back_without_a_
     assert f"{UNPULLABLE} was rejected (not ready within 15 s: Migrated: " in failed["message"]
     after = backend(platform, "unpullable")["metadata"]
     assert (after["uid"], after["generation"]) == (before["uid"], before["generation"])
-    assert made(platform, "unpullable", mark) == ["snapshot", "migrate"]
+    assert platform.jobs_made("unpullable", mark) == ["snapshot", "migrate"]
 
 
 def test_a_woocommerce_store_takes_versions_on_and_back_by_the_same_rules(platform: Platform) -> None:
@@ -114,11 +108,11 @@ def test_a_woocommerce_store_takes_versions_on_and_back_by_the_same_rules(platfo
     mark = platform.plane.audit.mark()
     platform.apply("woo", engine="woocommerce", version=GOOD)
     platform.await_phase("woo", "Ready")
-    assert made(platform, "woo", mark) == ["snapshot", "provision"]
+    assert platform.jobs_made("woo", mark) == ["snapshot", "provision"]
     mark = platform.plane.audit.mark()
     platform.apply("woo", engine="woocommerce", version=CRASHING)
     rejected(platform, "woo", CRASHING)
-    assert made(platform, "woo", mark) == ["snapshot", "provision", "restore"]
+    assert platform.jobs_made("woo", mark) == ["snapshot", "provision", "restore"]
     assert image(platform, "woo") == f"store-woocommerce-wordpress:{GOOD}"
 
 
@@ -131,7 +125,7 @@ def test_a_version_that_fails_after_its_migration_began_is_taken_back_over_the_s
     secret = platform.client.get("v1", "Secret", "credentials", f"store-{name}")
     platform.apply(name, version=version)
     store = rejected(platform, name, version)
-    assert made(platform, name, mark) == ["snapshot", "migrate", "restore"]
+    assert platform.jobs_made(name, mark) == ["snapshot", "migrate", "restore"]
     assert image(platform, name) == f"store-medusa-backend:{OLD}"
     assert platform.client.get("v1", "Secret", "credentials", f"store-{name}")["data"] == secret["data"]
     message = condition(store, "UpgradeFailed")["message"]
@@ -168,7 +162,7 @@ def test_a_rejected_version_is_not_tried_again_until_the_spec_changes(platform: 
     platform.apply("stubborn", version=FAILING, plan="medium")
     wait_until(lambda: platform.store("stubborn")["status"].get("observedGeneration") == 3, "the plan's change is seen")
     platform.await_phase("stubborn", "Ready")
-    assert made(platform, "stubborn", mark) == []
+    assert platform.jobs_made("stubborn", mark) == []
     platform.apply("stubborn", version=GOOD, plan="medium")
     store = platform.await_phase("stubborn", "Ready")
     assert store["status"]["release"]["running"] == GOOD
