@@ -42,13 +42,18 @@ class AuditLog:
         self.path = path
 
     def mark(self) -> int:
-        """The position after what is recorded now. (A request is recorded just after its answer was sent.)"""
+        """The position after what is recorded now. (A request is recorded just after its answer was sent.)
+
+        It can be inside of a line that is being written, which then counts as recorded before.
+        """
         return self.path.stat().st_size if self.path.exists() else 0
 
     def requests(self, since: int = 0) -> Iterator[Request]:
         """Finished requests after a mark, in order; a watch appears when it begins and when it ends."""
         with self.path.open("rb") as log:
-            log.seek(since)
+            if since:
+                log.seek(since - 1)
+                log.readline()  # what is left of the last line before the mark
             for line in log:
                 if not line.endswith(b"\n"):  # still being written
                     return

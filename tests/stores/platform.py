@@ -188,8 +188,9 @@ class Platform:
         return [each.name.partition("-")[0] for each in created if each.namespace == f"store-{name}"]
 
     def hooks_lines(self) -> list[dict[str, Any]]:
-        """The hooks' log so far."""
-        return [json.loads(line) for line in self.hooks.log.read_text().splitlines()]
+        """The hooks' log so far, but for a line that is being written."""
+        whole, _, _ = self.hooks.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def syncs(self) -> int:
         """How many questions the hooks have answered well so far."""
