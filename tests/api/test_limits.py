@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import requests
@@ -55,8 +54,7 @@ def test_without_redis_reading_goes_on_and_changing_does_not(plane: ControlPlane
         refused = ben("POST", "/stores/counted/actions/suspend")
         assert (refused.status_code, refused.json()["type"]) == (503, "urn:store-platform:unavailable")
         assert "Retry-After" in refused.headers
-        lines = [json.loads(line) for line in api.processes[0].log.read_text().splitlines()]
-        assert any("Failed to rate limit" in line["message"] for line in lines)
+        assert "Failed to rate limit" in api.processes[0].log.read_text()
         redis.thaw()
         wait_until(lambda: ben("POST", "/stores/counted/actions/suspend").status_code == 202, "it counts again", 20)
 
