@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from .debian import need
 
@@ -39,6 +39,7 @@ def program() -> str:
 def browser() -> Iterator[Browser]:
     """One browser for all tests; each takes its own context or ``page``, so no cookie of one is seen by another."""
     executable = program()
+    expect.set_options(timeout=30_000)  # of all expectations that say no other; a busy machine is slow
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--disable-dev-shm-usage"])
         yield browser
@@ -56,7 +57,7 @@ def page(browser: Browser, context_options: dict[str, Any]) -> Iterator[Page]:
     """An empty page of a new visitor, 1280 by 800. The test fails if the browser had an error to tell of it, such as
     a script that broke or what the page's own Content-Security-Policy refused."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, **context_options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -13,7 +13,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
-from .server import Api, Caller, token_of
+from .server import USERS, Api, Caller, token_of
 
 CALLERS = ("nobody", "stranger", "owner", "another", "support", "admin")
 
@@ -142,6 +142,12 @@ def with_what_runs(plane: ControlPlane, name: str, owned: bool = True) -> None:
             "stringData": {"admin-password": "s3cret"},
         }
     )
+    account = {"user": USERS["api"].username, "groups": list(USERS["api"].groups)}
+    asked = {"verb": "list", "resource": "pods", "namespace": namespace}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+    review["spec"] = {**account, "resourceAttributes": asked}  # type: ignore[assignment]
+    reviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    wait_until(lambda: plane.client.request("POST", reviews, review)["status"]["allowed"], "the role holds")
     metadata = {"name": "integration-payments", "namespace": namespace, "ownerReferences": [controller]}
     plane.client.apply(
         {"apiVersion": "v1", "kind": "Secret", "metadata": metadata if owned else {**metadata, "ownerReferences": []}}

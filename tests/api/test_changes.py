@@ -246,4 +246,4 @@ def test_the_place_of_a_reader_who_left_is_free_at_once(plane: ControlPlane) -> 
         for _ in range(5):
             with closing(stream(api.caller("ann"))) as response:
                 assert response.status_code == 200
-            wait_until(lambda: api.metric("store_api_streams") == 0, "the place is free", 2)
+            wait_until(lambda: api.metric("store_api_streams") == 0, "the place is free", 10)

@@ -87,8 +87,10 @@ def test_quotas_come_in_pages_with_every_owner_once(gate: Gate, api: Api) -> Non
         ada("PUT", f"/quotas/{owner}", {"maxStores": 3})
     for owner in sorted(owners)[1::2]:
         store = {"apiVersion": API, "kind": "Store", "metadata": {"name": f"of-{owner}"}}
-        gate.plane.client.create({**store, "spec": {"engine": "medusa", "owner": owner}})
+        made = gate.plane.client.create({**store, "spec": {"engine": "medusa", "owner": owner}})
         gate.plane.client.delete({"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": quota_name(owner)}})
+    seen = {"Min-Resource-Version": made["metadata"]["resourceVersion"]}
+    assert ada("GET", "/stores", headers=seen).status_code == 200
     found: list[dict[str, object]] = []
     cursor: str | None = ""
     while cursor is not None:

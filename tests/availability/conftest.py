@@ -128,4 +128,4 @@ def world(binary: object, postgres: Server, redis: Process, silent_issuer: str) 
 
 def ready(url: str) -> bool:
     """Whether a service says that it is alive."""
-    return requests.get(f"{url}/healthz", timeout=2).ok
+    return requests.get(f"{url}/healthz", timeout=5).ok

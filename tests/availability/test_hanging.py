@@ -81,10 +81,11 @@ ALL_WELL = {
     "sign in at the issuer": LATER,
 }
 EXPECTED: dict[str, dict[str, int]] = {
+    # First, while the API has just learnt whose the tokens are: a minute later it would have to ask.
+    "API server": ALL_WELL | {"create a store": LATER, "change a store": LATER},
     "issuer": ALL_WELL,
     "hooks": ALL_WELL,
     "gate": ALL_WELL | {"create a store": LATER},
-    "API server": ALL_WELL | {"create a store": LATER, "change a store": LATER},
     "audit database": ALL_WELL | {"read the audit": LATER, "export the audit": LATER, "see the audit": LATER},
     "Redis": ALL_WELL
     | dict.fromkeys(("create a store", "change a store", "see the list", "see a store", "see the audit"), LATER),

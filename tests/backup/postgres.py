@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from ..cluster.processes import Process, free_ports
 from ..cluster.waiting import wait_until
 from ..debian import need
@@ -99,8 +101,13 @@ class Server:
         wait_until(lambda: self.sql("SELECT 1") == "1", "PostgreSQL answers", stop_if=self.process.failure)
 
     def stop(self) -> None:
-        """End it at once: nothing of it is wanted any more."""
+        """End it at once: nothing of it is wanted any more. Nothing writes into its folder afterwards.
+
+        Its processes for connections lead sessions of their own, and end once they see that the first one has.
+        """
+        others = psutil.Process(self.process.pid).children(recursive=True) if self.process.pid else []
         self.process.kill()
+        psutil.wait_procs(others, timeout=30)
 
     def sql(self, statements: str, database: str = "postgres", **env: str) -> str:
         """Run statements and return what they answer, columns apart by `|`.

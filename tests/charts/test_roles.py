@@ -181,7 +181,8 @@ def called(plane: ControlPlane, name: str) -> set[Call]:
 
 def refused(plane: ControlPlane, name: str) -> list[str]:
     """What RBAC refused, in the API server's words."""
-    events = map(json.loads, Path(plane.audit.path).read_text().splitlines())
+    whole, _, _ = Path(plane.audit.path).read_text().rpartition("\n")  # the last line may be being written
+    events = map(json.loads, whole.splitlines())
     return [
         f"{event['verb']} {event['requestURI']}"
         for event in events

@@ -7,7 +7,7 @@ import pytest
 
 from .client import Client, Object
 from .controlplane import ControlPlane
-from .loop_case import FINALIZER, data_of, map_of, new_loop, settled, wait_for_quiet, wanted, well_behaved
+from .loop_case import FINALIZER, availability, data_of, map_of, new_loop, settled, wait_for_quiet, wanted, well_behaved
 from .loop_fixtures import GROUP_VERSION, TOKEN, HookServer, Reply, thing
 from .loops import STAND_IN, Loop
 from .manifests import config_map
@@ -110,6 +110,7 @@ def test_a_429_is_followed_by_a_call_after_its_retry_after(client: Client, hook:
 
     client.create(thing(name, colour="red"))
     settled(client, name)
+    wait_until(lambda: availability(client, name) == 1, "the Deployment is available")
     wait_for_quiet(hook, name)
     hook.scripts[name] = busy_once
     client.patch(thing(name), {"spec": {"colour": "blue"}})

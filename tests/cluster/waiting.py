@@ -14,7 +14,7 @@ class WaitTimeout(AssertionError):
 def wait_until(
     predicate: Callable[[], T],
     what: str,
-    timeout: float = 30.0,
+    timeout: float = 60.0,
     *,
     interval: float = 0.05,
     ignore: tuple[type[BaseException], ...] = (Exception,),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_babel import Babel
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from storeplatform.dashboard.history import actor, sentence
@@ -57,6 +58,8 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(["expiresAt", "backup", "plan", "shop", "spec", "metadata.labels"])
 
 
+# The first sentence loads its language, which may take a busy machine longer than an example usually may.
+@examples(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(action=st.text(), before=JSON, after=JSON | st.dictionaries(FIELDS, JSON))
 def test_whatever_was_sent_and_refused_has_a_sentence(action: str, before: Any, after: Any) -> None:
     assert sentence(record(action, before, after))

@@ -299,9 +299,11 @@ def test_a_reload_of_the_shown_password_shows_and_records_nothing(ann: Visitor, 
     def revealed() -> int:
         return len(api.caller("ann").get(f"/audit?store={shop}&action=reveal-credentials&limit=500")["items"])
 
+    earlier = revealed()
     first = ann.session.post(f"{ann.url}/stores/{shop}/credentials", data=form, timeout=30)
     assert 'id="password"' in first.text
-    before = wait_until(revealed, "the history has it", 20)
+    wait_until(lambda: revealed() > earlier, "the history has it", 20)
+    before = revealed()
     second = ann.session.post(f"{ann.url}/stores/{shop}/credentials", data=form, timeout=30)
     assert 'id="password"' not in second.text
     ann.send(f"/stores/{shop}/credentials", {}, page=f"/stores/{shop}/")

@@ -59,10 +59,10 @@ def test_a_page_that_is_left_frees_its_stream_at_the_dashboard_and_at_the_api(ap
     with Dashboard(api.url, {"streams": 1}) as dashboard, Visitor(dashboard.url) as ann:
         ann.sign_in(token_of(plane, "ann"))
         for _ in range(3):
-            page = wait_until(lambda: _opened(ann), "there is a place", 5)
+            page = wait_until(lambda: _opened(ann), "there is a place", 10)
             assert api.metric("store_api_streams") == 1
             page.close()
-            wait_until(lambda: api.metric("store_api_streams") == 0, "the API's place is free", 5)
+            wait_until(lambda: api.metric("store_api_streams") == 0, "the API's place is free", 10)
 
 
 def _opened(visitor: Visitor) -> requests.Response | None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("empty")
 VOUCHER = {"platform.urumi.dev/requested-by": "me"}
 
 
-def await_record(gate: Gate, timeout: float = 30, **wanted: str) -> Record:
+def await_record(gate: Gate, timeout: float = 60, **wanted: str) -> Record:
     """The newest record with those values, once there is one."""
     return wait_until(lambda: gate.records(**wanted), f"the audit has {wanted}", timeout)[-1]
 

@@ -49,7 +49,9 @@ def test_a_store_lives_through_the_gates_absence_and_ends_with_a_deletion_record
         gate.start()
         ann.delete(store("shop"))
         wait_until(lambda: platform.client.find(API, "Store", "shop") is None, "the Store is gone", 90)
-    (event,) = gate.client.list_all("v1", "Event", "default", fieldSelector="reason=StoreGone")
+    (event,) = wait_until(
+        lambda: gate.client.list_all("v1", "Event", "default", fieldSelector="reason=StoreGone"), "there is a record"
+    )
     assert event["message"] == "store shop is gone: nothing remains"
     wait_until(lambda: gate.records(action="gone"), "its end is reported")
     recorded = [(each.actor, each.action) for each in gate.records(store="shop", outcome="admitted")]

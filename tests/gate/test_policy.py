@@ -137,7 +137,8 @@ def test_an_owner_who_deletes_many_at_once_deletes_none_of_anothers(gate: Gate, 
 def test_a_deletion_in_the_foreground_comes_to_its_end(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("shop"))
     clients["ann"].delete(store("shop"), propagation="Foreground")
-    wait_until(lambda: gate.client.find(API, "Store", "shop") is None, "the Store is gone")
+    # The garbage collector looks for new kinds each half minute.
+    wait_until(lambda: gate.client.find(API, "Store", "shop") is None, "the Store is gone", 120)
 
 
 def test_the_garbage_collector_may_take_its_finalizer_off(gate: Gate, clients: dict[str, Client]) -> None:

@@ -236,7 +236,7 @@ def test_a_create_that_something_else_refuses_releases_its_reservation_within_a_
     wait_until(lambda: doomed() and gate.client.find(API, "StoreQuota", quota_name(ANN))["status"], "it is refused")
     with pytest.raises(ApiError, match="may have 1 store"):
         clients["ann"].create(store("next"))
-    age(gate, quota_name(ANN), GLOBAL, seconds=55)
+    age(gate, quota_name(ANN), GLOBAL, seconds=50)
     with pytest.raises(ApiError, match="may have 1 store"):
         clients["ann"].create(store("next"))
     wait_until(lambda: clients["ann"].create(store("next")), "the reservation is free again")

@@ -228,7 +228,7 @@ def test_a_silent_stream_is_released_as_soon_as_its_reader_goes(service: Service
     with Peers(service, 20, b"GET /stream HTTP/1.1\r\nHost: s\r\n\r\n") as peers:
         assert all(b"begun" in read_until(each, b"begun") for each in peers.all)
         assert service.healthy()
-    wait_until(lambda: service.log().count("a stream is released") == before + 20, "all are released", 5)
+    wait_until(lambda: service.log().count("a stream is released") == before + 20, "all are released")
 
 
 def read_until(connection: socket.socket, end: bytes) -> bytes:

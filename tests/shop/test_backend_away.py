@@ -42,7 +42,7 @@ def test_a_backend_that_is_away_is_a_page_and_no_shopper_loses_a_cart(page: Page
     assert (probe(shop, "livenessProbe"), probe(shop, "readinessProbe")) == (True, False)
     shop.backend.start()
     shop.backend.await_ready()
-    assert probe(shop, "readinessProbe")
+    wait_until(lambda: probe(shop, "readinessProbe"), "the storefront is ready again")
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("link", name="Canvas tote bag")).to_be_visible()
     check_out(page)

@@ -101,7 +101,7 @@ class Gate:
 
     def answers(self, port: int) -> bool:
         """Whether the process at that port is ready, by TLS that our authority vouches for."""
-        return requests.get(f"https://{HOST}:{port}/readyz", verify=str(self.home / "ca.crt"), timeout=2).ok
+        return requests.get(f"https://{HOST}:{port}/readyz", verify=str(self.home / "ca.crt"), timeout=5).ok
 
     def serial_number(self, port: int) -> int:
         """The certificate's that the process at that port serves."""
@@ -152,9 +152,10 @@ class Gate:
         return [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())]
 
     def log_lines(self) -> Iterator[dict[str, Any]]:
-        """The processes' logs so far."""
+        """The processes' logs so far, but for a line that is being written."""
         for process in self.processes:
-            yield from map(json.loads, process.log.read_text().splitlines())
+            whole, _, _ = process.log.read_text().rpartition("\n")
+            yield from map(json.loads, whole.splitlines())
 
     def _write_settings(self, over: dict[str, Any]) -> Object:
         defaults = settings_of("api")

@@ -143,7 +143,7 @@ class Platform:
         """The Store as it is now. :raise ApiError: among others with code 404."""
         return self.client.get(API, "Store", name)
 
-    def await_phase(self, name: str, phase: str, timeout: float = 60) -> Object:
+    def await_phase(self, name: str, phase: str, timeout: float = 120) -> Object:
         """Wait until the Store's status was made from its newest spec and has that phase."""
 
         def reached() -> Object | None:
