@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from ..api.server import USERS, Api, Caller
 from ..cluster.controlplane import ControlPlane
 from ..cluster.credentials import METACONTROLLER_ACCOUNT
 from ..cluster.loops import find_metacontroller
+from ..cluster.processes import whole_lines
 from ..cluster.waiting import wait_until
 from ..controllers.process import CONTROLLERS_USER, controllers
 from ..stores.gate import Gate
@@ -181,8 +181,7 @@ def called(plane: ControlPlane, name: str) -> set[Call]:
 
 def refused(plane: ControlPlane, name: str) -> list[str]:
     """What RBAC refused, in the API server's words."""
-    whole, _, _ = Path(plane.audit.path).read_text().rpartition("\n")  # the last line may be being written
-    events = map(json.loads, whole.splitlines())
+    events = map(json.loads, whole_lines(plane.audit.path))
     return [
         f"{event['verb']} {event['requestURI']}"
         for event in events

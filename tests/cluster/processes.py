@@ -67,6 +67,11 @@ def tail(path: Path, lines: int = 15) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
 
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a log file, but for one that is being written."""
+    return path.read_text().rpartition("\n")[0].splitlines()
+
+
 class Process:
     """One program; it can be killed and started again, and appends to the same log file each time.
 

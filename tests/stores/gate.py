@@ -26,7 +26,7 @@ from storeplatform.api.audit import Audit, Record
 from tests.cluster.client import Object
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import User
-from tests.cluster.processes import Process, free_ports
+from tests.cluster.processes import Process, free_ports, whole_lines
 from tests.cluster.waiting import wait_until
 from tests.values import settings_of
 
@@ -154,8 +154,7 @@ class Gate:
     def log_lines(self) -> Iterator[dict[str, Any]]:
         """The processes' logs so far, but for a line that is being written."""
         for process in self.processes:
-            whole, _, _ = process.log.read_text().rpartition("\n")
-            yield from map(json.loads, whole.splitlines())
+            yield from map(json.loads, whole_lines(process.log))
 
     def _write_settings(self, over: dict[str, Any]) -> Object:
         defaults = settings_of("api")

@@ -24,7 +24,7 @@ from tests.cluster.client import Client, Object
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import METACONTROLLER
 from tests.cluster.loops import Loop
-from tests.cluster.processes import Process, free_ports
+from tests.cluster.processes import Process, free_ports, whole_lines
 from tests.cluster.waiting import WaitTimeout, wait_until
 from tests.values import write_settings
 
@@ -189,8 +189,7 @@ class Platform:
 
     def hooks_lines(self) -> list[dict[str, Any]]:
         """The hooks' log so far, but for a line that is being written."""
-        whole, _, _ = self.hooks.log.read_text().rpartition("\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        return [json.loads(line) for line in whole_lines(self.hooks.log)]
 
     def syncs(self) -> int:
         """How many questions the hooks have answered well so far."""
