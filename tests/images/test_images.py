@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import sysconfig
 from configparser import ConfigParser
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from storeplatform.hooks.core import render
 from storeplatform.hooks.settings import Settings
@@ -361,6 +363,18 @@ def test_the_platforms_image_holds_what_setup_cfg_asks_for() -> None:
     pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+) ", lock, re.MULTILINE))
     assert [str(each) for each in wanted if pinned.get(each.name, "") not in each.specifier] == []
     assert lock.count("--hash=sha256:") >= len(pinned) > 40
+
+
+def test_the_platforms_image_can_be_built_with_the_first_python_that_is_supported() -> None:
+    """Debian's is not the newest of its line, and some packages need more with an older one."""
+    lock = (ROOT / "requirements" / "image.txt").read_text()
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    first = {"python_version": "3.11", "python_full_version": "3.11.0", "sys_platform": "linux", "extra": ""}
+    installed = {canonicalize_name(each.name): each for each in metadata.distributions()}
+    needed = [Requirement(text) for name in pinned & installed.keys() for text in installed[name].requires or []]
+    wanted = {canonicalize_name(each.name) for each in needed if not each.marker or each.marker.evaluate(first)}
+    assert len(wanted) > 20
+    assert wanted <= pinned
 
 
 def test_a_build_that_npm_left_incomplete_fails(tmp_path: Path) -> None:
