@@ -17,9 +17,10 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import trustme
+import urllib3
 
 Object = dict[str, Any]
-HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length", "content-encoding"}
+HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"}
 
 
 class _Server(ThreadingHTTPServer):
@@ -114,20 +115,29 @@ def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
             try:
                 with requests.Session() as session:
                     session.trust_env = False
+                    session.headers.clear()  # the client says what it accepts
                     answer = session.request(
-                        self.command, address, data=body, headers=headers, allow_redirects=False, timeout=60
+                        self.command,
+                        address,
+                        data=body,
+                        headers=headers,
+                        allow_redirects=False,
+                        stream=True,
+                        timeout=60,
                     )
-            except requests.RequestException:
+                    # As the shop compressed it: over TLS a browser accepts what can't be undone here.
+                    content = answer.raw.read(decode_content=False)
+            except (requests.RequestException, urllib3.exceptions.HTTPError):
                 self.send_error(502)
                 return
             self.send_response(answer.status_code)
             for name, value in answer.raw.headers.items():
                 if name.lower() not in HOP:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.content)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(answer.content)
+                self.wfile.write(content)
 
         do_GET = do_POST = do_HEAD = do_DELETE = do_PUT = do_OPTIONS = forward
 

@@ -82,6 +82,18 @@ def test_it_sells_after_a_restore_of_its_backup_with_the_orders_of_then(life: Me
     life.check()
 
 
+def test_it_sells_after_it_was_suspended(life: MedusaLife) -> None:
+    life.store.close()
+    life.store.become()
+    life.check()
+
+
+def test_it_sells_at_another_host_and_over_tls(life: MedusaLife) -> None:
+    life.store.become(tls=True, hostname="other.example.com")
+    assert life.store.url == "https://other.example.com"
+    life.check()
+
+
 def test_a_clone_sells_and_its_owner_signs_in_with_its_own_password(life: MedusaLife) -> None:
     with life.clone(version=FIRST, name="clone", **{**SPEC, "hostname": "clone.example.com"}) as clone:
         assert clone.store.administrator()[1] != life.store.administrator()[1]
