@@ -87,6 +87,17 @@ def starved(name: str) -> Iterator[None]:
                 file.write_text(text)
 
 
+def memory(name: str, pod: str) -> int:
+    """Bytes that a pod has, by its uid, files that are cached for it included.
+
+    :raise StopIteration: no such pod is in the group.
+    """
+    usage = {"memory.current", "memory.usage_in_bytes"}
+    uids = (pod, pod.replace("-", "_"))
+    files = (file for top in folders(name) for each in uids for file in top.rglob(f"*pod{each}*/memory.*"))
+    return int(next(file for file in files if file.name in usage).read_text())
+
+
 def remove(name: str) -> None:
     """Remove the group and those below it; nothing runs in them."""
     for top in filter(Path.exists, folders(name)):
