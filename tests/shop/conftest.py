@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .medusa import MedusaStore
+from .stripe import Stripe
 
 GERMAN = {"country": "DE", "currency": "EUR"}
 
@@ -19,6 +23,17 @@ def shop() -> Iterator[MedusaStore]:
     with MedusaStore.temporary(hostname="shop.example.com", shop={**GERMAN, "title": title}) as store:
         store.open()
         yield store
+
+
+@pytest.fixture(scope="module")
+def stripe() -> Iterator[Stripe]:
+    """A payment provider."""
+    area = Path(tempfile.mkdtemp(prefix="store-stripe-tests-"))
+    stripe = Stripe(area)
+    stripe.start()
+    yield stripe
+    stripe.stop()
+    shutil.rmtree(area)
 
 
 @pytest.fixture

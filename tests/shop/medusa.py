@@ -19,7 +19,7 @@ from ..containers.image import Image, built
 from ..containers.sandbox import Object
 from ..debian import need
 from .node import node_folder
-from .store import RunningStore, backup_image
+from .store import RunningStore, backup_image, named
 
 ENGINE = yaml.safe_load((ENGINES / "medusa" / "engine.yaml").read_text())
 NEW, OLD = list(ENGINE["versions"])[:2]
@@ -69,7 +69,7 @@ class MedusaStore(RunningStore):
         super().__init__(area, **options)
 
     def adjusted(self, objects: list[Object]) -> list[Object]:
-        (medusa,) = _named(objects, "Deployment", "backend")["spec"]["template"]["spec"]["containers"]
+        (medusa,) = named(objects, "Deployment", "backend")["spec"]["template"]["spec"]["containers"]
         medusa["env"] += [{"name": name, "value": value} for name, value in self._backend_env.items()]
         return objects
 
@@ -138,8 +138,3 @@ def _files(folder: Path) -> list[Path]:
     """The folder's own files, less what a build by hand left there."""
     made = {"node_modules", ".medusa"}
     return sorted(f for f in folder.rglob("*") if f.is_file() and not made & set(f.relative_to(folder).parts))
-
-
-def _named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    (found,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)]
-    return found

@@ -96,3 +96,9 @@ def backup_image(engine: str, area: Path, programs: tuple[Path, ...] = ()) -> Im
     # An editable install is but links.
     scripts = Path(shutil.copytree(ENGINES / "common" / "images" / "backup", area / "scripts", dirs_exist_ok=True))
     return built(ENGINES / engine / "images" / "backup" / "Dockerfile", {"/app": scripts}, [Path("/app"), *programs])
+
+
+def named(objects: list[Object], kind: str, name: str) -> Object:
+    """The object of that kind and name."""
+    (found,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    return found

@@ -15,7 +15,7 @@ import requests
 
 from ..cluster.waiting import wait_until
 from .medusa import MedusaStore
-from .stripe import DECLINED, KEYS, PAGE_HOST, SECURE, VISA, Stripe, signed
+from .stripe import DECLINED, KEYS, PAGE_HOST, SECURE, VISA, Stripe, deliver
 
 CARD = "pp_stripe_stripe"
 SUCCEEDED = "payment_intent.succeeded"
@@ -27,17 +27,6 @@ ADDRESS = {
     "city": "Berlin",
     "country_code": "de",
 }
-
-
-@pytest.fixture(scope="module")
-def stripe() -> Iterator[Stripe]:
-    """A payment provider."""
-    area = Path(tempfile.mkdtemp(prefix="store-stripe-tests-"))
-    stripe = Stripe(area)
-    stripe.start()
-    yield stripe
-    stripe.stop()
-    shutil.rmtree(area)
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +111,6 @@ def shopper(shop: MedusaStore) -> Shopper:
 def thanked(answer: requests.Response) -> bool:
     """Whether the shopper sees an order that is paid."""
     return "Thank you, Ann." in answer.text and "<dd>Paid</dd>" in answer.text
-
-
-def deliver(shop: MedusaStore, event: dict[str, Any], **how: Any) -> int:
-    """Send a webhook as the provider would, through the Ingress; the answer's status."""
-    body, headers = signed(event, **how)
-    address = f"{shop.url}/hooks/payment/stripe_stripe"
-    return requests.post(address, body, headers=headers, proxies={"http": shop.ingress.url}, timeout=60).status_code
 
 
 def test_an_order_by_card_is_paid_in_the_admin(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:

@@ -17,21 +17,22 @@ import yaml
 from storeplatform.templates import ENGINES
 
 from ..containers.image import Image, built
+from ..containers.sandbox import Object
 from ..debian import need
-from .store import RunningStore, backup_image
+from .store import RunningStore, backup_image, named
 
 ENGINE = yaml.safe_load((ENGINES / "woocommerce" / "engine.yaml").read_text())
 NEW, OLD = list(ENGINE["versions"])[:2]
 
 
-def _named(suffix: str) -> tuple[Path, Path] | None:
+def _folders(suffix: str) -> tuple[Path, Path] | None:
     """The folders of WordPress and of WooCommerce, or None where one of them is not named."""
     wordpress, woocommerce = (os.environ.get(f"{name}{suffix}") for name in ("WORDPRESS", "WOOCOMMERCE"))
     return (Path(wordpress), Path(woocommerce)) if wordpress and woocommerce else None
 
 
 # By the engine's version.
-RELEASES = {version: named for version, suffix in ((NEW, ""), (OLD, "_OLD")) if (named := _named(suffix))}
+RELEASES = {version: found for version, suffix in ((NEW, ""), (OLD, "_OLD")) if (found := _folders(suffix))}
 DEBIANS = Path("/usr/share/wordpress")
 SOURCE = ENGINES / "woocommerce" / "images" / "wordpress"
 
@@ -40,18 +41,28 @@ class WordPressStore(RunningStore):
     """One that WordPress serves.
 
     :param plain: by Debian's old WordPress, and without the plugin.
+    :param php_env: what PHP has beside its manifests'.
     """
 
     engine = "woocommerce"
     services = ("backend", "database")
 
-    def __init__(self, area: Path, *, plain: bool = False, **options: Any) -> None:
+    def __init__(
+        self, area: Path, *, plain: bool = False, php_env: dict[str, str] | None = None, **options: Any
+    ) -> None:
         need("bubblewrap", "mariadb-server", "nginx", "php-cli", "php-fpm", "php-mysql")
         need("php-curl", "php-gd", "php-intl", "php-mbstring", "php-xml")
         if plain:
             need("wordpress", "wordpress-theme-twentytwentythree")
-        self._plain = plain
+        self._plain, self._php_env = plain, php_env or {}
         super().__init__(area, **options)
+
+    def adjusted(self, objects: list[Object]) -> list[Object]:
+        backend = named(objects, "Deployment", "backend")["spec"]["template"]["spec"]["initContainers"]
+        cron = named(objects, "CronJob", "cron")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        for container in (*backend, *cron):
+            container["env"] += [{"name": name, "value": value} for name, value in self._php_env.items()]
+        return objects
 
     def open(self) -> None:
         self.cluster.start("StatefulSet", "database")

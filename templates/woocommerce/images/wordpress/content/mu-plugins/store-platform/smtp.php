@@ -1,23 +1,11 @@
 <?php
-// The mail server that the shop is connected to. Its fields are files of a mounted Secret, so that others are used without a
-// restart: their names are those in the platform's integrations.yaml.
+// The mail server that the shop is connected to.
+
+require_once __DIR__ . '/fields.php';
 
 /** Where the shop's mails go: the mail server that its owner has set, else the platform's relay; an empty array: nowhere. */
 function store_mail_server(): array {
-	foreach ( array( 'mail', 'mail-relay' ) as $name ) {
-		$folder = ( getenv( 'INTEGRATIONS_FOLDER' ) ?: '/integrations' ) . "/$name";
-		// The kubelet changes all files at once by moving this link. PHP remembers for minutes what realpath() has found.
-		$link   = is_link( "$folder/..data" ) ? readlink( "$folder/..data" ) : false;
-		$folder = $link === false ? $folder : "$folder/$link";
-		$fields = array();
-		foreach ( glob( "$folder/*" ) ?: array() as $file ) {
-			$fields[ basename( $file ) ] = (string) file_get_contents( $file );
-		}
-		if ( $fields ) {
-			return $fields + array( 'folder' => $folder );
-		}
-	}
-	return array();
+	return store_fields( 'mail', 'mail-relay' );
 }
 
 /**
@@ -59,7 +47,5 @@ function store_mail_connection(): PHPMailer\PHPMailer\SMTP {
 
 /** What a server or PHPMailer says, without the password. */
 function store_mail_words( string $words, array $server ): string {
-	$password = $server['password'] ?? '';
-	$hidden   = $password === '' ? $words : str_replace( array( $password, base64_encode( $password ) ), '(hidden)', $words );
-	return trim( preg_replace( '/\s+/', ' ', $hidden ) );
+	return store_without( array( $server['password'] ?? '' ), $words );
 }

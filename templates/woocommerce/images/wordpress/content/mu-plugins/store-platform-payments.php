@@ -1,0 +1,249 @@
+<?php
+// Payment by card, on the page of the provider that the shop is connected to: no card number comes near the shop (PCI SAQ A).
+// An order is paid once its provider says so, whoever asks: the shopper who comes back, a webhook, or the shop's regular work.
+
+require __DIR__ . '/store-platform/stripe.php';
+
+const STORE_CARD        = 'store_card';
+const STORE_CARD_PAGE   = '_store_card_page';
+const STORE_CARD_STORE  = '_store_card_store';
+const STORE_CARD_SETTLE = 'store_platform_settle_payments';
+// The webhook that owners set at Stripe, the same for every engine.
+const STORE_CARD_WEBHOOK = 'hooks/payment/stripe_stripe';
+// Stripe's least, and a minute for the way: unpaid orders are cancelled after an hour.
+const STORE_CARD_OPEN = 31 * MINUTE_IN_SECONDS;
+// A page that ends soon is not shown again.
+const STORE_CARD_LEFT = 10 * MINUTE_IN_SECONDS;
+// A webhook may be that late, or be lost.
+const STORE_CARD_AWAITED = 2 * DAY_IN_SECONDS;
+
+add_filter(
+	'woocommerce_payment_gateways',
+	function ( array $gateways ): array {
+		require_once __DIR__ . '/store-platform/gateway.php';
+		return array( ...$gateways, Store_Card_Gateway::class );
+	}
+);
+
+/** Do something with an order while nobody else does: a shopper, a webhook and the regular work may come at once. */
+function store_card_alone( int $id, callable $work ) {
+	global $wpdb;
+	$name = "store-card-$id";
+	if ( $wpdb->get_var( $wpdb->prepare( 'SELECT GET_LOCK(%s, 20)', $name ) ) !== '1' ) {
+		throw new Store_Stripe_Error( "order $id is being paid by somebody else", 0 );
+	}
+	try {
+		$order = wc_get_order( $id );
+		return $work( $order && $order->get_payment_method() === STORE_CARD ? $order : null );
+	} finally {
+		$wpdb->get_var( $wpdb->prepare( 'SELECT RELEASE_LOCK(%s)', $name ) );
+	}
+}
+
+/**
+ * The page on which an order is to be paid: its address, or '' where the order is paid already.
+ *
+ * @throws Store_Stripe_Error There is none.
+ */
+function store_card_page( int $id ): string {
+	return store_card_alone(
+		$id,
+		function ( ?WC_Order $order ) use ( $id ): string {
+			if ( ! $order || store_card_take( $order ) ) {
+				return '';
+			}
+			$page  = store_card_read( $order );
+			$units = store_stripe_units( (float) $order->get_total(), $order->get_currency() );
+			$same  = $page && $page['amount_total'] === $units && strtoupper( $page['currency'] ) === $order->get_currency();
+			if ( $same && $page['status'] === 'open' && ( $page['expires_at'] ?? PHP_INT_MAX ) > time() + STORE_CARD_LEFT ) {
+				return $page['url'];
+			}
+			store_card_close( $order );
+			$metadata = array( 'store_order' => $id, 'store' => getenv( 'STORE_NAME' ) );
+			$made     = store_stripe_ask(
+				'POST',
+				'/v1/checkout/sessions',
+				array(
+					'mode'                => 'payment',
+					'line_items'          => array(
+						array(
+							'quantity'   => 1,
+							'price_data' => array(
+								'currency'     => strtolower( $order->get_currency() ),
+								'unit_amount'  => $units,
+								'product_data' => array( 'name' => get_bloginfo( 'name' ) . ' #' . $order->get_order_number() ),
+							),
+						),
+					),
+					'client_reference_id' => $id,
+					'customer_email'      => $order->get_billing_email(),
+					'metadata'            => $metadata,
+					'payment_intent_data' => array( 'metadata' => $metadata ),
+					'expires_at'          => time() + STORE_CARD_OPEN,
+					'success_url'         => add_query_arg( array( 'order' => $id, 'key' => $order->get_order_key() ), WC()->api_request_url( STORE_CARD ) ),
+					'cancel_url'          => wc_get_checkout_url(),
+				)
+			);
+			$order->update_meta_data( STORE_CARD_PAGE, $made['id'] );
+			$order->update_meta_data( STORE_CARD_STORE, getenv( 'STORE_NAME' ) );
+			$order->save();
+			return $made['url'];
+		}
+	);
+}
+
+/** What became of an order's page; null where it has none that is this store's. */
+function store_card_read( WC_Order $order ): ?array {
+	$page = (string) $order->get_meta( STORE_CARD_PAGE );
+	if ( $page === '' || $order->get_meta( STORE_CARD_STORE ) !== getenv( 'STORE_NAME' ) ) {
+		return null;
+	}
+	return store_stripe_ask( 'GET', "/v1/checkout/sessions/$page", array( 'expand' => array( 'payment_intent' ) ) );
+}
+
+/** Let an order be paid if its page is: whether it is. Called while nobody else does anything with it. */
+function store_card_take( WC_Order $order ): bool {
+	if ( $order->get_date_paid() ) {
+		return true;
+	}
+	$page = store_card_read( $order );
+	if ( ! $page || $page['payment_status'] !== 'paid' ) {
+		return false;
+	}
+	$intent = is_array( $page['payment_intent'] ) ? $page['payment_intent']['id'] : (string) $page['payment_intent'];
+	$units  = store_stripe_units( (float) $order->get_total(), $order->get_currency() );
+	if ( $page['amount_total'] !== $units || strtoupper( $page['currency'] ) !== $order->get_currency() ) {
+		// The owner changed the order while it was being paid.
+		$order->set_transaction_id( $intent );
+		$order->update_status( 'on-hold', "Stripe took {$page['amount_total']} {$page['currency']} for it, counted in the smallest unit. Its total has changed since." );
+		return true;
+	}
+	return $order->payment_complete( $intent );
+}
+
+/** Let nobody pay on an order's page any more. */
+function store_card_close( WC_Order $order ): void {
+	$page = store_card_read( $order );
+	if ( $page && $page['status'] === 'open' ) {
+		store_stripe_ask( 'POST', "/v1/checkout/sessions/{$page['id']}/expire" );
+	}
+}
+
+/** Whether an order is paid. :raise Store_Stripe_Error: nobody knows. */
+function store_card_settle( int $id ): bool {
+	return store_card_alone( $id, fn( ?WC_Order $order ) => $order && store_card_take( $order ) );
+}
+
+/** A shopper comes back from the page. */
+function store_card_return(): void {
+	$order = wc_get_order( absint( $_GET['order'] ?? 0 ) );
+	if ( ! $order || ! hash_equals( $order->get_order_key(), (string) wp_unslash( $_GET['key'] ?? '' ) ) ) {
+		wp_safe_redirect( wc_get_checkout_url() );
+		exit;
+	}
+	try {
+		$paid = store_card_settle( $order->get_id() );
+	} catch ( Store_Stripe_Error $error ) {
+		error_log( "payments: order {$order->get_id()}: {$error->getMessage()}" );
+		wc_add_notice( 'Whether your payment has arrived is not known yet. You need not pay again: the order is completed once it has.', 'notice' );
+		$paid = true;
+	}
+	if ( ! $paid ) {
+		wc_add_notice( 'Your payment has not arrived, and nothing was ordered. Please try again.', 'error' );
+	}
+	wp_safe_redirect( $paid ? $order->get_checkout_order_received_url() : wc_get_checkout_url() );
+	exit;
+}
+add_action( 'woocommerce_api_' . STORE_CARD, 'store_card_return' );
+
+/** Stripe reports what happened. Only that something did is taken from it: what it was Stripe is asked for. */
+function store_card_webhook( WP $wp ): void {
+	if ( $wp->request !== STORE_CARD_WEBHOOK ) {
+		return;
+	}
+	if ( ( $_SERVER['REQUEST_METHOD'] ?? '' ) !== 'POST' ) {
+		header( 'Allow: POST' );
+		wp_send_json( array( 'error' => 'use POST' ), 405 );
+	}
+	$event = store_stripe_event( (string) file_get_contents( 'php://input' ), (string) wp_unslash( $_SERVER['HTTP_STRIPE_SIGNATURE'] ?? '' ) );
+	if ( $event === null ) {
+		wp_send_json( array( 'error' => 'the signature is not by the webhook signing secret that is set, or it is old' ), 400 );
+	}
+	$object = $event['data']['object'] ?? array();
+	$id     = absint( $object['metadata']['store_order'] ?? 0 );
+	if ( ! $id || ( $object['metadata']['store'] ?? '' ) !== getenv( 'STORE_NAME' ) ) {
+		wp_send_json( array( 'received' => true ) );
+	}
+	try {
+		if ( ( $event['type'] ?? '' ) === 'payment_intent.payment_failed' ) {
+			store_card_alone( $id, 'store_card_failed' );
+		} else {
+			store_card_settle( $id );
+		}
+	} catch ( Store_Stripe_Error $error ) {
+		error_log( "payments: order $id: {$error->getMessage()}" );
+		wp_send_json( array( 'error' => 'try again' ), 503 );
+	}
+	wp_send_json( array( 'received' => true ) );
+}
+add_action( 'parse_request', 'store_card_webhook' );
+
+/** A card was declined: WooCommerce tells the owner once, and the shopper may try again on the same page. */
+function store_card_failed( ?WC_Order $order ): void {
+	if ( $order && ! store_card_take( $order ) && $order->has_status( 'pending' ) ) {
+		$order->update_status( 'failed', 'A payment by card was declined.' );
+	}
+}
+
+// An order that is cancelled is not paid any more; where it was meanwhile, it is not cancelled.
+add_action(
+	'woocommerce_order_status_cancelled',
+	function ( int $id ): void {
+		try {
+			store_card_alone(
+				$id,
+				function ( ?WC_Order $order ): void {
+					if ( $order && ! store_card_take( $order ) ) {
+						store_card_close( $order );
+					}
+				}
+			);
+		} catch ( Store_Stripe_Error $error ) {
+			error_log( "payments: order $id: {$error->getMessage()}" );
+		}
+	}
+);
+
+/** Settle what was paid and whose webhook was lost. */
+function store_card_settle_waiting(): void {
+	if ( ! store_stripe_keys() ) {
+		return;
+	}
+	$waiting = wc_get_orders(
+		array(
+			'limit'          => 100,
+			'return'         => 'ids',
+			'payment_method' => STORE_CARD,
+			'status'         => array( 'pending', 'failed', 'cancelled' ),
+			'date_created'   => '>' . ( time() - STORE_CARD_AWAITED ),
+		)
+	);
+	foreach ( $waiting as $id ) {
+		try {
+			store_card_settle( (int) $id );
+		} catch ( Store_Stripe_Error $error ) {
+			error_log( "payments: order $id: {$error->getMessage()}" );
+		}
+	}
+}
+add_action( STORE_CARD_SETTLE, 'store_card_settle_waiting' );
+
+// Due whenever the shop's regular work is done.
+add_action(
+	'action_scheduler_init',
+	function (): void {
+		if ( wp_doing_cron() && ! as_has_scheduled_action( STORE_CARD_SETTLE ) ) {
+			as_schedule_recurring_action( time(), MINUTE_IN_SECONDS, STORE_CARD_SETTLE, array(), 'store-platform', true );
+		}
+	}
+);

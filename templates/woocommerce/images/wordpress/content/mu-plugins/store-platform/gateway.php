@@ -1,0 +1,76 @@
+<?php
+// The way to pay that WooCommerce offers while keys are set. Its owner names it, or turns it off, as any other.
+
+class Store_Card_Gateway extends WC_Payment_Gateway {
+
+	public function __construct() {
+		$this->id                 = STORE_CARD;
+		$this->method_title       = 'Card (Stripe)';
+		$this->method_description = 'Shoppers pay on Stripe\'s page. The keys are set in the platform\'s dashboard, and this is offered while they are.';
+		$this->supports           = array( 'products', 'refunds' );
+		$this->form_fields        = array(
+			'enabled'     => array( 'title' => 'Offered', 'type' => 'checkbox', 'label' => 'Offer payment by card', 'default' => 'yes' ),
+			'title'       => array( 'title' => 'Name', 'type' => 'text', 'default' => 'Card' ),
+			'description' => array( 'title' => 'Description', 'type' => 'text', 'default' => 'You pay on a secure page of Stripe, and then come back here.' ),
+		);
+		$this->init_settings();
+		$this->enabled     = $this->get_option( 'enabled' );
+		$this->title       = $this->get_option( 'title' );
+		$this->description = $this->get_option( 'description' );
+		add_action( "woocommerce_update_options_payment_gateways_{$this->id}", array( $this, 'process_admin_options' ) );
+	}
+
+	public function is_available() {
+		return (bool) store_stripe_keys() && parent::is_available();
+	}
+
+	public function process_payment( $order_id ) {
+		try {
+			$this->leave_other_page( (int) $order_id );
+			$address = store_card_page( (int) $order_id );
+		} catch ( Store_Stripe_Error $error ) {
+			error_log( "payments: order $order_id: {$error->getMessage()}" );
+			wc_add_notice( 'Payment by card is not possible at the moment, and nothing was ordered. Please try again, or choose another way to pay.', 'error' );
+			return array( 'result' => 'failure' );
+		}
+		return array(
+			'result'   => 'success',
+			'redirect' => $address === '' ? $this->get_return_url( wc_get_order( $order_id ) ) : $address,
+		);
+	}
+
+	public function process_refund( $order_id, $amount = null, $reason = '' ) {
+		$order  = wc_get_order( $order_id );
+		$intent = $order->get_transaction_id();
+		if ( ! $intent || $amount === null || (float) $amount <= 0 ) {
+			return new WP_Error( 'store_card', 'Only what was paid by card can be paid back to it, and more than nothing.' );
+		}
+		// The newest is the one that is being made: sent again, it is paid back once.
+		$refund = $order->get_refunds()[0] ?? null;
+		$values = array( 'payment_intent' => $intent, 'amount' => store_stripe_units( (float) $amount, $order->get_currency() ) );
+		try {
+			store_stripe_ask( 'POST', '/v1/refunds', $values, $refund ? "refund-{$order->get_order_key()}-{$refund->get_id()}" : '' );
+		} catch ( Store_Stripe_Error $error ) {
+			return new WP_Error( 'store_card', "Stripe: {$error->getMessage()}" );
+		}
+		return true;
+	}
+
+	/** A shopper who went back and changed the cart has another order now: nobody pays on the page of the one before. */
+	private function leave_other_page( int $order_id ): void {
+		$before = (int) ( WC()->session ? WC()->session->get( STORE_CARD ) : 0 );
+		if ( $before && $before !== $order_id ) {
+			store_card_alone(
+				$before,
+				function ( ?WC_Order $order ): void {
+					if ( $order && ! store_card_take( $order ) ) {
+						store_card_close( $order );
+					}
+				}
+			);
+		}
+		if ( WC()->session ) {
+			WC()->session->set( STORE_CARD, $order_id );
+		}
+	}
+}

@@ -1,0 +1,303 @@
+"""A shopper pays by card in WooCommerce's shop, on the provider's page: there is one order for one payment."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, expect
+
+from .stripe import DECLINED, KEYS, PAGE_HOST, SECURE, VISA, Stripe, deliver
+from .wordpress import NEW, RELEASES, WordPressStore
+
+pytestmark = pytest.mark.skipif(
+    NEW not in RELEASES, reason="WORDPRESS and WOOCOMMERCE must name folders of unpacked releases"
+)
+CARD = "store_card"
+SUCCEEDED = "payment_intent.succeeded"
+ADDRESS = {
+    "first_name": "Ann",
+    "last_name": "Müller",
+    "address_1": "Lagerstraße 1",
+    "postcode": "10115",
+    "city": "Berlin",
+    "country": "DE",
+    "phone": "+49 30 1234567",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(stripe: Stripe) -> Iterator[WordPressStore]:
+    """A shop whose owner has set the provider's keys after it had opened."""
+    german = {"title": "Corner Shop", "country": "DE", "currency": "EUR"}
+    options: dict[str, Any] = {"hostname": "card.example.com", "adminEmail": "ann@example.com", "shop": german}
+    with WordPressStore.temporary(php_env={"STRIPE_API_URL": stripe.url}, **options) as store:
+        store.open()
+        store.cluster.write_secret("integration-payments", KEYS)
+        yield store
+
+
+class Shopper:
+    """A browser without scripts."""
+
+    def __init__(self, shop: WordPressStore) -> None:
+        self.shop, self.session = shop, requests.Session()
+        self.session.trust_env = False
+        self.session.proxies = {"http": shop.ingress.url}
+        self.email = f"{secrets.token_hex(8)}@example.com"
+
+    def get(self, address: str, **options: Any) -> requests.Response:
+        """The page at that address of the shop."""
+        return self.session.get(address.replace("&#038;", "&"), timeout=90, **options)
+
+    def fill_cart(self, product: str = "notebook") -> None:
+        """Put something into the cart."""
+        page = self.get(f"{self.shop.url}/product/{product}/").text
+        number = re.findall(r'name="add-to-cart" value="(\d+)"', page)[0]
+        self.session.post(f"{self.shop.url}/product/{product}/", {"add-to-cart": number, "quantity": "1"}, timeout=90)
+
+    def checkout(self) -> str:
+        """The page with the ways to pay."""
+        return self.get(f"{self.shop.url}/checkout/").text
+
+    def order(self, way: str = CARD) -> requests.Response:
+        """Order; the answer may lead to the provider."""
+        nonce = re.findall(r'name="woocommerce-process-checkout-nonce" value="([^"]+)"', self.checkout())[0]
+        form = {f"billing_{name}": text for name, text in {**ADDRESS, "email": self.email}.items()}
+        form |= {
+            "woocommerce-process-checkout-nonce": nonce,
+            "payment_method": way,
+            "woocommerce_checkout_place_order": "1",
+        }
+        return self.session.post(f"{self.shop.url}/checkout/", form, timeout=90, allow_redirects=False)
+
+    def to_provider(self) -> str:
+        """All the way to the provider's page; its address."""
+        self.fill_cart()
+        answer = self.order()
+        page = answer.headers.get("Location", answer.text)
+        assert page.startswith(f"https://{PAGE_HOST}/"), page
+        return page
+
+
+@pytest.fixture
+def shopper(shop: WordPressStore) -> Shopper:
+    """Somebody with an empty cart."""
+    return Shopper(shop)
+
+
+def php(shop: WordPressStore, code: str) -> str:
+    """What some code of WordPress' shows."""
+    container = shop.cluster.containers("Deployment", "backend")[0]
+    return container.exec(["php", "-d", "display_errors=stderr", "-r", f'require "/app/html/wp-load.php"; {code}'])
+
+
+def orders(shopper: Shopper) -> list[tuple[str, str]]:
+    """The number and status of each order of theirs, the newest first."""
+    code = f"""foreach (wc_get_orders(array("billing_email" => "{shopper.email}")) as $order)
+        echo $order->get_id(), " ", $order->get_status(), "\\n";"""
+    return [(number, status) for number, status in map(str.split, php(shopper.shop, code).splitlines())]
+
+
+def paid(shopper: Shopper) -> list[str]:
+    """Those of them that are paid."""
+    return [number for number, status in orders(shopper) if status == "processing"]
+
+
+def thanked(answer: requests.Response) -> bool:
+    """Whether the shopper is thanked for an order."""
+    return "/checkout/order-received/" in answer.url and "Thank you." in answer.text
+
+
+def test_an_order_by_card_is_paid_in_the_administration(shopper: Shopper, stripe: Stripe) -> None:
+    back = stripe.pay(shopper.to_provider(), number=VISA).headers["Location"]
+    assert thanked(shopper.get(back))
+    assert len(paid(shopper)) == 1
+    assert stripe.events(SUCCEEDED)[-1]["data"]["object"]["amount"] == 1790
+
+
+def test_a_browser_buys_by_card(browser: Browser, shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    proxy: Any = {"server": shop.ingress.url}
+    with browser.new_context(proxy=proxy, base_url=shop.url) as context:
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.route(
+            f"https://{PAGE_HOST}/**", lambda route: route.fulfill(body="<h1>Pay</h1>", content_type="text/html")
+        )
+        page.goto("/product/notebook/")
+        page.get_by_role("button", name="Add to cart", exact=True).click()
+        page.goto("/checkout/")
+        for name, text in {**ADDRESS, "email": shopper.email}.items():
+            if name != "country":
+                page.locator(f"#billing_{name}").fill(text)
+        page.locator(f"label[for=payment_method_{CARD}]").click()
+        expect(page.get_by_text("You pay on a secure page of Stripe")).to_be_visible()
+        expect(page.locator(".blockUI")).to_have_count(0)
+        page.get_by_role("button", name="Place order").click()
+        page.wait_for_url(f"https://{PAGE_HOST}/**")
+        page.goto(stripe.pay(page.url, number=VISA).headers["Location"])
+        expect(page.get_by_text("Thank you.")).to_be_visible()
+        expect(page.get_by_text("Card", exact=True).first).to_be_visible()
+    assert len(paid(shopper)) == 1
+
+
+def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(shopper: Shopper, stripe: Stripe) -> None:
+    page = shopper.to_provider()
+    assert "declined" in stripe.pay(page, number=DECLINED).text
+    assert "3-D Secure" in stripe.pay(page, number=SECURE).text
+    assert "unable to authenticate" in stripe.pay(page, secure="no").text
+    checkout = shopper.checkout()
+    assert "Notebook" in checkout
+    assert paid(shopper) == []
+    stripe.pay(page, number=SECURE)
+    back = stripe.pay(page, secure="yes").headers["Location"]
+    assert thanked(shopper.get(back))
+    assert len(paid(shopper)) == 1
+
+
+def test_who_comes_back_without_having_paid_keeps_the_cart(shopper: Shopper, stripe: Stripe) -> None:
+    shopper.to_provider()
+    (order,) = orders(shopper)
+    key = php(shopper.shop, f"echo wc_get_order({order[0]})->get_order_key();")
+    back = shopper.get(f"{shopper.shop.url}/wc-api/{CARD}/?order={order[0]}&key={key}")
+    assert "Your payment has not arrived, and nothing was ordered." in back.text
+    assert "Notebook" in back.text
+    assert orders(shopper) == [(order[0], "pending")]
+
+
+def test_ordering_twice_at_once_gives_one_page_and_one_order(shopper: Shopper) -> None:
+    shopper.fill_cart()
+    with ThreadPoolExecutor(2) as threads:
+        answers = [*threads.map(lambda _: shopper.order(), range(2))]
+    first, second = (answer.headers["Location"] for answer in answers)
+    assert first == second
+    assert first.startswith(f"https://{PAGE_HOST}/")
+    assert len(orders(shopper)) == 1
+
+
+def test_a_form_that_is_sent_twice_at_once_is_one_order(shopper: Shopper) -> None:
+    shopper.fill_cart()
+    with ThreadPoolExecutor(2) as threads:
+        answers = [*threads.map(lambda _: shopper.order("bacs"), range(2))]
+    assert sum("Your order has been placed already." in answer.text for answer in answers) == 1
+    assert [status for _, status in orders(shopper)] == ["on-hold"]
+
+
+def test_the_page_of_a_cart_that_was_changed_takes_no_money(shopper: Shopper, stripe: Stripe) -> None:
+    first = shopper.to_provider()
+    shopper.fill_cart("stoneware-mug")
+    second = shopper.order().headers["Location"]
+    assert first != second
+    assert "This page is over" in stripe.pay(first, number=VISA).text
+    assert thanked(shopper.get(stripe.pay(second, number=VISA).headers["Location"]))
+    assert len(paid(shopper)) == 1
+
+
+def test_a_webhook_pays_an_order_once_however_often_and_at_once_it_comes(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    back = stripe.pay(shopper.to_provider(), number=VISA).headers["Location"]
+    event = stripe.events(SUCCEEDED)[-1]
+    with ThreadPoolExecutor(4) as threads:
+        answers = threads.map(lambda _: deliver(shop, event), range(4))
+        assert thanked(shopper.get(back))
+        assert [*answers] == [200] * 4
+    (number,) = paid(shopper)
+    notes = php(shop, f'foreach (wc_get_order_notes(array("order_id" => {number})) as $n) echo $n->content, "\\n";')
+    assert notes.count("Payment via Card") == 1
+
+
+def test_a_webhook_that_is_not_signed_as_set_is_refused(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    intent = {"metadata": {"store_order": number, "store": "corner-shop"}}
+    event = {"id": "evt_1", "object": "event", "type": SUCCEEDED, "data": {"object": intent}}
+    assert deliver(shop, event, secret="whsec_another") == 400
+    assert deliver(shop, event, age=3600) == 400
+    # One that lies: what Stripe itself says counts.
+    assert deliver(shop, event) == 200
+    assert paid(shopper) == []
+
+
+def test_a_payment_whose_webhook_was_lost_gets_its_order(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    shop.cluster.run("CronJob", "cron")
+    assert len(paid(shopper)) == 1
+
+
+def test_an_order_that_was_cancelled_takes_no_money_and_one_that_was_paid_is_not_cancelled(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    page = shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    cancel = 'wc_get_order({0})->update_status("cancelled");'
+    php(shop, cancel.format(number))
+    assert "This page is over" in stripe.pay(page, number=VISA).text
+    other = Shopper(shop)
+    stripe.pay(other.to_provider(), number=VISA)
+    ((number, _),) = orders(other)
+    php(shop, cancel.format(number))
+    assert paid(other) == [number]
+
+
+def test_a_refund_is_paid_back_to_the_card(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    shopper.get(stripe.pay(shopper.to_provider(), number=VISA).headers["Location"])
+    (number,) = paid(shopper)
+    refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
+    code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
+    assert php(shop, code) == ""
+    assert stripe.objects("refunds")[0]["amount"] == 250
+
+
+def test_other_keys_are_used_without_a_restart(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    shop.cluster.write_secret("integration-payments", {})
+    shopper.fill_cart()
+    assert CARD not in shopper.checkout()
+    shop.cluster.write_secret("integration-payments", {**KEYS, "secretKey": "sk_test_TheNextOne"})
+    assert CARD in shopper.checkout()
+    back = stripe.pay(shopper.order().headers["Location"], number=VISA).headers["Location"]
+    assert thanked(shopper.get(back))
+
+
+def test_while_the_provider_is_away_nothing_is_ordered_and_invoice_works(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    shopper.fill_cart()
+    stripe.process.stop()
+    try:
+        assert "Payment by card is not possible at the moment" in shopper.order().text
+        assert "/checkout/order-received/" in shopper.order("bacs").headers["Location"]
+    finally:
+        stripe.start()
+
+
+def test_the_check_passes_or_ends_in_the_providers_words(shop: WordPressStore) -> None:
+    container = shop.cluster.containers("Deployment", "backend")[0]
+    check = ["sh", "-c", "export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check payments"]
+    container.exec(check)
+    shop.cluster.write_secret("integration-payments", {**KEYS, "publishableKey": "pk_live_OfAnother"})
+    try:
+        with pytest.raises(subprocess.CalledProcessError) as failure:
+            container.exec(check)
+    finally:
+        shop.cluster.write_secret("integration-payments", KEYS)
+    assert failure.value.returncode == 2
+    said = container.exec(["cat", "/tmp/said"])
+    assert said == "the secret key is a test key and the publishable key is a live key"
+
+
+def test_no_key_is_in_a_log_or_in_the_database(shop: WordPressStore) -> None:
+    dump = "mariadb-dump --protocol=tcp --host=127.0.0.1 --user=root --password=$MARIADB_ROOT_PASSWORD wordpress"
+    dump = f"{dump} --port={shop.ports['database']}"
+    texts = [file.read_text(errors="replace") for file in shop.cluster.area.glob("*.log")]
+    texts.append(shop.cluster.exec("StatefulSet", "database", "sh", "-c", dump))
+    keys = [KEYS["secretKey"], KEYS["webhookSecret"], "sk_test_TheNextOne"]
+    assert [key for key in keys for text in texts if key in text] == []
