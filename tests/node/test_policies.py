@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ..cluster.waiting import wait_until
+from ..shop.stripe import KEYS
 from .files import CLUSTER_DNS
+from .namespaces import Inside
 from .stores import Stores
 
 PORTS = {"backend": 9000, "database": 5432, "storefront": 8000}
@@ -26,6 +31,31 @@ def outside(stores: Stores) -> Iterator[int]:
     """The port of a server on this machine, which is outside the cluster."""
     with socket.create_server((stores.real.node.namespaces.address, 0)) as server:
         yield int(server.getsockname()[1])
+
+
+# In the node's own network: nothing leaves it. The API of the payment provider has such an address, and one port.
+PUBLIC, PROVIDER, ANOTHER = "52.0.0.1", 443, 8443
+SERVE = f"""
+import socket, time
+servers = [socket.create_server(("{PUBLIC}", port)) for port in ({PROVIDER}, {ANOTHER})]
+print("serving", flush=True)
+time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def public(stores: Stores) -> Iterator[list[Target]]:
+    """Two ports of a public address, which anybody may connect to."""
+    node = stores.real.node
+    node.namespaces.run("ip", "address", "add", f"{PUBLIC}/32", "dev", "lo")
+    server = Inside("a public server", node.namespaces, [sys.executable, "-c", SERVE], node.log("public"))
+    server.start()
+    try:
+        wait_until(lambda: "serving" in node.log("public").read_text(), "it serves", 30)
+        yield [("the provider", PUBLIC, PROVIDER), ("another port", PUBLIC, ANOTHER)]
+    finally:
+        server.kill()
+        node.namespaces.run("ip", "address", "delete", f"{PUBLIC}/32", "dev", "lo")
 
 
 def components(stores: Stores) -> list[Target]:
@@ -91,6 +121,29 @@ def test_only_the_ingress_controller_reaches_a_stores_pages(stores: Stores) -> N
         if stores.can_connect(namespace, workload, address, port)
     }
     assert reached == {("ingress-nginx", f"{s}/{c}") for s in STORES for c in ("backend", "storefront")}
+
+
+def test_what_a_store_is_connected_to_opens_one_port_of_public_addresses_to_its_backend_alone(
+    stores: Stores, public: list[Target], outside: int
+) -> None:
+    targets = [*public, *elsewhere(stores, outside)]
+    assert open_ways(stores, SOURCES, public) == set()
+    give(stores, "one", KEYS)
+    try:
+        _, address, port = public[0]
+        wait_until(lambda: stores.can_connect("store-one", WORKLOADS["backend"], address, port), "it is open", 120)
+        assert open_ways(stores, SOURCES, targets) == {("one/backend", "the provider")}
+    finally:
+        give(stores, "one", dict.fromkeys(KEYS))
+    wait_until(lambda: not open_ways(stores, ["one/backend"], public), "it is closed", 120)
+    stores.await_all_ready()
+
+
+def give(stores: Stores, store: str, keys: dict[str, str] | dict[str, None]) -> None:
+    """Set the fields of a store's payments, as its owner would with kubectl; None removes one."""
+    patch = json.dumps({"stringData": keys} if all(keys.values()) else {"data": keys})
+    where = ("--namespace", f"store-{store}")
+    stores.real.kubectl("patch", "secret", "integration-payments", *where, "--type=merge", "-p", patch)
 
 
 def test_without_policies_the_outside_would_be_reached(stores: Stores, outside: int) -> None:
