@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from storeplatform.common.engines import Engine
+from storeplatform.common.mail import owner_email
 from storeplatform.common.objects import namespace_of
 from storeplatform.common.reasons import remedy
 
@@ -56,8 +57,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
         hostname=host.name,
         claim=host.claim,
         admin_email=email or f"admin@{host.name}",
-        # Users of many sign-in services are called by their addresses.
-        owner_email=email or (owner if "@" in owner else ""),
+        owner_email=owner_email(email, owner),
         storage=_gibibytes(_text(spec, "storage")) or plan["storage"]["database"],
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from storeplatform.common.integrations import RELAY
+
 from ..settings import Settings
 from . import jobs
 from .acceptance import NotAccepted
@@ -32,6 +34,9 @@ ADVICE = {
     "BackupMade": "the shop stays open: set spec.backup.requestedAt to the present time to try again",
     "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
 }
+RELAY_ADVICE = (
+    "mails are kept until they can be sent: ask the platform team to check its mail relay, or set a mail server"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def living(about: Subject, plan: Desired) -> Object:
     if _closed_until_now(request):
         life = resumed(life, request.now)
     outcome = conclude(life, cause, request.now, settings.values["upgradeDeadlineSeconds"])
-    optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}
+    advice = {**ADVICE, **{each.condition: RELAY_ADVICE for each in about.store.connections if each.provider == RELAY}}
+    optional = {kind: _optional(found, advice.get(kind, "")) for kind, found in plan.optional.items()}
     notes = [f"{kind}: {found.message}" for kind, found in optional.items() if found and found.fatal]
     is_open = "; ".join([f"the shop is open at {about.store.url}", *notes, *plan.notes])
     reported = [
@@ -193,11 +199,11 @@ def _retired(about: Subject, life: Life) -> list[Object]:
     return [stamped(about.request, "VersionRetired", "True", "Retired", message)]
 
 
-def _optional(kind: str, found: Blocker | None) -> Blocker | None:
+def _optional(found: Blocker | None, advice: str) -> Blocker | None:
     """A check that failed, with what to do: it has changed nothing."""
     if found is None or found.reason != "JobFailed":
         return found
-    return replace(found, message=f"{found.message}; {ADVICE.get(kind, 'the shop stays open without it')}")
+    return replace(found, message=f"{found.message}; {advice or 'the shop stays open without it'}")
 
 
 def _closed_until_now(request: SyncRequest) -> bool:
