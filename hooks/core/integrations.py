@@ -38,7 +38,9 @@ class Connection:
     fault: str = ""
 
 
-def connections(request: SyncRequest, settings: Settings, offered: list[str], namespace: str) -> tuple[Connection, ...]:
+def connections(
+    request: SyncRequest, settings: Settings, offered: list[str], namespace: str, reply_to: str
+) -> tuple[Connection, ...]:
     """What is set of the integrations that an engine offers, in its order. A store whose owner has set no mail server
     has the relay."""
     found = []
@@ -49,12 +51,16 @@ def connections(request: SyncRequest, settings: Settings, offered: list[str], na
             found.append(_connection(integration, data, settings))
         elif name == MAIL and settings.relay:
             metadata = request.parent["metadata"]
-            found.append(_by_relay(integration, relay_fields(settings, metadata["name"], metadata["uid"]), settings))
+            fields = relay_fields(settings, metadata["name"], metadata["uid"], reply_to)
+            found.append(_by_relay(integration, fields, settings))
     return tuple(found)
 
 
-def relay_fields(settings: Settings, name: str, uid: str) -> dict[str, str]:
-    """What a store needs to send by the relay, as its Secret has it; nothing where there is none."""
+def relay_fields(settings: Settings, name: str, uid: str, reply_to: str) -> dict[str, str]:
+    """What a store needs to send by the relay, as its Secret has it; nothing where there is none.
+
+    :param reply_to: where the owner reads mail, since nobody reads what is sent to the sender; may be empty.
+    """
     if settings.relay is None:
         return {}
     mail = settings.values["mail"]
@@ -69,6 +75,7 @@ def relay_fields(settings: Settings, name: str, uid: str) -> dict[str, str]:
         "password": account.password,
         "from": account.sender,
         "rate": str(mail["mailsPerHour"]),
+        **({"replyTo": reply_to} if reply_to else {}),
     }
 
 

@@ -94,7 +94,7 @@ def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
             name: derive(settings.root_key, "credential", store.uid, name) for name in engine.values["credentials"]
         },
         "object_store": _object_store(settings, store),
-        "relay": relay_fields(settings, store.name, store.uid),
+        "relay": relay_fields(settings, store.name, store.uid, store.owner_email),
         # Not a secret: shoppers' browsers may see it. By name, so that a restored store keeps it.
         "hostname_token": token(settings, store.owner),
         "public_token": derive(settings.root_key, "public", store.name),

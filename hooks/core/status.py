@@ -34,9 +34,7 @@ ADVICE = {
     "BackupMade": "the shop stays open: set spec.backup.requestedAt to the present time to try again",
     "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
 }
-RELAY_ADVICE = (
-    "mails are kept until they can be sent: ask the platform team to check its mail relay, or set a mail server"
-)
+RELAY_ADVICE = "mails are kept until they can be sent: ask the platform team, or set a mail server of your own"
 
 
 @dataclass(frozen=True)

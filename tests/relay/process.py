@@ -8,6 +8,7 @@ import smtplib
 import socket
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,14 @@ import trustme
 import yaml
 
 from storeplatform.common.mail import Account, platform_account, store_account
+from storeplatform.hooks.core.integrations import relay_fields
+from storeplatform.hooks.settings import load_settings
+from storeplatform.templates import ENGINES
 
 from ..cluster.processes import Process, free_ports
 from ..cluster.waiting import wait_until
 from ..shop.mail_server import HOST, USER
+from ..shop.mailbox import MailServer
 from ..values import settings_of, write_settings
 
 DOMAIN = "mail.example.com"
@@ -45,6 +50,7 @@ class Relay:
         issued.private_key_pem.write_to_path(folder / "certificate" / "tls.key")
         issued.cert_chain_pems[0].write_to_path(folder / "certificate" / "tls.crt")
         (folder / "key").write_bytes(KEY)
+        (folder / "ca.crt").write_text(self.certificate)
         (folder / "credentials" / "ca.crt").write_text(ca)
         mail = {"senderDomain": DOMAIN, "mailsPerHour": mails_per_hour}
         write_settings("hooks", folder / "settings.yaml", {"mail": mail})
@@ -72,6 +78,17 @@ class Relay:
     def log(self) -> str:
         """What it has logged."""
         return (self.folder / "log").read_text()
+
+    def fields_of(self, store: str) -> dict[str, str]:
+        """What a store is given to send by it, but for where it is."""
+        settings = load_settings(
+            self.folder / "settings.yaml",
+            ENGINES,
+            self.folder / "key",
+            relay_files=(self.folder / "key", self.folder / "ca.crt"),
+        )
+        given = relay_fields(settings, store, "uid-1", "owner@example.com")
+        return {**given, "host": HOST, "port": str(self.port)}
 
     def sign_in_as(self, password: str, username: str = USER) -> None:
         """From now on it signs in at the mail server so."""
@@ -130,6 +147,18 @@ def mail(sender: str, subject: str = "Your order", message_id: str = "", more: s
     """A mail from that address, each line as SMTP has it."""
     identity = f"Message-ID: <{message_id}@{DOMAIN}>\r\n" if message_id else ""
     return f"From: A shop <{sender}>\r\nSubject: {subject}\r\n{identity}{more}\r\nHello!\r\n".encode()
+
+
+@contextlib.contextmanager
+def relay_to(server: MailServer) -> Iterator[Relay]:
+    """A relay that runs and passes mails on to that server of the tests, and has seen that it works."""
+    parameters = {"host": HOST, "port": server.port, "tls": "starttls"}
+    with (
+        tempfile.TemporaryDirectory(prefix="store-relay-") as folder,
+        relay(Path(folder), parameters, server.password, ca=server.certificate) as made,
+    ):
+        made.await_ready()
+        yield made
 
 
 @contextlib.contextmanager
