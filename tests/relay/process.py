@@ -79,7 +79,7 @@ class Relay:
         """What it has logged."""
         return (self.folder / "log").read_text()
 
-    def fields_of(self, store: str) -> dict[str, str]:
+    def fields_of(self, store: str, reply_to: str) -> dict[str, str]:
         """What a store is given to send by it, but for where it is."""
         settings = load_settings(
             self.folder / "settings.yaml",
@@ -87,7 +87,7 @@ class Relay:
             self.folder / "key",
             relay_files=(self.folder / "key", self.folder / "ca.crt"),
         )
-        given = relay_fields(settings, store, "uid-1", "owner@example.com")
+        given = relay_fields(settings, store, "uid-1", reply_to)
         return {**given, "host": HOST, "port": str(self.port)}
 
     def sign_in_as(self, password: str, username: str = USER) -> None:

@@ -308,7 +308,7 @@ def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
 ) -> None:
     process = shop.backend.process.pid
     with relay_to(mail) as relay:
-        shop.cluster.write_secret("integration-mail-relay", relay.fields_of("corner-shop"))
+        shop.cluster.write_secret("integration-mail-relay", relay.fields_of("corner-shop", OWNER))
         shop.cluster.write_secret("integration-mail", {})
         shopper, made = order(shop)
         found = mail.await_mail(shopper)
@@ -322,7 +322,7 @@ def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
         connect(shop, mail)
         shopper, _ = order(shop)
         assert mail.await_mail(shopper)["From"].addresses[0].addr_spec == mail.fields["from"]
-        password = relay.fields_of("corner-shop")["password"]
+        password = relay.fields_of("corner-shop", OWNER)["password"]
         assert password not in shop.database_text() + log(shop)
         shop.cluster.write_secret("integration-mail-relay", {})
     assert shop.backend.process.pid == process

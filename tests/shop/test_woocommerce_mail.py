@@ -240,7 +240,7 @@ def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
     check = ["sh", "-c", "export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check mail"]
     container = shop.cluster.containers("Deployment", "backend")[0]
     with relay_to(mail) as relay:
-        fields = relay.fields_of("corner-shop")
+        fields = relay.fields_of("corner-shop", OWNER)
         shop.cluster.write_secret("integration-mail-relay", fields)
         shop.cluster.write_secret("integration-mail", {})
         shopper, number = order(shop)
