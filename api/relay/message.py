@@ -40,7 +40,7 @@ def check(content: bytes, sender: str) -> str:
 
 
 def traced(content: bytes, domain: str, store: str, identity: str) -> bytes:
-    """The mail with a field that tells the sender domain's operators which store it is of."""
+    """The mail with a field that names its store, for the operators of the sender domain."""
     field = f"Received: by {domain} (store {store}) with ESMTPSA id {identity};\r\n {formatdate()}\r\n"
     return field.encode() + content
 

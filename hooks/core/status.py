@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from storeplatform.common.integrations import RELAY
+from storeplatform.common.reasons import remedy
+from storeplatform.common.times import seconds_between
 
 from ..settings import Settings
 from . import jobs
@@ -14,6 +16,7 @@ from .deadlines import wait
 from .expiry import Expiry, announcement
 from .expiry import status as ending_at
 from .integrations import status as integrations
+from .jobs import BEGINS_SECONDS
 from .life import Life, conclude, resumed
 from .objects import Key, Object, dig, mappings
 from .progress import Blocker, condition
@@ -169,6 +172,7 @@ def _temporary(about: Subject, life: Life) -> list[Object]:
     return [
         *_upgrade_failed(about.request, life),
         *_retired(about, life),
+        *_backup_failed(about),
         *([stamped(about.request, "Expiring", "True", *expiring)] if expiring else []),
     ]
 
@@ -183,6 +187,19 @@ def _upgrade_failed(request: SyncRequest, life: Life) -> list[Object]:
         "it is not tried again until spec.version changes"
     )
     return [stamped(request, "UpgradeFailed", "True", "Rejected", message)]
+
+
+def _backup_failed(about: Subject) -> list[Object]:
+    """One condition while the last run of the backup's schedule has failed, none otherwise."""
+    keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
+    for seen in (about.request.observed.get(key) for key in keys if key.kind == "CronJob"):
+        begun, done = dig(seen, "status", "lastScheduleTime"), dig(seen, "status", "lastSuccessfulTime")
+        # The time of a success is that of its end. A run may be about to begin.
+        waits = dig(seen, "status", "active") or seconds_between(begun, about.request.now) < BEGINS_SECONDS
+        if isinstance(begun, str) and not waits and (not isinstance(done, str) or done < begun):
+            message = f"the backup that began at {begun} failed: {remedy('BackupFailed')}"
+            return [stamped(about.request, "BackupFailed", "True", "BackupFailed", message)]
+    return []
 
 
 def _retired(about: Subject, life: Life) -> list[Object]:

@@ -94,6 +94,7 @@ def test_a_key_is_stored_in_its_secret_and_shown_by_its_end(ann: Caller, platfor
 def test_a_mail_server_is_shown_without_its_password(ann: Caller, platform: Platform) -> None:
     answer = ann("PUT", MAIL, {"provider": "smtp", "fields": SERVER})
     assert answer.status_code == 202, answer.text
+    wait_until(lambda: ann.get(MAIL)["provider"] == "smtp", "it is seen", 60)
     wait_until(lambda: (ann.get(MAIL)["ready"] or {}).get("status") == "True", "the check has passed", 60)
     found = ann.get(MAIL)
     assert found["shown"] == {name: value for name, value in SERVER.items() if name != "password"}

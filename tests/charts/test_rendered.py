@@ -343,8 +343,8 @@ def test_the_relays_key_and_the_mail_servers_password_are_where_they_are_needed_
                 if re.search(rf"(secretName|name): {name}$", text, re.MULTILINE):
                     mounted.setdefault(name, set()).add(obj["metadata"]["name"])
     assert mounted == {
-        "relay-key": {"hooks", "relay"},
-        "relay-tls": {"hooks", "relay"},
+        "relay-key": {"controllers", "hooks", "relay"},
+        "relay-tls": {"controllers", "hooks", "relay"},
         "smtp": {"relay"},
         "root-key": {"hooks"},
     }
