@@ -61,7 +61,7 @@ class Notice:
 
 
 def due(store: Object) -> Iterator[Notice]:
-    """What a store's owner is to be told. Nobody is told anything where no address is known."""
+    """What a store's owner gets a mail about; nothing where no address is known."""
     spec, status = store["spec"], store.get("status", {})
     to = owner_email(spec.get("adminEmail") or "", spec.get("owner") or "")
     if store["metadata"].get("deletionTimestamp") or not _ADDRESS.fullmatch(to):
