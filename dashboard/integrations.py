@@ -25,7 +25,7 @@ def words(items: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _by_platform(item: Mapping[str, Any]) -> str:
-    return _("Mail goes out through the platform, as %(sender)s.", sender=item["shown"].get("from", ""))
+    return str(_("Mail goes out through the platform, as %(sender)s.", sender=item["shown"].get("from", "")))
 
 
 def _fields(provider: Mapping[str, Any]) -> list[dict[str, Any]]:
