@@ -24,6 +24,7 @@ from .limits import (
     RECIPIENTS,
     SIGN_IN_SECONDS,
     SIGN_INS,
+    SMALL_BYTES,
 )
 from .upstream import Answer
 
@@ -205,10 +206,11 @@ class Conversation:
                     line = line.removeprefix(b".")
                     if refusal is None and len(content) + len(line) > MAIL_BYTES:
                         refusal = _TOO_LARGE
-                    if refusal is None and not self.desk.hold(len(line)):
-                        refusal = Answer(452, "4.3.1 too many mails at the same time: the mail has to wait")
+                    large = max(0, len(content) + len(line) - SMALL_BYTES) - held
+                    if refusal is None and not self.desk.hold(large):
+                        refusal = Answer(452, "4.3.1 too many large mails at the same time: the mail has to wait")
                     if refusal is None:
-                        held += len(line)
+                        held += large
                         content += line
                     else:
                         content.clear()

@@ -124,7 +124,7 @@ class Desk:
             return False
 
     def hold(self, size: int) -> bool:
-        """Note so many more bytes of contents in memory, negative: fewer; whether there is room for them."""
+        """Note so many more bytes of large contents in memory, negative: fewer; whether there is room for them."""
         if size > 0 and self._contents + size > CONTENTS_BYTES:
             return False
         self._contents += size

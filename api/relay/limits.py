@@ -25,7 +25,9 @@ STORE_CONNECTIONS = 8
 DELIVERIES = 16
 
 MAIL_BYTES = 10 * 1024 * 1024
-# What contents take of memory, all together; each is copied some times until it is passed on.
+# What contents take of memory, all together, but for the first bytes of each: large mails keep no small ones waiting.
+# Each content is copied some times until it is passed on.
+SMALL_BYTES = 128 * 1024
 CONTENTS_BYTES = 48 * 1024 * 1024
 # RFC 5321, 4.5.3.1.6 grants a line 1000 bytes; servers take more.
 LINE_BYTES = 8192
