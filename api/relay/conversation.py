@@ -29,7 +29,9 @@ from .limits import (
 from .upstream import Answer
 
 _SENDER = re.compile(r"FROM: ?<([^<>\s]{0,256})>((?: [A-Za-z0-9-]+(?:=[!-<>-~]+)?)*)", re.IGNORECASE)
-_RECIPIENT = re.compile(r"TO: ?<([^<>\s@\"\\,;:]{1,64}@(?:[A-Za-z0-9-]{1,63}[.])*[A-Za-z0-9-]{1,63})>", re.IGNORECASE)
+_RECIPIENT = re.compile(
+    r"TO: ?<([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}[.])*[A-Za-z0-9-]{1,63})>", re.IGNORECASE
+)
 
 _NOT_UNDERSTOOD = Answer(502, "5.5.1 this command is not understood")
 _NOTHING = Answer(250, "2.0.0 nothing done")

@@ -90,4 +90,7 @@ def load_relay_settings() -> RelaySettings:
 
 
 def _optional(file: Path) -> str:
-    return read_text(file) if file.exists() else ""
+    try:
+        return read_text(file) if file.exists() else ""
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} must be text in UTF-8") from None

@@ -84,6 +84,8 @@ class Upstream:
             # How long all of it may take is the watch's to say.
             connection.wait_for_ever()
             yield connection
+        except UnicodeError:
+            raise Unavailable("the user name and the password must be ASCII") from None
         except (OSError, smtplib.SMTPException) as error:
             words = "it did not answer in time" if connection.ended else _words(error)
             raise failure(_without(words, given)) from None
@@ -167,7 +169,10 @@ def _context(given: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if given.ca:
-        context.load_verify_locations(cadata=given.ca)
+        try:
+            context.load_verify_locations(cadata=given.ca)
+        except (OSError, ValueError):
+            raise Unavailable("ca.crt must hold certificates in PEM") from None
     return context
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from storeplatform.api.relay.settings import Credentials
+from storeplatform.api.relay.upstream import Unavailable, Upstream
 from storeplatform.common.mail import Account
 
 from ..cluster.processes import free_ports
@@ -273,12 +275,14 @@ def test_no_mail_hides_in_another(running: Relay, server: MailServer, end: bytes
         "<ann@example.com",
         "ann@exa\tmple.com",
         "@a,@b:ann@c",
+        "j\ufffdrgen@example.com",
     ],
 )
 def test_what_is_no_address_is_no_recipient(running: Relay, recipient: str) -> None:
     with running.sign_in(DEMO) as client:
         client.mail(DEMO.sender)
-        assert client.docmd(f"RCPT TO:<{recipient}>")[0] == 553
+        client.send(f"RCPT TO:<{recipient}>\r\n".encode())
+        assert client.getreply()[0] == 553
 
 
 def test_a_mail_has_so_many_recipients_and_so_many_bytes(running: Relay) -> None:
@@ -387,6 +391,19 @@ def test_another_password_of_the_server_is_used_without_a_restart(running: Relay
     finally:
         server.rule(PASSWORD)
         running.sign_in_as(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("password", "ca", "words"),
+    [("päss", "", "must be ASCII"), (PASSWORD, "no certificate", "ca.crt must hold"), ("wrong", "", "535 5.7.8")],
+)
+def test_credentials_that_can_not_be_used_are_named_and_end_nothing(
+    server: MailServer, password: str, ca: str, words: str
+) -> None:
+    given = Credentials("the-shop", password, ca or server.certificate)
+    with pytest.raises(Unavailable, match=words) as error:
+        Upstream(parameters(server), lambda: given, "mail.example.com").check()
+    assert password not in str(error.value)
 
 
 def test_no_password_and_no_failure_is_in_the_log(running: Relay) -> None:
