@@ -143,7 +143,7 @@ class Notices:
     def _send(self, client: smtplib.SMTP, notice: Notice, sent: dict[str, Object]) -> None:
         identity, sender = notice.identity, self.relay.account.sender
         mail = written(notice.kind, dict(notice.more), notice.title, notice.country, self._link(notice))
-        mail["From"], mail["To"] = sender, notice.to
+        mail["From"], mail["To"], mail["Date"] = sender, notice.to, datetime.now(UTC)
         mail["Message-ID"] = f"<{identity}@{sender.partition('@')[2]}>"
         try:
             client.sendmail(sender, [notice.to], mail.as_bytes())

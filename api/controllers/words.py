@@ -67,7 +67,6 @@ def written(kind: str, reported: Mapping[str, str], title: str, country: str, li
     # A title is one line by the Store's schema; a header of more would be refused here.
     mail["Subject"] = " ".join(subject.split())
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = language
     mail.set_content("\n\n".join([HELLO[language], text, *([f"{LINK[language]}: {link}"] if link else [])]) + "\n")
     address = html.escape(link, quote=True)
     parts = [HELLO[language], html.escape(text)]

@@ -144,6 +144,7 @@ def test_a_sender_that_is_killed_before_it_notes_a_mail_does_not_repeat_it(
     assert found["From"].addresses[0].addr_spec == "platform@mail.example.com"
     assert str(found["Subject"]) == "Käse: Das Update wurde zurückgenommen"
     assert f"{DASHBOARD}/stores/flowers/" in texts(found)[0]
+    assert found["Date"].datetime is not None
 
 
 def test_a_relay_that_is_down_delays_a_mail_and_what_was_noted_is_not_sent_again(
