@@ -357,3 +357,9 @@ def test_nobody_but_stores_and_controllers_reaches_the_relay(render: Render) -> 
     assert first["ports"] == [{"port": "smtps", "protocol": "TCP"}]
     assert metrics["ports"] == [{"port": "metrics", "protocol": "TCP"}]
     assert {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]} == {53, 587}
+
+
+def test_no_store_sends_as_the_platform_or_as_who_answers_for_the_domain(render: Render) -> None:
+    names = pick(render(*RELAY, "reserved.names={www}"), "ConfigMap", "reserved")["data"]["names"].split()
+    assert {"abuse", "platform", "postmaster", "www"} <= set(names)
+    assert "abuse" not in pick(render(), "ConfigMap", "reserved")["data"]["names"].split()
