@@ -20,6 +20,8 @@ from .configuration import ConfigurationError
 
 # In the Secret, the field that names the provider.
 PROVIDER = "provider"
+# The provider of mail that is the platform's own. Nobody sets it: a store has it while its owner has set none.
+RELAY = "relay"
 SHOWN_CHARACTERS = 4
 
 _text = fields.String(required=True, validate=validate.Length(min=1))

@@ -13,6 +13,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 from .configuration import read_yaml
 
 DNS_NAME = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z"
+# A domain that mails come from, or nothing.
+SENDER_DOMAIN = r"^(([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?)?\Z"
 # An address, and a port where it is not 53.
 RESOLVER = r"[0-9a-fA-F.:]+(#[0-9]{1,5})?\Z"
 
@@ -118,6 +120,11 @@ class _Egress(Schema):
     ipv6 = _ranges("2000::/3")
 
 
+class _Mail(Schema):
+    senderDomain = fields.String(required=True, validate=validate.Regexp(SENDER_DOMAIN))
+    mailsPerHour = fields.Integer(required=True, strict=True, validate=validate.Range(1, 100_000))
+
+
 class _Resync(Schema):
     settled = fields.Float(required=True, validate=validate.Range(min=0.1))
     changing = fields.Float(required=True, validate=validate.Range(min=0.1))
@@ -135,6 +142,7 @@ class _Settings(Schema):
     backup = fields.Nested(_Backup, required=True)
     egress = fields.Nested(_Egress, required=True)
     expiry = fields.Nested(_Expiry, required=True)
+    mail = fields.Nested(_Mail, required=True)
     resyncSeconds = fields.Nested(_Resync, required=True)
     retiredVersions = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
     plans = fields.Dict(

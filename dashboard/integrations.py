@@ -7,17 +7,25 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from storeplatform.common.integrations import RELAY
+
 
 def words(items: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The integrations as the API gives them, each title and description as the page says it."""
+    """The integrations as the API gives them, each title and description as the page says it. ``by_platform``: what is
+    said of one that is the platform's own, which nobody can remove."""
     return [
         {
             **item,
+            "by_platform": _by_platform(item) if item["provider"] == RELAY else "",
             "title": _titles().get(item["name"], item["title"]),
             "providers": [{**provider, "fields": _fields(provider)} for provider in item["providers"]],
         }
         for item in items
     ]
+
+
+def _by_platform(item: Mapping[str, Any]) -> str:
+    return str(_("Mail goes out through the platform, as %(sender)s.", sender=item["shown"].get("from", "")))
 
 
 def _fields(provider: Mapping[str, Any]) -> list[dict[str, Any]]:

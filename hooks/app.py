@@ -47,22 +47,28 @@ def create_app() -> Flask:
 
     STORE_PLATFORM_SETTINGS: the settings file. STORE_PLATFORM_ROOT_KEY_FILE and STORE_PLATFORM_TOKEN_FILE: the
     root key and the bearer token that Metacontroller sends. STORE_PLATFORM_S3_CREDENTIALS_FILE: the object store's
-    keys, where backups go to one. STORE_PLATFORM_ENGINES: a folder of engines to use
+    keys, where backups go to one. STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE: the mail relay's key
+    and its authority's certificate, where there is a relay. STORE_PLATFORM_ENGINES: a folder of engines to use
     instead of the installed ones.
 
     :raise ConfigurationError: one is missing or wrong; the message says what to do.
     """
     configure_logs()
     engines = Path(os.environ.get("STORE_PLATFORM_ENGINES") or ENGINES)
-    keys = os.environ.get("STORE_PLATFORM_S3_CREDENTIALS_FILE")
     settings = load_settings(
         file_in("STORE_PLATFORM_SETTINGS"),
         engines,
         file_in("STORE_PLATFORM_ROOT_KEY_FILE"),
-        Path(keys) if keys else None,
+        _file("STORE_PLATFORM_S3_CREDENTIALS_FILE"),
+        (_file("STORE_PLATFORM_RELAY_KEY_FILE"), _file("STORE_PLATFORM_RELAY_CA_FILE")),
     )
     check_templates(settings)
     return make_app(settings, load_token(file_in("STORE_PLATFORM_TOKEN_FILE")))
+
+
+def _file(variable: str) -> Path | None:
+    name = os.environ.get(variable)
+    return Path(name) if name else None
 
 
 def make_app(settings: Settings, token: str) -> Flask:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import Any
 import yaml
 from marshmallow import Schema, ValidationError, fields, validate
 
-from storeplatform.common.configuration import ConfigurationError
+from storeplatform.common.configuration import ConfigurationError, read_text
 from storeplatform.common.engines import Engine, read_engines
 from storeplatform.common.integrations import Integration, read_integrations
+from storeplatform.common.mail import load_relay_key
 from storeplatform.common.settings import load_values
 
 ROOT_KEY_BYTES = 32
@@ -25,13 +24,23 @@ class _ObjectStoreKeys(Schema):
     secretAccessKey = fields.String(required=True, validate=validate.Length(min=1))
 
 
+@dataclass(frozen=True)
+class Relay:
+    """The platform's mail relay. ``key``: what its accounts' passwords are derived from; ``ca``: the authority that
+    signs its certificate, as PEM."""
+
+    key: bytes
+    ca: str
+
+
 @dataclass(frozen=True, eq=False)
 class Settings:
     """What every answer is made from beside the request.
 
     ``values`` has the settings file's shape (templates see it as ``settings``), ``engines`` maps an
     engine's name to it, ``integrations`` an integration's. ``root_key`` is what every store's passwords are derived
-    from. ``object_store_keys`` (accessKeyId, secretAccessKey) is empty where backups go to volumes.
+    from. ``object_store_keys`` (accessKeyId, secretAccessKey) is empty where backups go to volumes; ``relay`` is None
+    where the platform has no mail relay.
     """
 
     values: Mapping[str, Any]
@@ -39,6 +48,7 @@ class Settings:
     root_key: bytes
     object_store_keys: Mapping[str, str]
     integrations: Mapping[str, Integration]
+    relay: Relay | None = None
 
     @property
     def plans(self) -> Mapping[str, Any]:
@@ -46,19 +56,32 @@ class Settings:
         return plans
 
 
-def derive(root_key: bytes, *parts: str) -> str:
-    """48 hexadecimal digits that belong to ``parts``; who has not the root key can't tell them."""
-    return hmac.new(root_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:48]
-
-
 def load_settings(
-    settings_file: Path, templates: Path, root_key_file: Path, object_store_keys_file: Path | None = None
+    settings_file: Path,
+    templates: Path,
+    root_key_file: Path,
+    object_store_keys_file: Path | None = None,
+    relay_files: tuple[Path | None, Path | None] = (None, None),
 ) -> Settings:
-    """Read all of them; raise ConfigurationError, which names the first that is wrong."""
+    """Read all of them; raise ConfigurationError, which names the first that is wrong.
+
+    :param relay_files: the relay's key, and its authority's certificate.
+    """
     values = load_values(settings_file)
     engines = read_engines(templates, values["retiredVersions"])
     keys = load_object_store_keys(object_store_keys_file) if values["backup"]["s3"]["endpoint"] else {}
-    return Settings(values, engines, load_root_key(root_key_file), keys, read_integrations(templates))
+    relay = load_relay(*relay_files) if values["mail"]["senderDomain"] else None
+    return Settings(values, engines, load_root_key(root_key_file), keys, read_integrations(templates), relay)
+
+
+def load_relay(key_file: Path | None, ca_file: Path | None) -> Relay:
+    """What stores need to know of the relay; raise ConfigurationError, which never holds any of the key."""
+    if key_file is None or ca_file is None:
+        raise ConfigurationError(
+            "mail.senderDomain is set, so STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE "
+            "must name files"
+        )
+    return Relay(load_relay_key(key_file), read_text(ca_file))
 
 
 def load_object_store_keys(file: Path | None) -> Mapping[str, str]:

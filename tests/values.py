@@ -18,7 +18,7 @@ def chart_values() -> dict[str, Any]:
 
 
 def settings_of(service: str) -> dict[str, Any]:
-    """The settings of "hooks", "api" or "dashboard", a new copy each time."""
+    """The settings of "hooks", "api", "dashboard" or "relay", a new copy each time."""
     settings: dict[str, Any] = chart_values()[service]["settings"]
     return settings
 

@@ -1,6 +1,9 @@
 """``python -m storeplatform.api.controllers``: runs until a signal.
 
-STORE_PLATFORM_SETTINGS: the platform's settings file. STORE_PLATFORM_METRICS_BIND: host:port of the metrics.
+STORE_PLATFORM_SETTINGS: the platform's settings file. STORE_PLATFORM_METRICS_BIND: host:port of the metrics. With a
+mail relay, STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE: its key and its authority's certificate;
+STORE_PLATFORM_DASHBOARD_URL: the dashboard's address, empty where there is none; STORE_PLATFORM_RELAY: the relay's
+host:port, if that is not the chart's.
 """
 
 from __future__ import annotations
@@ -10,28 +13,33 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
-from storeplatform.common.configuration import ConfigurationError, file_in
+from storeplatform.common.configuration import ConfigurationError, file_in, read_text
+from storeplatform.common.mail import RELAY_PORT, load_relay_key, platform_account, relay_host
 from storeplatform.common.serving import configure_logs
 from storeplatform.common.settings import load_values
 
 from ..cache import Cache
 from ..cluster import Cluster, Unreachable, connect
+from ..leases import Leases
 from .dns import Resolver
 from .hostnames import Hostnames
 from .leftovers import Leftovers
+from .notices import Notices, Relay
 from .reach import Reach
 from .readers import Readers
 
 PAUSE_SECONDS = 1.0
+# What a run that is under way has at the end.
+LAST_SECONDS = 15.0
 
 log = structlog.get_logger("controllers")
 
@@ -47,13 +55,15 @@ class Controller(Protocol):
 
 
 class Runner:
-    """Runs each controller when its time has come, one after the other.
+    """Runs each controller when its time has come, each in a thread of its own: one that waits holds up no other.
 
     :param controllers: ``seconds`` is the time between the end of one run and the next.
     """
 
     def __init__(self, controllers: Sequence[Controller], registry: CollectorRegistry) -> None:
-        self._due = {controller.name: (0.0, controller) for controller in controllers}
+        self._threads = [
+            threading.Thread(target=self._repeat, args=[each], name=each.name, daemon=True) for each in controllers
+        ]
         self.stopping = threading.Event()
         # To alert on: runs that fail, and a controller that has not run for long.
         self._failures = Counter("store_controller_failures", "Runs that failed", ["controller"], registry=registry)
@@ -63,11 +73,18 @@ class Runner:
 
     def run(self) -> None:
         """Until ``stopping``."""
+        for each in self._threads:
+            each.start()
+        self.stopping.wait()
+        end = time.monotonic() + LAST_SECONDS
+        for each in self._threads:
+            each.join(max(0.0, end - time.monotonic()))
+
+    def _repeat(self, controller: Controller) -> None:
         while not self.stopping.wait(PAUSE_SECONDS):
-            for name, (due, controller) in self._due.items():
-                if time.monotonic() >= due and not self.stopping.is_set():
-                    self._once(controller)
-                    self._due[name] = (time.monotonic() + controller.seconds, controller)
+            self._once(controller)
+            if self.stopping.wait(controller.seconds - PAUSE_SECONDS):
+                return
 
     def _once(self, controller: Controller) -> None:
         try:
@@ -80,11 +97,23 @@ class Runner:
             self._last.labels(controller.name).set_to_current_time()
 
 
+def _relay(values: Mapping[str, Any]) -> Relay | None:
+    """The mail relay; None where the platform has none. :raise ConfigurationError: a file is missing or wrong."""
+    domain = values["mail"]["senderDomain"]
+    if not domain:
+        return None
+    address = os.environ.get("STORE_PLATFORM_RELAY") or f"{relay_host(values['platformNamespace'])}:{RELAY_PORT}"
+    host, _, port = address.rpartition(":")
+    account = platform_account(load_relay_key(file_in("STORE_PLATFORM_RELAY_KEY_FILE")), domain)
+    return Relay(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
+
+
 def main() -> None:
     """Run until a signal; exit with one line on stderr where the configuration is wrong."""
     configure_logs()
     try:
         values = load_values(file_in("STORE_PLATFORM_SETTINGS"))
+        relay = _relay(values)
         cluster = Cluster(connect())
     except ConfigException as error:
         sys.exit(f"store-platform controllers: there is no cluster to talk to: {error}")
@@ -94,6 +123,9 @@ def main() -> None:
     controllers: list[Controller] = [Readers(reach, cache), Leftovers(cluster, reach, cache, registry)]
     if values["hostnames"]["verification"] == "dns":
         controllers.append(Hostnames(cluster, Resolver(values["hostnames"]["resolvers"])))
+    if relay:
+        leases = Leases(cluster, values["platformNamespace"])
+        controllers.append(Notices(cache, leases, relay, os.environ.get("STORE_PLATFORM_DASHBOARD_URL", "")))
     runner = Runner(controllers, registry)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -55,7 +55,13 @@ class StoreIntegration(Schema):
 
     name = fields.String(required=True, metadata={"description": "Such as payments or mail."})
     title = fields.String(required=True)
-    provider = fields.String(required=True, allow_none=True, metadata={"description": "null: none is set."})
+    provider = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": 'null: none is set; "relay": the platform\'s own, which sends while the owner has set none.'
+        },
+    )
     setAt = fields.String(required=True, allow_none=True, metadata={"description": "Since when; null: not seen yet."})
     shown = fields.Dict(
         keys=fields.String(),

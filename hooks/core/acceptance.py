@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from storeplatform.common.engines import Engine
+from storeplatform.common.mail import owner_email
 from storeplatform.common.objects import namespace_of
 from storeplatform.common.reasons import remedy
 
@@ -46,6 +47,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
     owner = _text(spec, "owner") or _invalid("owner", "a user's name")
     host = choose(request, settings, _text(spec, "hostname"), owner)
     email = _text(spec, "adminEmail") or ""
+    reply_to = owner_email(email, owner)
     store = Store(
         name=name,
         uid=parent["metadata"]["uid"],
@@ -56,8 +58,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
         hostname=host.name,
         claim=host.claim,
         admin_email=email or f"admin@{host.name}",
-        # Users of many sign-in services are called by their addresses.
-        owner_email=email or (owner if "@" in owner else ""),
+        owner_email=reply_to,
         storage=_gibibytes(_text(spec, "storage")) or plan["storage"]["database"],
         replicas=_replicas(spec) or plan["replicas"],
         tls=bool(settings.values["ingress"]["tlsIssuer"]),
@@ -70,7 +71,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
         restore_store=life.current.store if life.current else "",
         restore_uploads=life.checked,
         migration=life.migration,
-        connections=connections(request, settings, engine.values["integrations"], namespace_of(name)),
+        connections=connections(request, settings, engine.values["integrations"], namespace_of(name), reply_to),
         **_backup(spec),
     )
     return store, life

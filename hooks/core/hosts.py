@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storeplatform.common.keys import derive
 from storeplatform.common.objects import GROUP, VERSION
 
-from ..settings import Settings, derive
+from ..settings import Settings
 from .objects import Key, Object, dig
 from .request import SyncRequest
 

@@ -1,4 +1,5 @@
-"""What a store is connected to outside the platform, from the Secrets that its owner writes.
+"""What a store is connected to outside the platform, from the Secrets that its owner writes; and the platform's mail
+relay, by which a store sends whose owner has set no mail server.
 
 No value of a field leaves this module but what ``templates/integrations.yaml`` shows, and a revision from which nobody
 without the root key can tell any.
@@ -9,13 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from storeplatform.common.integrations import PROVIDER, Integration, InvalidIntegration, decoded
+from storeplatform.common.integrations import PROVIDER, RELAY, Integration, InvalidIntegration, decoded
+from storeplatform.common.keys import derive
+from storeplatform.common.mail import RELAY_PORT, relay_host, store_account
 
-from ..settings import Settings, derive
+from ..settings import Settings
 from .life import Life
 from .objects import Key, Object, dig
 from .progress import Blocker
 from .request import SyncRequest
+
+# The integration for which the platform has a relay.
+MAIL = "mail"
 
 
 @dataclass(frozen=True)
@@ -32,15 +38,45 @@ class Connection:
     fault: str = ""
 
 
-def connections(request: SyncRequest, settings: Settings, offered: list[str], namespace: str) -> tuple[Connection, ...]:
-    """What is set of the integrations that an engine offers, in its order."""
+def connections(
+    request: SyncRequest, settings: Settings, offered: list[str], namespace: str, reply_to: str
+) -> tuple[Connection, ...]:
+    """What is set of the integrations that an engine offers, in its order. A store whose owner has set no mail server
+    has the relay."""
     found = []
     for name in offered:
         integration = settings.integrations[name]
         data = dig(request.observed.get(Key("v1", "Secret", namespace, integration.secret)), "data")
         if isinstance(data, dict) and data:
             found.append(_connection(integration, data, settings))
+        elif name == MAIL and settings.relay:
+            metadata = request.parent["metadata"]
+            fields = relay_fields(settings, metadata["name"], metadata["uid"], reply_to)
+            found.append(_by_relay(integration, fields, settings))
     return tuple(found)
+
+
+def relay_fields(settings: Settings, name: str, uid: str, reply_to: str) -> dict[str, str]:
+    """What a store needs to send by the relay, as its Secret has it; nothing where there is none.
+
+    :param reply_to: where the owner reads mail, since nobody reads what is sent to the sender; may be empty.
+    """
+    if settings.relay is None:
+        return {}
+    mail = settings.values["mail"]
+    account = store_account(settings.relay.key, name, uid, mail["senderDomain"])
+    return {
+        PROVIDER: RELAY,
+        "host": relay_host(settings.values["platformNamespace"]),
+        "port": str(RELAY_PORT),
+        "tls": "tls",
+        "ca": settings.relay.ca,
+        "username": account.username,
+        "password": account.password,
+        "from": account.sender,
+        "rate": str(mail["mailsPerHour"]),
+        **({"replyTo": reply_to} if reply_to else {}),
+    }
 
 
 def status(connected: tuple[Connection, ...], request: SyncRequest) -> Object:
@@ -77,10 +113,25 @@ def unusable(
     return found
 
 
+def _by_relay(integration: Integration, fields: dict[str, str], settings: Settings) -> Connection:
+    return Connection(
+        integration.name,
+        integration.values["condition"],
+        _revision(fields, settings),
+        provider=RELAY,
+        port=RELAY_PORT,
+        shown=(("from", fields["from"]),),
+    )
+
+
+def _revision(data: Object, settings: Settings) -> str:
+    parts = [text for item in sorted(data.items()) for text in map(str, item)]
+    return derive(settings.root_key, "integration", *parts)[:12]
+
+
 def _connection(integration: Integration, data: Object, settings: Settings) -> Connection:
     given = decoded(data)
-    parts = [text for item in sorted(data.items()) for text in map(str, item)]
-    revision = derive(settings.root_key, "integration", *parts)[:12]
+    revision = _revision(data, settings)
     condition = integration.values["condition"]
     try:
         provider = integration.check(given)

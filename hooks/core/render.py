@@ -20,11 +20,13 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, Undefined
 
 from storeplatform.common import engines
+from storeplatform.common.keys import derive
 from storeplatform.common.objects import GROUP
 
-from ..settings import Settings, derive
+from ..settings import Settings
 from .defaults import fill
 from .hosts import token
+from .integrations import relay_fields
 from .jobs import REQUEST
 from .life import migrate
 from .objects import Key, Object, dig
@@ -92,6 +94,7 @@ def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
             name: derive(settings.root_key, "credential", store.uid, name) for name in engine.values["credentials"]
         },
         "object_store": _object_store(settings, store),
+        "relay": relay_fields(settings, store.name, store.uid, store.owner_email),
         # Not a secret: shoppers' browsers may see it. By name, so that a restored store keeps it.
         "hostname_token": token(settings, store.owner),
         "public_token": derive(settings.root_key, "public", store.name),

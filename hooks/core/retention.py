@@ -40,7 +40,7 @@ def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str],
     """
     if manifest.key.kind == "ResourceQuota" and rolling:
         return _roomy_quota(manifest, seen)
-    if manifest.key.kind == "Secret":
+    if manifest.key.kind == "Secret" and not disposable(manifest.body):
         return _kept_secret(manifest, seen)
     if manifest.key.kind == "PersistentVolumeClaim":
         return _grown_claim(manifest, seen) if expandable else _fixed_claim(manifest, seen, notes)

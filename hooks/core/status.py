@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from storeplatform.common.integrations import RELAY
+from storeplatform.common.reasons import remedy
+from storeplatform.common.times import seconds_between
+
 from ..settings import Settings
 from . import jobs
 from .acceptance import NotAccepted
@@ -12,6 +16,7 @@ from .deadlines import wait
 from .expiry import Expiry, announcement
 from .expiry import status as ending_at
 from .integrations import status as integrations
+from .jobs import BEGINS_SECONDS
 from .life import Life, conclude, resumed
 from .objects import Key, Object, dig, mappings
 from .progress import Blocker, condition
@@ -32,6 +37,7 @@ ADVICE = {
     "BackupMade": "the shop stays open: set spec.backup.requestedAt to the present time to try again",
     "MailReady": "mails are kept until they can be sent: set the mail server's fields again",
 }
+RELAY_ADVICE = "mails are kept until they can be sent: ask the platform team, or set a mail server of your own"
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ def living(about: Subject, plan: Desired) -> Object:
     if _closed_until_now(request):
         life = resumed(life, request.now)
     outcome = conclude(life, cause, request.now, settings.values["upgradeDeadlineSeconds"])
-    optional = {kind: _optional(kind, found) for kind, found in plan.optional.items()}
+    advice = {**ADVICE, **{each.condition: RELAY_ADVICE for each in about.store.connections if each.provider == RELAY}}
+    optional = {kind: _optional(found, advice.get(kind, "")) for kind, found in plan.optional.items()}
     notes = [f"{kind}: {found.message}" for kind, found in optional.items() if found and found.fatal]
     is_open = "; ".join([f"the shop is open at {about.store.url}", *notes, *plan.notes])
     reported = [
@@ -165,6 +172,7 @@ def _temporary(about: Subject, life: Life) -> list[Object]:
     return [
         *_upgrade_failed(about.request, life),
         *_retired(about, life),
+        *_backup_failed(about),
         *([stamped(about.request, "Expiring", "True", *expiring)] if expiring else []),
     ]
 
@@ -181,6 +189,19 @@ def _upgrade_failed(request: SyncRequest, life: Life) -> list[Object]:
     return [stamped(request, "UpgradeFailed", "True", "Rejected", message)]
 
 
+def _backup_failed(about: Subject) -> list[Object]:
+    """One condition while the last run of the backup's schedule has failed, none otherwise."""
+    keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
+    for seen in (about.request.observed.get(key) for key in keys if key.kind == "CronJob"):
+        begun, done = dig(seen, "status", "lastScheduleTime"), dig(seen, "status", "lastSuccessfulTime")
+        # The time of a success is that of its end. A run may be about to begin.
+        waits = dig(seen, "status", "active") or seconds_between(begun, about.request.now) < BEGINS_SECONDS
+        if isinstance(begun, str) and not waits and (not isinstance(done, str) or done < begun):
+            message = f"the backup that began at {begun} failed: {remedy('BackupFailed')}"
+            return [stamped(about.request, "BackupFailed", "True", "BackupFailed", message)]
+    return []
+
+
 def _retired(about: Subject, life: Life) -> list[Object]:
     """One condition while what runs is not offered any more, none otherwise."""
     engine, running = about.settings.engines[about.store.engine], life.release.running
@@ -193,11 +214,11 @@ def _retired(about: Subject, life: Life) -> list[Object]:
     return [stamped(about.request, "VersionRetired", "True", "Retired", message)]
 
 
-def _optional(kind: str, found: Blocker | None) -> Blocker | None:
+def _optional(found: Blocker | None, advice: str) -> Blocker | None:
     """A check that failed, with what to do: it has changed nothing."""
     if found is None or found.reason != "JobFailed":
         return found
-    return replace(found, message=f"{found.message}; {ADVICE.get(kind, 'the shop stays open without it')}")
+    return replace(found, message=f"{found.message}; {advice or 'the shop stays open without it'}")
 
 
 def _closed_until_now(request: SyncRequest) -> bool:

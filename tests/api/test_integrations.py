@@ -41,7 +41,8 @@ def plane(binary: object) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def platform(plane: ControlPlane) -> Iterator[Platform]:
-    with Platform(plane) as platform:
+    mail = {"senderDomain": "mail.example.com", "mailsPerHour": 100}
+    with Platform(plane, settings={"mail": mail}) as platform:
         yield platform
 
 
@@ -93,6 +94,7 @@ def test_a_key_is_stored_in_its_secret_and_shown_by_its_end(ann: Caller, platfor
 def test_a_mail_server_is_shown_without_its_password(ann: Caller, platform: Platform) -> None:
     answer = ann("PUT", MAIL, {"provider": "smtp", "fields": SERVER})
     assert answer.status_code == 202, answer.text
+    wait_until(lambda: ann.get(MAIL)["provider"] == "smtp", "it is seen", 60)
     wait_until(lambda: (ann.get(MAIL)["ready"] or {}).get("status") == "True", "the check has passed", 60)
     found = ann.get(MAIL)
     assert found["shown"] == {name: value for name, value in SERVER.items() if name != "password"}
@@ -102,9 +104,30 @@ def test_a_mail_server_is_shown_without_its_password(ann: Caller, platform: Plat
         assert SERVER["password"] not in said
     assert platform.client.find("networking.k8s.io/v1", "NetworkPolicy", "to-mail", "store-shop")
     assert ann("DELETE", MAIL).status_code == 202
-    wait_until(lambda: ann.get(MAIL)["provider"] is None, "it is forgotten", 60)
     policy = ("networking.k8s.io/v1", "NetworkPolicy", "to-mail", "store-shop")
-    wait_until(lambda: platform.client.find(*policy) is None, "the port is closed again", 60)
+    wait_until(lambda: ports(platform.client.get(*policy)) == [8465], "the port is closed again", 60)
+
+
+def ports(policy: Any) -> list[int]:
+    return [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+
+
+def test_a_store_without_a_mail_server_sends_by_the_platforms_relay(ann: Caller, platform: Platform) -> None:
+    wait_until(lambda: ann.get(MAIL)["provider"] == "relay", "the relay is shown", 60)
+    found = ann.get(MAIL)
+    assert found["shown"] == {"from": "shop@mail.example.com"}
+    assert [each["name"] for each in found["providers"]] == ["smtp"]
+    assert ann("PUT", MAIL, {"provider": "relay", "fields": {}}).status_code == 422
+    password = platform.client.get("v1", "Secret", "integration-mail-relay", "store-shop")["data"]["password"]
+    wait_until(lambda: (ann.get(MAIL)["ready"] or {}).get("status") == "True", "its check has passed", 60)
+    for said in (json.dumps(ann.get(MAIL)), json.dumps(ann.get("/stores/shop"))):
+        assert base64.b64decode(password).decode() not in said
+    owner = platform.plane.client_for("ann")
+    try:
+        with pytest.raises(ApiError):
+            owner.get("v1", "Secret", "integration-mail-relay", "store-shop")
+    finally:
+        owner.close()
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,19 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from storeplatform.api import settings as api
+from storeplatform.api.relay import settings as relay
 from storeplatform.common import settings as hooks
 from storeplatform.dashboard import settings as dashboard
 
 from ..values import CHART, chart_values
 
 FILE = CHART / "values.schema.json"
-SERVICES = {"hooks": hooks._Settings, "api": api._Settings, "dashboard": dashboard._Settings}
+SERVICES = {
+    "hooks": hooks._Settings,
+    "api": api._Settings,
+    "dashboard": dashboard._Settings,
+    "relay": relay._Settings,
+}
 
 QUANTITIES = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -44,7 +50,10 @@ SPECIAL: dict[tuple[str, ...], Any] = {
     ("monitoring", "labels"): TEXTS,
     ("monitoring", "grafanaLabels"): TEXTS,
     **{(name, "replicas"): COUNT for name in SERVICES},
-    **{(*part, "pods"): PODS for part in ((), ("hooks",), ("api",), ("dashboard",), ("controllers",), ("reaper",))},
+    **{
+        (*part, "pods"): PODS
+        for part in ((), ("hooks",), ("api",), ("dashboard",), ("controllers",), ("reaper",), ("relay",))
+    },
     **{
         (name, "resources"): {
             "type": "object",

@@ -17,6 +17,7 @@ from ..stores.platform import API, METACONTROLLER_CRDS
 from .conftest import Render
 from .crds import crds
 from .helm import NAMESPACE, RELEASE, Helm, HelmError, next_release
+from .test_rendered import RELAY
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 QUICK = ("--wait", "--timeout=120s", f"--namespace={NAMESPACE}")
@@ -46,7 +47,7 @@ def test_the_api_server_takes_each_object_and_warns_of_none(
     for kind in ("cert-manager.io/v1 Certificate", "monitoring.coreos.com/v1 PrometheusRule"):
         wait_until(lambda k=kind: client.list_all(*k.split()) is not None, f"{kind}s are served")
     with_admin = plane.client_for("admin")
-    for obj in render(values=values):
+    for obj in render(*RELAY, values=values):
         with_admin.apply(obj, dryRun="All", fieldValidation="Strict")
     assert with_admin.warnings == []
     with_admin.close()

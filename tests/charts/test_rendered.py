@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from storeplatform.api.relay.settings import load_relay_settings
 from storeplatform.api.settings import load_api_settings
 from storeplatform.common.settings import load_values
 from storeplatform.dashboard.settings import load_settings as load_dashboard_settings
@@ -22,11 +24,17 @@ from .conftest import Render
 from .helm import Helm, HelmError, Object
 
 EXPECTED = Path(__file__).with_name("expected")
+RELAY = (
+    "hooks.settings.mail.senderDomain=mail.example.com",
+    "relay.settings.server.host=smtp.example.com",
+    "relay.credentialsSecret=smtp",
+)
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "defaults": ("", ()),
     "local": ("local", ()),
     "production": ("production", ()),
     "shards": ("", ("api.settings.shards=3", "metacontroller.enabled=false", "dashboard.host=", "podDiagnosis=false")),
+    "relay": ("production", RELAY),
 }
 WORKLOADS = ("CronJob", "Deployment", "StatefulSet")
 
@@ -54,7 +62,9 @@ def test_these_objects_are_made_and_no_others(render: Render, case: str) -> None
     as_expected(EXPECTED / f"{case}.txt", "".join(lines))
 
 
-@pytest.mark.parametrize(("case", "name"), [("defaults", "hooks"), ("production", "api"), ("production", "dashboard")])
+@pytest.mark.parametrize(
+    ("case", "name"), [("defaults", "hooks"), ("production", "api"), ("production", "dashboard"), ("relay", "relay")]
+)
 def test_a_whole_deployment_is_this(render: Render, case: str, name: str) -> None:
     deployment = pick(render(*CASES[case][1], values=CASES[case][0]), "Deployment", name)
     del deployment["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
@@ -139,6 +149,12 @@ def test_the_schema_is_what_the_values_and_the_services_say() -> None:
         ("metacontroller.enabled=perhaps", "got string, want boolean"),
         ("api.replicas=2", "set postgresql.urlSecret, or api.replicas to 1"),
         ("dashboard.autoscaling.enabled=true", "set redis.urlSecret, or dashboard.replicas to 1"),
+        (RELAY[0], "set relay.settings.server.host"),
+        (",".join(RELAY[:2]), "set relay.credentialsSecret to the name of a Secret"),
+        (",".join((*RELAY, "relay.settings.server.tls=none")), "relay.settings.server.tls must be starttls or tls"),
+        (",".join((*RELAY, "relay.replicas=2")), "set redis.urlSecret, or relay.replicas to 1"),
+        ("hooks.settings.mail.senderDomain=example", "does not match pattern"),
+        ("relay.settings.server.tls=perhaps", "must be one of 'starttls', 'tls', 'none'"),
         ("monitoring.enabled=true", "set monitoring.runbooks to the address where your team reads RUNBOOKS.md"),
     ],
 )
@@ -168,13 +184,20 @@ def test_the_services_take_the_settings_that_are_rendered(
     render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for case in ("", "local", "production"):
-        objects = render(values=case)
+        objects = render(*RELAY, values=case)
         for name, file in (("settings", "settings"), ("api-settings", "api-settings"), ("dashboard-settings",) * 2):
             (tmp_path / file).write_text(pick(objects, "ConfigMap", name)["data"][f"{file}.yaml"])
         load_values(tmp_path / "settings")
+        (tmp_path / "relay").write_text(pick(objects, "ConfigMap", "relay-settings")["data"]["relay-settings.yaml"])
+        monkeypatch.setenv("STORE_PLATFORM_SETTINGS", str(tmp_path / "settings"))
+        monkeypatch.setenv("STORE_PLATFORM_RELAY_SETTINGS", str(tmp_path / "relay"))
+        monkeypatch.setenv("STORE_PLATFORM_RELAY_CREDENTIALS", str(tmp_path))
+        monkeypatch.setenv("STORE_PLATFORM_RELAY_CERTIFICATE", str(tmp_path))
         monkeypatch.setenv("STORE_PLATFORM_API_SETTINGS", str(tmp_path / "api-settings"))
         load_api_settings()
         (tmp_path / "key").write_text("k" * 32)
+        monkeypatch.setenv("STORE_PLATFORM_RELAY_KEY_FILE", str(tmp_path / "key"))
+        assert load_relay_settings().server["host"] == "smtp.example.com"
         monkeypatch.setenv("STORE_PLATFORM_DASHBOARD_SETTINGS", str(tmp_path / "dashboard-settings"))
         monkeypatch.setenv("STORE_PLATFORM_SECRET_KEY_FILE", str(tmp_path / "key"))
         values = load_dashboard_settings().values
@@ -198,7 +221,7 @@ def test_a_changed_setting_restarts_who_reads_it(render: Render) -> None:
 
 
 def test_in_another_namespace_nothing_speaks_of_the_usual_one(render: Render) -> None:
-    sets = ("metacontroller.namespaceOverride=loops", "gate.certManager=true")
+    sets = ("metacontroller.namespaceOverride=loops", "gate.certManager=true", "relay.certManager=true", *RELAY)
     for obj in render(*sets, namespace="shops"):
         text = yaml.safe_dump({key: value for key, value in obj.items() if key != "metadata"})
         for word in (
@@ -255,7 +278,7 @@ def test_pod_diagnosis_is_one_hook_and_nothing_else(render: Render) -> None:
 
 
 def test_every_pod_keeps_to_the_restricted_level_and_every_container_has_limits(render: Render) -> None:
-    for obj in render(values="production"):
+    for obj in render(*RELAY, values="production"):
         if obj["kind"] in WORKLOADS:
             spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
             assert spec["securityContext"]["runAsNonRoot"]
@@ -271,7 +294,7 @@ def test_every_pod_keeps_to_the_restricted_level_and_every_container_has_limits(
 
 def test_only_those_who_ask_the_api_server_have_a_token(render: Render) -> None:
     with_token = set()
-    for obj in render():
+    for obj in render(*RELAY):
         if obj["kind"] in ("Deployment", "CronJob"):
             spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
             with_token |= {obj["metadata"]["name"]} if spec["automountServiceAccountToken"] else set()
@@ -280,6 +303,7 @@ def test_only_those_who_ask_the_api_server_have_a_token(render: Render) -> None:
 
 def test_pods_of_every_part_take_where_they_run_from_the_values(render: Render) -> None:
     objects = render(
+        *RELAY,
         "pods.nodeSelector.disk=ssd",
         "pods.tolerations[0].operator=Exists",
         "pods.priorityClassName=shops",
@@ -294,7 +318,7 @@ def test_pods_of_every_part_take_where_they_run_from_the_values(render: Render) 
         for obj in objects
         if obj["kind"] in ("Deployment", "CronJob")
     }
-    assert sorted(workloads) == ["api", "controllers", "dashboard", "hooks", "reaper"]
+    assert sorted(workloads) == ["api", "controllers", "dashboard", "hooks", "reaper", "relay"]
     for name, template in workloads.items():
         spec, metadata = template["spec"], template["metadata"]
         assert spec["nodeSelector"] == {"disk": "nvme" if name == "hooks" else "ssd"}
@@ -308,3 +332,34 @@ def test_pods_are_selected_by_their_installation(render: Render) -> None:
     for obj in render():
         if obj["kind"] == "Deployment":
             assert obj["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "store-platform"
+
+
+def test_the_relays_key_and_the_mail_servers_password_are_where_they_are_needed_alone(render: Render) -> None:
+    mounted: dict[str, set[str]] = {}
+    for obj in render(*RELAY, values="production"):
+        if obj["kind"] == "Deployment":
+            text = yaml.safe_dump(obj["spec"]["template"]["spec"]["volumes"])
+            for name in ("relay-key", "relay-tls", "smtp", "root-key"):
+                if re.search(rf"(secretName|name): {name}$", text, re.MULTILINE):
+                    mounted.setdefault(name, set()).add(obj["metadata"]["name"])
+    assert mounted == {
+        "relay-key": {"controllers", "hooks", "relay"},
+        "relay-tls": {"controllers", "hooks", "relay"},
+        "smtp": {"relay"},
+        "root-key": {"hooks"},
+    }
+
+
+def test_nobody_but_stores_and_controllers_reaches_the_relay(render: Render) -> None:
+    policy = pick(render(*RELAY), "NetworkPolicy", "relay")
+    first, metrics = policy["spec"]["ingress"]
+    assert [sorted(peer) for peer in first["from"]] == [["namespaceSelector"], ["podSelector"]]
+    assert first["ports"] == [{"port": "smtps", "protocol": "TCP"}]
+    assert metrics["ports"] == [{"port": "metrics", "protocol": "TCP"}]
+    assert {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]} == {53, 587}
+
+
+def test_no_store_sends_as_the_platform_or_as_who_answers_for_the_domain(render: Render) -> None:
+    names = pick(render(*RELAY, "reserved.names={www}"), "ConfigMap", "reserved")["data"]["names"].split()
+    assert {"abuse", "platform", "postmaster", "www"} <= set(names)
+    assert "abuse" not in pick(render(), "ConfigMap", "reserved")["data"]["names"].split()

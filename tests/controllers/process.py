@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -14,6 +15,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.credentials import User
 from tests.cluster.processes import Process, free_ports
 from tests.cluster.waiting import wait_until
+from tests.relay.process import DOMAIN, Relay
 from tests.values import write_settings
 
 # For ControlPlane(users=...).
@@ -26,17 +28,31 @@ CONTROLLERS_USER = {
 
 
 @contextmanager
-def controllers(plane: ControlPlane, home: Path, resolver: str) -> Iterator[str]:
+def controllers(
+    plane: ControlPlane, home: Path, resolver: str, relay: Relay | None = None, dashboard: str = ""
+) -> Iterator[str]:
     """The process, with the rights of its shipped role; the address of its metrics.
 
     :param home: a folder for its files. :param resolver: the DNS server that it asks, as the settings have it.
+    :param relay: by which it mails owners. :param dashboard: the dashboard's address.
     """
     bind = f"127.0.0.1:{free_ports(1)[0]}"
     hostnames = {"verification": "dns", "resolvers": [resolver]}
+    over: dict[str, Any] = {"hostnames": hostnames}
+    mails = {}
+    if relay:
+        over["mail"] = {"senderDomain": DOMAIN, "mailsPerHour": 100}
+        mails = {
+            "STORE_PLATFORM_RELAY": f"localhost:{relay.port}",
+            "STORE_PLATFORM_RELAY_KEY_FILE": str(relay.folder / "key"),
+            "STORE_PLATFORM_RELAY_CA_FILE": str(relay.folder / "ca.crt"),
+            "STORE_PLATFORM_DASHBOARD_URL": dashboard,
+        }
     environment = {
         **os.environ,
+        **mails,
         "KUBECONFIG": str(plane.kubeconfig("controllers")),
-        "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", home / "settings.yaml", {"hostnames": hostnames})),
+        "STORE_PLATFORM_SETTINGS": str(write_settings("hooks", home / "settings.yaml", over)),
         "STORE_PLATFORM_METRICS_BIND": bind,
     }
     command = [sys.executable, "-W", "error", "-m", "storeplatform.api.controllers"]

@@ -16,6 +16,8 @@ from tests.values import write_settings
 from .simulation import VERSIONS
 from .world import World, store
 
+RELAY_KEY, RELAY_CA = "a relay's key for tests, the same in every run", "-----BEGIN CERTIFICATE-----"
+
 
 @pytest.fixture(scope="session")
 def root_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -37,7 +39,10 @@ def settings_with(root_key: Path, tmp_path: Path) -> Any:
 
     def make(templates: Path = ENGINES, **over: Any) -> Settings:
         file = write_settings("hooks", tmp_path / "settings.yaml", over)
-        return load_settings(file, templates, root_key)
+        key, ca = tmp_path / "relay.key", tmp_path / "ca.crt"
+        key.write_text(RELAY_KEY)
+        ca.write_text(RELAY_CA)
+        return load_settings(file, templates, root_key, relay_files=(key, ca))
 
     return make
 

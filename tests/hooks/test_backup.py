@@ -80,6 +80,38 @@ def test_the_newest_backups_are_listed_and_no_more_than_are_kept(world: World) -
     assert answer["status"]["backups"] == [f"2026-01-0{day}T03:00:10Z" for day in (5, 4, 3)]
 
 
+@pytest.mark.parametrize(
+    ("status", "now", "failed"),
+    [
+        ({"lastScheduleTime": "2026-01-02T03:00:00Z"}, "2026-01-02T04:00:00Z", True),
+        ({"lastScheduleTime": "2026-01-02T03:00:00Z"}, "2026-01-02T03:05:00Z", False),
+        ({"lastScheduleTime": "2026-01-02T03:00:00Z", "active": [{"name": "x"}]}, "2026-01-02T04:00:00Z", False),
+        (
+            {"lastScheduleTime": "2026-01-02T03:00:00Z", "lastSuccessfulTime": "2026-01-01T03:00:10Z"},
+            "2026-01-02T04:00:00Z",
+            True,
+        ),
+        (
+            {"lastScheduleTime": "2026-01-02T03:00:00Z", "lastSuccessfulTime": "2026-01-02T03:00:10Z"},
+            "2026-01-02T04:00:00Z",
+            False,
+        ),
+        ({"lastScheduleTime": 7, "lastSuccessfulTime": "?"}, "2026-01-02T04:00:00Z", False),
+        ({}, "2026-01-02T04:00:00Z", False),
+    ],
+)
+def test_a_backup_that_failed_is_reported_until_one_succeeds(
+    world: World, status: dict[str, Any], now: str, failed: bool
+) -> None:
+    world.parent["spec"]["backup"] = NIGHTLY
+    world.settle()
+    world.find("CronJob", "backup")["status"], world.now = status, now
+    found = world.ask()["status"]
+    reported = [c for c in found["conditions"] if c["type"] == "BackupFailed"]
+    assert [c["status"] for c in reported] == ["True"] * failed
+    assert found["phase"] == "Ready"
+
+
 @pytest.mark.parametrize(("engine", "migrating"), [("medusa", "migrate"), ("woocommerce", "provision")])
 def test_a_backup_is_restored_once_with_nothing_serving_and_then_migrated(
     settings: Settings, engine: str, migrating: str

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storeplatform.common.configuration import ConfigurationError
+from storeplatform.hooks.core.objects import Key
 from storeplatform.hooks.settings import Settings
 
 from .world import World, ready, store
@@ -32,7 +33,7 @@ SERVER = {
 
 def connect(world: World, name: str, values: dict[str, str]) -> None:
     """What the API or an owner with kubectl writes."""
-    secret = world.find("Secret", f"integration-{name}")
+    secret = world.observed[Key("v1", "Secret", f"store-{world.parent['metadata']['name']}", f"integration-{name}")]
     secret["data"] = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from ..cluster.waiting import wait_until
+from ..relay.process import relay_to
 from .mailbox import MailServer, mail_server, texts
 from .medusa import MedusaStore
 from .stripe import KEYS
@@ -300,6 +301,31 @@ def test_a_store_made_from_the_data_of_another_does_not_send_its_mails(
         assert mail.to(first) == []
     finally:
         restarted(connected, STORE_NAME="corner-shop")
+
+
+def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
+    shop: MedusaStore, mail: MailServer
+) -> None:
+    process = shop.backend.process.pid
+    with relay_to(mail) as relay:
+        shop.cluster.write_secret("integration-mail-relay", relay.fields_of("corner-shop", OWNER))
+        shop.cluster.write_secret("integration-mail", {})
+        shopper, made = order(shop)
+        found = mail.await_mail(shopper)
+        assert found["From"].addresses[0].addr_spec == "corner-shop@mail.example.com"
+        assert found["From"].addresses[0].display_name == TITLE
+        assert found["Reply-To"].addresses[0].addr_spec == OWNER
+        assert found["X-Encrypted"] == "True"
+        assert "(store corner-shop)" in found["Received"]
+        mail.await_mail(OWNER, f"Neue Bestellung {made['display_id']}:")
+        shop.cluster.exec("Deployment", "backend", "./store-medusa", "check", "mail")
+        connect(shop, mail)
+        shopper, _ = order(shop)
+        assert mail.await_mail(shopper)["From"].addresses[0].addr_spec == mail.fields["from"]
+        password = relay.fields_of("corner-shop", OWNER)["password"]
+        assert password not in shop.database_text() + log(shop)
+        shop.cluster.write_secret("integration-mail-relay", {})
+    assert shop.backend.process.pid == process
 
 
 def test_no_password_is_in_a_log_or_in_the_database(shop: MedusaStore) -> None:

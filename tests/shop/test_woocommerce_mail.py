@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from ..cluster.waiting import wait_until
+from ..relay.process import relay_to
 from .mailbox import MailServer, mail_server, texts
 from .wordpress import NEW, RELEASES, WordPressStore
 
@@ -231,6 +232,44 @@ def test_the_check_passes_or_ends_in_the_servers_words(connected: WordPressStore
         mail.start()
     assert failure.value.returncode == 1
     assert "Connection refused" in container.exec(["cat", "/tmp/said"])
+
+
+def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
+    shop: WordPressStore, mail: MailServer
+) -> None:
+    check = ["sh", "-c", "export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check mail"]
+    container = shop.cluster.containers("Deployment", "backend")[0]
+    with relay_to(mail) as relay:
+        fields = relay.fields_of("corner-shop", OWNER)
+        shop.cluster.write_secret("integration-mail-relay", fields)
+        shop.cluster.write_secret("integration-mail", {})
+        shopper, number = order(shop)
+        found = mail.await_mail(shopper)
+        assert found["From"].addresses[0].addr_spec == "corner-shop@mail.example.com"
+        assert found["From"].addresses[0].display_name == TITLE
+        assert found["X-Encrypted"] == "True"
+        mail.await_mail(OWNER, f"#{number}")
+        php(shop, 'wp_mail("plain@example.com", "Plain", "Text");')
+        assert mail.await_mail("plain@example.com")["Reply-To"].addresses[0].addr_spec == OWNER
+        container.exec(check)
+        mail.stop()
+        try:
+            php(shop, 'wp_mail("later@example.com", "Later", "Text");')
+            relay.await_ready(False)
+            with pytest.raises(subprocess.CalledProcessError) as failure:
+                container.exec(check)
+        finally:
+            mail.start()
+        assert failure.value.returncode == 1
+        assert "454 4.7.0 the platform's mail server is unavailable" in container.exec(["cat", "/tmp/said"])
+        relay.await_ready()
+        wait_until(lambda: work(shop) and mail.to("later@example.com"), "it is sent later", 300, interval=5)
+        assert waiting(shop) == 0
+        assert fields["password"] not in log(shop)
+        connect(shop, mail)
+        shopper, _ = order(shop)
+        assert mail.await_mail(shopper)["From"].addresses[0].addr_spec == mail.fields["from"]
+        shop.cluster.write_secret("integration-mail-relay", {})
 
 
 def test_no_password_is_in_a_log_or_in_the_database(connected: WordPressStore) -> None:

@@ -207,6 +207,8 @@ class Platform:
         write_settings("hooks", self.home / "settings.yaml", settings)
         (self.home / "root.key").write_text(root_key)
         (self.home / "token").write_text(self.token)
+        (self.home / "relay.key").write_text("a relay key for tests, the same in every run")
+        (self.home / "ca.crt").write_text("-----BEGIN CERTIFICATE-----")
         (self.home / "s3.yaml").write_text(yaml.safe_dump(object_store_keys))
 
     def _environment(self) -> dict[str, str]:
@@ -216,6 +218,8 @@ class Platform:
             "STORE_PLATFORM_ROOT_KEY_FILE": str(self.home / "root.key"),
             "STORE_PLATFORM_TOKEN_FILE": str(self.home / "token"),
             "STORE_PLATFORM_S3_CREDENTIALS_FILE": str(self.home / "s3.yaml"),
+            "STORE_PLATFORM_RELAY_KEY_FILE": str(self.home / "relay.key"),
+            "STORE_PLATFORM_RELAY_CA_FILE": str(self.home / "ca.crt"),
             "STORE_PLATFORM_ENGINES": str(self.engines),
             "STORE_PLATFORM_BIND": self.url.removeprefix("http://"),
         }

@@ -88,6 +88,25 @@ livenessProbe: {httpGet: {path: /healthz, port: {{ first . }}, scheme: {{ last .
 {{- end }}
 
 {{/* The settings files, as the services read them. */}}
+{{/* Whether stores send by the platform's mail relay. */}}
+{{- define "store-platform.relay" -}}
+{{- if .Values.hooks.settings.mail.senderDomain }}true{{ end -}}
+{{- end }}
+
+{{/* What accounts at the relay are made of: its key, and who signs its certificate. */}}
+{{- define "store-platform.relay.volume" -}}
+- name: relay
+  projected:
+    defaultMode: 288
+    sources:
+    - secret: {name: relay-key, items: [{key: key, path: key}]}
+    - secret: {name: relay-tls, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+
+{{- define "store-platform.relay.settings" -}}
+{{ toYaml .Values.relay.settings }}
+{{- end }}
+
 {{- define "store-platform.hooks.settings" -}}
 {{ toYaml (set (deepCopy .Values.hooks.settings) "platformNamespace" .Release.Namespace) }}
 {{- end }}
@@ -147,6 +166,76 @@ spec:
   metrics:
   - type: Resource
     resource: {name: cpu, target: {type: Utilization, averageUtilization: {{ $scaling.targetCPUUtilizationPercentage }}}}
+{{- end }}
+
+{{/* A Secret of kubernetes.io/tls for NAME.NAMESPACE.svc, as YAML: made at the first installation and kept: (list . "gate"). */}}
+{{- define "store-platform.keptCertificate" -}}
+{{- $root := first . -}}
+{{- $name := printf "%s.%s.svc" (last .) $root.Release.Namespace -}}
+{{- $existing := lookup "v1" "Secret" $root.Release.Namespace (printf "%s-tls" (last .)) -}}
+{{- if and $existing (index $existing.data "ca.crt") -}}
+{{ toYaml $existing.data }}
+{{- else -}}
+{{- $authority := genCA (printf "%s CA" $name) 3650 -}}
+{{- $certificate := genSignedCert $name nil (list $name) 3650 $authority -}}
+{{ toYaml (dict "ca.crt" ($authority.Cert | b64enc) "tls.crt" ($certificate.Cert | b64enc) "tls.key" ($certificate.Key | b64enc)) }}
+{{- end }}
+{{- end }}
+
+{{/* The same by cert-manager: (list . "gate" "the part of the labels"). An authority of its own signs it, so that a renewal needs
+no new trust. */}}
+{{- define "store-platform.certificate" -}}
+{{- $root := first . -}}
+{{- $name := index . 1 -}}
+{{- $labels := include "store-platform.labels" (list $root (last .)) -}}
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata:
+  name: {{ $name }}-self-signed
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- $labels | nindent 4 }}
+spec:
+  selfSigned: {}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: {{ $name }}-authority
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- $labels | nindent 4 }}
+spec:
+  isCA: true
+  commonName: {{ $name }}.{{ $root.Release.Namespace }}.svc CA
+  secretName: {{ $name }}-authority
+  duration: 87600h
+  privateKey: {algorithm: ECDSA, size: 256, rotationPolicy: Never}
+  issuerRef: {name: {{ $name }}-self-signed, kind: Issuer, group: cert-manager.io}
+---
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- $labels | nindent 4 }}
+spec:
+  ca: {secretName: {{ $name }}-authority}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- $labels | nindent 4 }}
+spec:
+  dnsNames: [{{ $name }}.{{ $root.Release.Namespace }}.svc]
+  secretName: {{ $name }}-tls
+  duration: 2160h
+  privateKey: {algorithm: ECDSA, size: 256, rotationPolicy: Always}
+  issuerRef: {name: {{ $name }}, kind: Issuer, group: cert-manager.io}
 {{- end }}
 
 {{- define "store-platform.disruptionBudget" -}}

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 
 import { fieldsOf, withoutSecrets, type Fields } from "../integrations/fields"
-import { openTransport, wordsOf } from "../integrations/smtp"
+import { mailServer, openTransport, wordsOf } from "../integrations/smtp"
 import { connect } from "../integrations/stripe"
 
 // What the platform reads as: it will not do with these fields, and another try can't help.
@@ -41,7 +41,7 @@ const CHECKS: Record<string, (fields: Fields) => Promise<void>> = {
 
 /** Ask the integration's provider once whether it takes what is set. */
 async function check(integration: string): Promise<number> {
-  const fields = fieldsOf(integration)
+  const fields = integration === "mail" ? mailServer() : fieldsOf(integration)
   if (!fields || !CHECKS[integration]) {
     say(`nothing is set for ${integration}`, {})
     return 1

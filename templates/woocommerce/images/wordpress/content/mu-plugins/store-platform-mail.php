@@ -137,6 +137,10 @@ add_action(
 		store_mail_by( $mailer, $server );
 		$mailer->MessageID = '<' . hash( 'sha256', store_mail_sending() ) . '@' . explode( '@', $server['from'] )[1] . '>';
 		$mailer->addCustomHeader( 'Auto-Submitted', 'auto-generated' );
+		// Nobody reads what is sent to an address of the platform's.
+		if ( isset( $server['replyTo'] ) && ! $mailer->getReplyToAddresses() ) {
+			$mailer->addReplyTo( $server['replyTo'] );
+		}
 		if ( $mailer->ContentType === 'text/html' && $mailer->AltBody === '' ) {
 			$mailer->AltBody = $mailer->html2text( $mailer->Body, true );
 		}

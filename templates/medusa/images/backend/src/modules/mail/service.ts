@@ -20,6 +20,8 @@ export default class Mail extends AbstractNotificationProviderService {
       const { messageId } = await transport.sendMail({
         from: { name: process.env.SHOP_TITLE ?? "", address: server.from },
         to: { name: "", address: to },
+        // Nobody reads what is sent to an address of the platform's.
+        replyTo: server.replyTo,
         subject: content.subject,
         text: content.text,
         html: content.html,

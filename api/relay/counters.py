@@ -1,0 +1,69 @@
+"""How many mails each store has sent in the last hour, and which of them they were."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from limits import RateLimitItemPerHour
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from storeplatform.common.timeouts import REDIS
+
+PREFIX = "store-relay"
+# A counter in Redis that does not answer holds a mail up no longer than this.
+REDIS_OPTIONS = {"socket_connect_timeout": REDIS, "socket_timeout": REDIS, "retry": Retry(NoBackoff(), 0)}
+REMEMBERED, REMEMBERED_OF_ONE = 20_000, 500
+
+
+class Counters:
+    """:param url: where mails are counted, "memory://" or a Redis. Waits, and raises StorageError where that fails."""
+
+    def __init__(self, url: str, mails_per_hour: int) -> None:
+        options: dict[str, Any] = {"wrap_exceptions": True, **(REDIS_OPTIONS if url.startswith("redis") else {})}
+        self._limiter = MovingWindowRateLimiter(storage_from_string(url, **options))
+        self._limit = RateLimitItemPerHour(mails_per_hour)
+
+    def has_room(self, store: str, mails: int) -> bool:
+        """Whether that store may send so many mails now."""
+        return self._limiter.test(self._limit, PREFIX, store, cost=mails)
+
+    def count(self, store: str, mails: int) -> None:
+        """So many mails of that store were taken."""
+        self._limiter.hit(self._limit, PREFIX, store, cost=mails)
+
+
+class Taken:
+    """The mails that were taken lately, by their Message-IDs and recipients.
+
+    A client that was killed before it had the answer sends a mail again, with the same Message-ID. One store's mails do
+    not push out another's.
+    """
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, OrderedDict[bytes, None]] = OrderedDict()
+
+    def add(self, store: str, message_id: str, recipients: Sequence[str]) -> None:
+        """Remember a mail that has a Message-ID."""
+        if not message_id:
+            return
+        own = self._of.setdefault(store, OrderedDict())
+        self._of.move_to_end(store)
+        own[_digest(message_id, recipients)] = None
+        while len(own) > REMEMBERED_OF_ONE:
+            own.popitem(last=False)
+        while len(self._of) > REMEMBERED:
+            self._of.popitem(last=False)
+
+    def has(self, store: str, message_id: str, recipients: Sequence[str]) -> bool:
+        """Whether that mail was taken."""
+        return _digest(message_id, recipients) in self._of.get(store, ())
+
+
+def _digest(message_id: str, recipients: Sequence[str]) -> bytes:
+    return hashlib.sha256("\0".join([message_id, *sorted(recipients)]).encode()).digest()

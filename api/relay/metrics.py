@@ -1,0 +1,21 @@
+"""What the relay counts."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """:param registry: where they are kept."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.mails = Counter(
+            "store_relay_mails",
+            "Mails by their end: taken, refused, deferred",
+            ["result"],
+            registry=registry,
+        )
+        self.connections = Gauge("store_relay_connections", "Connections of stores", registry=registry)
+        # To alert on: 0.
+        self.ready = Gauge("store_relay_server_ready", "Whether the mail server takes mails", registry=registry)
