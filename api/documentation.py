@@ -17,7 +17,7 @@ from .callers import Access
 from .crd import json_schema, part
 from .operations import Media, Operation
 from .problems import KINDS, TYPE, ProblemSchema
-from .views import Summary
+from .views import Details, Summary
 
 VERSION = "1.0.0"
 DESCRIPTION = """Running online shops from declarations. Every change is an intent: it is accepted (202), and the
@@ -80,13 +80,14 @@ def _components(spec: APISpec) -> None:
     spec.components.schema("NewStoreSpec", {**theirs, "additionalProperties": False})
     spec.components.schema("Problem", schema=ProblemSchema)
     spec.components.schema("Summary", schema=Summary)
-    said: dict[str, Any] = spec.components.schemas["Summary"]
+    spec.components.schema("Details", schema=Details)
+    said: dict[str, Any] = spec.components.schemas.pop("Details")
     more = {"spec": {"$ref": "#/components/schemas/StoreSpec"}, "status": {"$ref": "#/components/schemas/StoreStatus"}}
     spec.components.schema(
         "Store",
         {
             **said,
-            "description": "A store: its summary, what is wanted of it, and what is.",
+            "description": "A store: its details, what is wanted of it, and what is.",
             "required": [*said["required"], *more],
             "properties": {**said["properties"], **more},
         },

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
+
+from storeplatform.common.times import seconds_between
 
 from .cluster import Object
 
@@ -78,9 +80,39 @@ def summary(store: Object) -> dict[str, Any]:
     }
 
 
+class Details(Summary):
+    """A store by itself: its summary, and what lists leave out."""
+
+    backupRequest = _text(
+        "What comes of the backup that was last asked for: underway, made or failed; null if none was, or if it failed "
+        "and a later one was made.",
+        validate=validate.OneOf(["underway", "made", "failed"]),
+        allow_none=True,
+        required=True,
+    )
+
+
 def whole(store: Object) -> dict[str, Any]:
-    """A Store as the schema ``Store`` of the API's document has it: its summary, spec and status."""
-    return {**summary(store), "spec": store["spec"], "status": store.get("status", {})}
+    """A Store as the schema ``Store`` of the API's document has it: its details, spec and status."""
+    details = {**summary(store), "backupRequest": backup_request(store)}
+    return {**details, "spec": store["spec"], "status": store.get("status", {})}
+
+
+def backup_request(store: Object) -> str | None:
+    """What comes of the backup that was asked for, as ``Details`` has it."""
+    asked, status = (store["spec"].get("backup") or {}).get("requestedAt"), store.get("status", {})
+    if not asked:
+        return None
+    # An older status may report an older request.
+    seen = status.get("observedGeneration") == store["metadata"]["generation"]
+    found = next((each for each in status.get("conditions", []) if each["type"] == "BackupMade"), None)
+    if not seen or not found:
+        return "underway"
+    if found["status"] == "True":
+        return "made"
+    if found["reason"] != "JobFailed":
+        return "underway"
+    return None if seconds_between(asked, next(iter(status.get("backups", [])), None)) > 0 else "failed"
 
 
 def etag(store: Object) -> str:

@@ -119,6 +119,7 @@ def _templates(app: Flask) -> None:
         hour=filters.hour,
         phase_word=filters.phase_word,
         sentence=history.sentence,
+        size=filters.size,
         yaml=filters.as_yaml,
     )
     app.jinja_env.globals.update(currencies=filters.currencies, territories=filters.territories)

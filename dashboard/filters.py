@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import Any, NamedTuple
 
 import yaml
-from flask_babel import format_date, format_datetime, format_time, format_timedelta, get_locale
+from flask_babel import format_date, format_datetime, format_decimal, format_time, format_timedelta, get_locale
 from flask_babel import gettext as _
 
 from storeplatform.common.objects import GROUP, VERSION
@@ -141,6 +141,16 @@ def daily_hour(schedule: str) -> int | None:
 def binary(quantity: str) -> str:
     """A size as Kubernetes writes it (512Mi, 2Gi), as pages write it (512 MiB, 2 GiB)."""
     return re.sub(r"^(\d+(?:\.\d+)?)([KMGTP]i)$", r"\1 \2B", quantity)
+
+
+def size(number: int) -> str:
+    """A number of bytes in the unit that suits it, such as 12.5 MiB, as the reader's language writes it."""
+    value, unit = float(number), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{format_decimal(value, '#,##0.#' if value < 100 else '#,##0')} {unit}"
 
 
 def as_yaml(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask_babel import get_locale
@@ -23,10 +24,14 @@ class State(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """How far a shop that is being made or changed is."""
+    """How far a shop that is being made or changed is.
+
+    ``ready_at``: when it will probably be ready, by the time that shops like it took; None where that is not known.
+    """
 
     done: int
     of: int
+    ready_at: datetime | None = None
 
 
 def state(store: Mapping[str, Any]) -> State:
@@ -46,24 +51,24 @@ def state(store: Mapping[str, Any]) -> State:
     return State(says.get(phase, phase), *_advice(store))
 
 
-def backup(store: Mapping[str, Any]) -> str:
-    """What comes of the backup that was asked for: "made", "failed", "underway", or "" where none was."""
-    asked = (store["spec"].get("backup") or {}).get("requestedAt")
-    if not asked:
-        return ""
-    found = [each for each in store["status"].get("conditions", []) if each["type"] == "BackupMade"]
-    if any(each["status"] == "True" for each in found):
-        return "made"
-    return "failed" if any(each["reason"] == "JobFailed" for each in found) else "underway"
-
-
 def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
     """How many of its engine's steps are done while it is on its way; None otherwise."""
     if store["phase"] not in ON_ITS_WAY:
         return None
     known = engine.get("steps", [])
     found = [each for each in store["status"].get("conditions", []) if each["type"] in known]
-    return Steps(sum(each["status"] == "True" for each in found), len(found)) if found else None
+    done = sum(each["status"] == "True" for each in found)
+    return Steps(done, len(found), _ready_at(store, engine)) if found else None
+
+
+def _ready_at(store: Mapping[str, Any], engine: Mapping[str, Any]) -> datetime | None:
+    """Of a new shop. One that was closed meanwhile began again when it was opened."""
+    status, seconds = store["status"], engine.get("secondsToReady")
+    release = status.get("release", {})
+    if seconds is None or release.get("running"):
+        return None
+    begun = datetime.fromisoformat(release.get("since") or store["createdAt"])
+    return begun + timedelta(seconds=seconds)
 
 
 def _advice(store: Mapping[str, Any]) -> tuple[str, str]:

@@ -10,12 +10,12 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from .asking import choices, me, role
+from .asking import choices, me, now, role
 from .client import ApiProblem, at
 from .filters import manifest
 from .form import in_words
 from .integrations import words
-from .state import backup, state, steps
+from .state import state, steps
 
 blueprint = Blueprint("store", __name__, url_prefix="/stores/<name>")
 
@@ -157,7 +157,7 @@ def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, An
         "words": engine.get("words", {}),
         "state": state(store),
         "steps": steps(store, engine),
-        "asked_backup": backup(store),
+        "now": now(),
         "conditions": store["status"].get("conditions", []),
         "release": store["status"].get("release", {}),
         "manifest": manifest(store),

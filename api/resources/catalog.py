@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from ..callers import Access
+from ..entries import seconds_to_ready
 from ..operations import Answer, Call, Rate, operation
 from ..services import Services
 
@@ -33,6 +34,16 @@ class EngineView(Schema):
         fields.String(),
         required=True,
         metadata={"description": "The conditions that a store passes on its way to Ready, in order."},
+    )
+    secondsToReady = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": (
+                "How long a new store takes from its creation until it is ready: the median of the latest stores; null "
+                "while none has been measured."
+            )
+        },
     )
     clones = fields.Boolean(
         required=True,
@@ -84,14 +95,15 @@ class Me(Schema):
 
 
 class Catalog:
-    """Of the settings, the same for every caller."""
+    """Of the settings and of all stores, the same for every caller."""
 
     def __init__(self, services: Services) -> None:
-        self.engines, self.values = services.engines, services.values
+        self.engines, self.values, self.cache = services.engines, services.values, services.cache
 
     @operation("GET", "/engines", Access.ANYBODY, Rate.READ, "The engines there are", answers={200: EngineList})
     def list_engines(self, call: Call) -> Answer:
         object_store = bool(self.values["backup"]["s3"]["endpoint"])
+        measured = seconds_to_ready(self.cache.stores())
         items = [
             {
                 "name": engine.name,
@@ -101,6 +113,7 @@ class Catalog:
                 "retired": sorted(engine.retired),
                 "words": engine.words,
                 "steps": engine.steps,
+                "secondsToReady": measured.get(engine.name),
                 "clones": object_store and engine.keeps_data,
             }
             for engine in self.engines.values()

@@ -17,7 +17,7 @@ from ..operations import Answer, Call, Function, Rate, operation
 from ..problems import Problem
 from ..services import Services
 from ..stores import StoreAccess
-from ..views import etag, whole
+from ..views import backup_request, etag, whole
 
 MAY = frozenset({403, 404, 409, 412, 422})
 
@@ -82,6 +82,7 @@ class Lifecycle:
     def restore_store(self, call: Call) -> Answer:
         def changed(store: Object) -> Object:
             _refuse_without_backup(store, call.body)
+            _refuse_before_backup(store)
             return {**store["spec"], "restoreFrom": {**call.body, "requestedAt": _now()}}
 
         return self._change(call, changed)
@@ -116,22 +117,26 @@ def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
 
 
 def _refuse_backup(store: Object) -> None:
-    """:raise Problem: the store makes no backups, is closed, or makes the one that was asked for last."""
-    spec = store["spec"]
+    """:raise Problem: the store makes none, is closed or being deleted, or makes the one that was last asked for."""
+    spec, phase = store["spec"], store.get("status", {}).get("phase")
+    if "deletionTimestamp" in store["metadata"]:
+        raise Problem("store-deleting", "this store is being deleted: no more backups are made")
     if "backup" not in spec:
-        raise Problem("conflict", "backups of this store are turned off: turn them on (backup.schedule) first")
-    if spec["suspended"]:
-        raise Problem("conflict", "this store is closed: open it first, then ask for a backup")
-    if spec["backup"].get("requestedAt") and not _made(store):
-        raise Problem("conflict", "a backup that was asked for is not made yet: wait until it is")
+        raise Problem("backups-off", "backups of this store are turned off: turn them on (backup.schedule) first")
+    if spec["suspended"] or phase in ("Suspending", "Suspended"):
+        raise Problem("store-closed", "this store is closed: open it first, then ask for a backup")
+    if backup_request(store) == "underway":
+        raise Problem("backup-underway", "a backup that was asked for is not made yet: wait until it is")
 
 
-def _made(store: Object) -> bool:
-    """Whether nothing more comes of the backup that was asked for: it was made, or has failed for good."""
-    status = store.get("status", {})
-    seen = status.get("observedGeneration") == store["metadata"]["generation"]
-    found = [each for each in status.get("conditions", []) if each["type"] == "BackupMade"]
-    return seen and any(each["status"] == "True" or each["reason"] == "JobFailed" for each in found)
+def _refuse_before_backup(store: Object) -> None:
+    """A restore takes precedence over a backup that was asked for, which would then save what was restored.
+
+    :raise Problem: one is being made, by a shop that is ready for it.
+    """
+    if store.get("status", {}).get("phase") == "Ready" and backup_request(store) == "underway":
+        detail = "a backup that was asked for is being made: wait until it is, or turn backups off first"
+        raise Problem("backup-underway", detail)
 
 
 def _now() -> str:

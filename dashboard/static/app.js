@@ -34,6 +34,8 @@ function age(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-clock])")) {
     const seconds = (new Date(time.dateTime).getTime() - Date.now()) / 1000;
     if (Number.isNaN(seconds)) continue;
+    const expected = time.closest("[data-overdue]");
+    if (expected && seconds <= 0) { expected.textContent = expected.dataset.overdue; continue; }
     const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
     time.textContent = relative.format(Math.round(seconds / length), unit);
   }
