@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
-
 # The rest of a spec is for later, or for kubectl.
 ASKED = ("engine", "plan", "hostname", "adminEmail", "owner", "shop.title", "shop.currency", "shop.country")
 # What the form of a shop that is made from a backup of another one carries along.
@@ -60,18 +58,6 @@ def like(source: Mapping[str, Any]) -> dict[str, str]:
     spec = source["spec"]
     shop = {f"shop.{key}": value for key, value in spec.get("shop", {}).items() if key != "title"}
     return {**shop, **{key: spec[key] for key in ("engine", "plan", "owner", "adminEmail") if key in spec}}
-
-
-def in_words(errors: Mapping[str, str]) -> dict[str, str]:
-    """The API's errors by JSON pointer, where it names a pattern in an owner's words."""
-    forms = {
-        "/spec/adminEmail": _("Enter a full e-mail address, such as ann@example.com."),
-        "/spec/shop/title": _("Enter one line of at most 100 characters."),
-    }
-    return {
-        where: forms[where] if where in forms and "must have the form" in what else what
-        for where, what in errors.items()
-    }
 
 
 def _field(pointer: str, schema: Mapping[str, Any], steps: list[str]) -> Field:

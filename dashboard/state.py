@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -92,3 +93,24 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
     if phase == "Failed":
         return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"
     return _("There is nothing for you to do. This page updates automatically."), ""
+
+
+class Record(NamedTuple):
+    """The DNS record by which an address is confirmed."""
+
+    host: str
+    name: str
+    value: str
+
+
+# The message of the condition HostnameVerified; see unproven() in hooks/core/hosts.py.
+_RECORD = re.compile(r"(?P<host>\S+) is not served .* set the TXT record (?P<name>\S+) to (?P<value>\S+)( \(.*\))?")
+
+
+def record(store: Mapping[str, Any]) -> Record | None:
+    """The record that the owner has to set for the address that the store is to have; None where there is none."""
+    for each in store["status"].get("conditions", []):
+        found = _RECORD.fullmatch(each.get("message", "")) if each["type"] == "HostnameVerified" else None
+        if found and each["status"] == "False":
+            return Record(found["host"], found["name"], found["value"])
+    return None

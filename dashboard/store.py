@@ -10,12 +10,12 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from . import refusals
 from .asking import choices, me, now, role
 from .client import ApiProblem, at
 from .filters import manifest
-from .form import in_words
 from .integrations import words
-from .state import state, steps
+from .state import record, state, steps
 
 blueprint = Blueprint("store", __name__, url_prefix="/stores/<name>")
 
@@ -74,7 +74,7 @@ def act(name: str, action: str) -> Response:
     except ApiProblem as problem:
         if problem.status not in (403, 409, 412, 422, 428):
             raise
-        words = " ".join(in_words(problem.errors).values()) or problem.detail
+        words = refusals.all_of(problem, role())
         kept = KEPT_INPUT.get(action, ())
         given = {key: request.form.get(key, "")[:LONGEST_INPUT] for key in kept}
         session[REFUSED] = {"store": name, "action": action, "words": words[:LONGEST_REFUSAL], "given": given}
@@ -104,7 +104,7 @@ def delete(name: str) -> Response | tuple[str, int]:
     except ApiProblem as problem:
         if problem.status not in (403, 409, 422):
             raise
-        return render_template("delete.html", store=store, fault=problem.detail), problem.status
+        return render_template("delete.html", store=store, fault=refusals.summary(problem, role())), problem.status
     flash(_("%(name)s is being deleted.", name=name))
     return redirect(url_for("stores.overview"))
 
@@ -157,6 +157,7 @@ def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, An
         "words": engine.get("words", {}),
         "state": state(store),
         "steps": steps(store, engine),
+        "record": record(store),
         "now": now(),
         "conditions": store["status"].get("conditions", []),
         "release": store["status"].get("release", {}),

@@ -125,7 +125,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(ann: Vi
     assert answer.status_code == 422
     for kept in ("Wrong Name", "nodots", "Tee &amp; Tea"):
         assert f'value="{kept}"' in answer.text
-    assert re.search(r'id="error-name">.*must be a DNS label', answer.text, re.DOTALL)
+    assert re.search(r'id="error-name">.*Choose a name that no other shop has', answer.text, re.DOTALL)
     assert re.search(r'value="medium" checked', answer.text)
     assert plane.client.find(API, "Store", "Wrong Name") is None
 
@@ -281,9 +281,9 @@ def test_a_change_that_is_refused_says_why_where_it_was_asked(ann: Visitor, shop
     assert answer.status_code == 200
     assert answer.url.partition("#")[0] == f"{ann.url}/stores/{shop}/"
     assert re.search(r'value="nodots"[^>]*aria-invalid="true"', answer.text)
-    assert "a hostname must be a full domain name" in words(answer)
+    assert "Choose a full address of your own that no other shop has" in words(answer)
     again = ann.get(f"/stores/{shop}/")
-    assert "a hostname must be a full domain name" not in words(again)
+    assert "Choose a full address of your own that no other shop has" not in words(again)
 
 
 def test_every_address_of_a_form_can_be_loaded_again(ann: Visitor, shop: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from storeplatform.api.views import PHASES
 from storeplatform.common.reasons import REASONS
-from storeplatform.dashboard.state import Steps, state, steps
+from storeplatform.dashboard.state import Record, Steps, record, state, steps
+from storeplatform.hooks.core.hosts import unproven
 from tests.dashboard.language import TECHNICAL
 
 ENGINE = {"steps": ["DatabaseReady", "BackendReady"]}
@@ -95,3 +96,15 @@ def test_a_new_shop_is_expected_by_the_time_that_others_took(
     found = steps(being_made(**release), {**ENGINE, "secondsToReady": seconds})
     assert found
     assert (found.ready_at and found.ready_at.isoformat()) == ready_at
+
+
+@pytest.mark.parametrize("message", ["", "no such record"])
+def test_the_record_of_an_address_to_confirm_is_what_the_platform_looks_for(message: str) -> None:
+    wanted = {"name": "_store-platform.shop.example.com", "value": "store-platform=0123"}
+    status = {"host": "shop.example.com", "message": message}
+    said = unproven({"spec": {"host": "shop.example.com", "record": wanted}, "status": status})
+    condition = {"type": "HostnameVerified", "status": "False", "message": said}
+    shown = {"status": {"conditions": [condition]}}
+    assert record(shown) == Record("shop.example.com", wanted["name"], wanted["value"])
+    assert record({"status": {"conditions": [{**condition, "status": "True"}]}}) is None
+    assert record({"status": {}}) is None
