@@ -33,7 +33,7 @@ def call_of(operation: Operation, request: Request, caller: Caller, request_id: 
     return Call(
         caller=caller,
         request_id=request_id,
-        door=interface,
+        interface=interface,
         action=operation.action,
         path=dict(request.view_args or {}),
         headers=request.headers,

@@ -57,7 +57,7 @@ class Trail:
     def _record(self, call: Call, store: str, owner: str, **more: Any) -> None:
         said: dict[str, Any] = {
             "actor": call.caller.name,
-            "door": call.door,
+            "interface": call.interface,
             "action": call.action,
             "request_id": call.request_id,
         }

@@ -29,14 +29,15 @@ ATTEMPTED = "attempted"
 class Record:
     """One thing that somebody did, or was refused.
 
-    ``door``: "kubectl" for whatever calls the API server directly, "api" or "dashboard". ``action``: create, update,
-    delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted: on its
-    way to the last check. An attempt that nothing follows is read as refused. ``before`` and ``after`` are specs as
-    ``plain`` and ``changes`` give them. ``key`` is shared by an attempt and what follows it, empty where there is none.
+    ``interface``: "kubectl" for whatever calls the API server directly, "api" or "dashboard". ``action``: create,
+    update, delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted:
+    on its way to the last check. An attempt that nothing follows is read as refused. ``before`` and ``after`` are specs
+    as ``plain`` and ``changes`` give them. ``key`` is shared by an attempt and what follows it, empty where there is
+    none.
     """
 
     actor: str
-    door: str
+    interface: str
     action: str
     store: str
     owner: str

@@ -36,7 +36,7 @@ SETTLED = timedelta(days=1)
 
 REFUSED = "by the schema or a policy of the API server; the caller's answer names it"
 
-TEXTS = ("actor", "door", "action", "store", "owner", "outcome", "reason", "request_id", "key")
+TEXTS = ("actor", "interface", "action", "store", "owner", "outcome", "reason", "request_id", "key")
 metadata = sa.MetaData()
 table = sa.Table(
     "audit",
@@ -194,7 +194,7 @@ def _asked_before(connection: sa.Connection, decision: Any) -> list[str]:
 
 
 def _what(row: Any) -> tuple[Any, ...]:
-    return row.actor, row.door, row.action, row.before, row.after
+    return row.actor, row.interface, row.action, row.before, row.after
 
 
 def _names(row: Any) -> set[str]:

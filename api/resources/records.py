@@ -18,7 +18,7 @@ from ..operations import Answer, Call, Media, Rate, operation
 from ..problems import Problem
 from ..services import Services
 
-COLUMNS = ("at", "actor", "door", "action", "store", "owner", "outcome", "reason", "requestId", "before", "after")
+COLUMNS = ("at", "actor", "interface", "action", "store", "owner", "outcome", "reason", "requestId", "before", "after")
 PIECE = 32 * 1024
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,7 +29,7 @@ class RecordView(Schema):
     id = fields.String(required=True)
     at = fields.String(required=True)
     actor = fields.String(required=True)
-    door = fields.String(required=True, metadata={"description": "api, dashboard or kubectl."})
+    interface = fields.String(required=True, metadata={"description": "api, dashboard or kubectl."})
     action = fields.String(required=True)
     store = fields.String(required=True)
     owner = fields.String(required=True)

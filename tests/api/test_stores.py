@@ -476,7 +476,7 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
 
     wait_until(lambda: len(ann.get("/audit", store="audited")["items"]) == 5, "all five are recorded", 20)
     found = ann.get("/audit", store="audited")["items"]
-    recorded = [(each["actor"], each["door"], each["action"], each["outcome"]) for each in reversed(found)]
+    recorded = [(each["actor"], each["interface"], each["action"], each["outcome"]) for each in reversed(found)]
     assert recorded == [
         ("ann@example.com", "api", "create", "admitted"),
         ("ann@example.com", "api", "update", "admitted"),
@@ -488,7 +488,7 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
     assert "must be one of: large, medium, small" in found[2]["reason"]
     assert found[4]["requestId"] == created.headers["X-Request-Id"]
     table = ann("GET", "/audit.csv", params={"store": "audited", "outcome": "refused"}).text.splitlines()
-    assert (len(table), table[0]) == (3, "at,actor,door,action,store,owner,outcome,reason,requestId,before,after")
+    assert (len(table), table[0]) == (3, "at,actor,interface,action,store,owner,outcome,reason,requestId,before,after")
     assert ben.get("/audit", store="audited")["items"] == []
 
 

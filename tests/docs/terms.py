@@ -16,7 +16,7 @@ CHECKED = ["*.md", "*.py", "*.yaml", "*.yml", "*.tpl", "*.html", "*.js", "*.sh",
 
 TERMS = {
     r"told|tells": "reported, returns, shows, documents",
-    r"doors|every door|which door": "interface",
+    r"(?<!fridge's )doors?": "interface",
     r"mend(?:s|ed|ing)?": "repair, revert, correct",
     r"asleep": "suspended",
     r"receipts?": "deletion record",
