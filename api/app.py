@@ -1,4 +1,4 @@
-"""The HTTP shell of the intent API: who calls, how often, what about, and how it went."""
+"""The HTTP shell of the intent API: it authenticates, limits, dispatches and measures requests."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def make_app(services: Services) -> Flask:
 
 
 def _caller(services: Services, rates: Rates) -> Caller:
-    """Who calls. :raise Problem: nobody, or somebody with no role here."""
+    """The caller. :raise Problem: the request has no valid token, or its user has no role here."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem("unauthenticated", "send a token: Authorization: Bearer <token>", headers=CHALLENGE)

@@ -16,7 +16,7 @@ from .cluster import Object
 from .views import summary
 
 VERSION = re.compile(r"[0-9]{1,19}\Z")
-# Of how many stores, the latest of their engine, the time that a new one takes is derived.
+# How many stores of an engine, the latest ones, the expected time of a new store is derived from.
 MEASURED = 20
 
 
@@ -43,7 +43,7 @@ class Entry:
     whole: bytes
 
     def store(self) -> Object:
-        """The Store itself, without what nobody here reads; the caller's own."""
+        """A copy of the Store, without the metadata that is not used here."""
         read: Object = orjson.loads(self.whole)
         return read
 

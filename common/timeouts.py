@@ -35,4 +35,5 @@ STREAM_SILENCE = 40.0
 # What a request needs beside the cluster: each leaves time for the answer that reports it.
 DATABASE = 3.0
 REDIS = 0.5
+METRICS = 0.5
 ISSUER = 2.0

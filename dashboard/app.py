@@ -109,16 +109,15 @@ def _locale() -> str:
 def _templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        actor=history.actor,
         ago=lambda text: filters.ago(text, now()),
         binary=filters.binary,
         condition=filters.condition,
         daily_hour=filters.daily_hour,
         day=filters.day,
         exact=filters.exact,
+        history_line=history.line,
         hour=filters.hour,
         phase_word=filters.phase_word,
-        sentence=history.sentence,
         size=filters.size,
         yaml=filters.as_yaml,
     )

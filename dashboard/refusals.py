@@ -1,7 +1,7 @@
-"""What a reader of a page learns where the API refuses.
+"""The text that a page shows when the API refuses a request.
 
-The API's own words name fields as kubectl and the API do. Platform teams read those; owners read what is said here, by
-the kind of the problem and by the field, as the dashboard labels it.
+The API's messages name fields as kubectl does, so they are shown to platform teams alone. Owners read the texts of this
+module, by the kind of problem and by the field, which they name as the dashboard labels it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from flask_babel import gettext as _
 
 from .client import ApiProblem
 
-# The values of an integration are judged by the words of its provider.
+# Errors in the fields of an integration are shown in the API's words: they quote its provider.
 PROVIDERS = "/fields/"
 OWNER = "owner"
 
 
 def summary(problem: ApiProblem, role: str) -> str:
-    """Why, in one or two sentences, where no field is to be corrected."""
+    """The reason for the refusal, if no field has to be corrected."""
     if role != OWNER:
         return problem.detail
     return _kinds().get(problem.kind) or _("This can't be done now. Try again in a moment, or ask your platform team.")
 
 
 def fields(problem: ApiProblem, role: str) -> dict[str, str]:
-    """What must hold, by JSON pointer."""
+    """What to correct, by JSON pointer."""
     if role != OWNER:
         return problem.errors
     known = _fields()
@@ -36,12 +36,12 @@ def fields(problem: ApiProblem, role: str) -> dict[str, str]:
 
 
 def all_of(problem: ApiProblem, role: str) -> str:
-    """All of it as one text, for a small form."""
+    """The whole refusal as one text, for a small form."""
     return " ".join(fields(problem, role).values()) or summary(problem, role)
 
 
 def _spec(where: str) -> str:
-    """The pointer of a field of the spec, in whichever body it was sent."""
+    """The pointer of the field in the spec: the bodies of actions have it at their top."""
     return where if where.startswith("/spec/") or where == "/name" else f"/spec{where}"
 
 

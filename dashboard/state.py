@@ -1,4 +1,4 @@
-"""How a shop is, in its owner's words: what its phase and the reason of its condition Ready mean, and what to do."""
+"""The state of a shop in words for its owner, from its phase and the reason of its condition Ready, and what to do."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class State(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """How far a shop that is being made or changed is.
+    """The progress of a shop that is being created or changed.
 
-    ``ready_at``: when it will probably be ready, by the time that shops like it took; None where that is not known.
+    ``ready_at``: when it will probably be ready, from the time that other shops took; None if that is unknown.
     """
 
     done: int
@@ -36,7 +36,7 @@ class Steps(NamedTuple):
 
 
 def state(store: Mapping[str, Any]) -> State:
-    """How a store is, and what its owner can do."""
+    """The state of a store, and what its owner can do."""
     phase = store["phase"]
     says = {
         "Ready": _("Your shop is open."),
@@ -53,7 +53,7 @@ def state(store: Mapping[str, Any]) -> State:
 
 
 def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
-    """How many of its engine's steps are done while it is on its way; None otherwise."""
+    """How many of its engine's steps are done while it is being created or changed; None otherwise."""
     if store["phase"] not in ON_ITS_WAY:
         return None
     known = engine.get("steps", [])
@@ -63,7 +63,7 @@ def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
 
 
 def _ready_at(store: Mapping[str, Any], engine: Mapping[str, Any]) -> datetime | None:
-    """Of a new shop. One that was closed meanwhile began again when it was opened."""
+    """When a new shop will probably be ready. A shop that was closed meanwhile started again when it was opened."""
     status, seconds = store["status"], engine.get("secondsToReady")
     release = status.get("release", {})
     if seconds is None or release.get("running"):
@@ -108,7 +108,7 @@ _RECORD = re.compile(r"(?P<host>\S+) is not served .* set the TXT record (?P<nam
 
 
 def record(store: Mapping[str, Any]) -> Record | None:
-    """The record that the owner has to set for the address that the store is to have; None where there is none."""
+    """The record that the owner has to set to confirm the store's new address; None if there is nothing to confirm."""
     for each in store["status"].get("conditions", []):
         found = _RECORD.fullmatch(each.get("message", "")) if each["type"] == "HostnameVerified" else None
         if found and each["status"] == "False":

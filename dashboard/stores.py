@@ -44,7 +44,7 @@ def overview() -> str:
 
 @blueprint.get("/stores/new")
 def new() -> str:
-    """The form for one."""
+    """The form for a new store."""
     asked, said = _asked(), request.args.to_dict()
     source = said.get("restoreFrom.store")
     begun = like(me().read(at("stores", source))) if source else {}
@@ -53,7 +53,7 @@ def new() -> str:
 
 @blueprint.post("/stores/new")
 def create() -> Response | tuple[str, int]:
-    """Make it, or only show what would be made."""
+    """Create the store, or only show its manifest."""
     given = {key: value.strip() for key, value in request.form.items() if key != "csrf_token"}
     preview, key = given.pop("do", "create") == "preview", given.pop("key", "")
     body = {"name": given.get("name", ""), "spec": spec_of(given)}

@@ -47,7 +47,7 @@ class Settings:
 
 
 def derive(root_key: bytes, *parts: str) -> str:
-    """48 hexadecimal digits that belong to ``parts``; who has not the root key can't tell them."""
+    """48 hexadecimal digits that belong to ``parts``; they can't be derived without the root key."""
     return hmac.new(root_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:48]
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import structlog
 import urllib3
 from flask import Response
+from kubernetes.utils.quantity import parse_quantity
 from marshmallow import Schema, fields, validate
 
 from ..callers import Access
@@ -19,6 +21,8 @@ from ..operations import Answer, Call, Media, Rate, operation
 from ..problems import Problem
 from ..services import Services
 from ..stores import StoreAccess
+
+log = structlog.get_logger("api.inside")
 
 CREDENTIALS = "credentials"
 # A log is followed for so long, and no longer than the caller's token lasts.
@@ -70,6 +74,11 @@ class Pods(Schema):
     """By name."""
 
     items = fields.List(fields.Nested(Pod), required=True)
+    memoryBytes = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The memory that they use together now; null if the cluster does not measure it."},
+    )
 
 
 class LogQuery(Schema):
@@ -125,7 +134,10 @@ class Inside:
         problems=frozenset({404}),
     )
     def list_pods(self, call: Call) -> Answer:
-        return Answer({"items": [_pod(each) for each in self._inside(self.access.read(call), self.cluster.pods)]})
+        store = self.access.read(call)
+        pods = [_pod(each) for each in self._inside(store, self.cluster.pods)]
+        measured = self._inside(store, self.cluster.pod_metrics) if pods else []
+        return Answer({"items": pods, "memoryBytes": _memory(measured)})
 
     @operation(
         "GET",
@@ -212,6 +224,16 @@ def _event(event: Object) -> dict[str, Any]:
         "count": event.get("count") or (event.get("series") or {}).get("count") or 1,
         "lastSeen": event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"],
     }
+
+
+def _memory(measured: list[Object]) -> int | None:
+    """The memory that all containers use; None if it was not measured."""
+    try:
+        used = [container["usage"]["memory"] for pod in measured for container in pod["containers"]]
+        return int(sum(map(parse_quantity, used))) if used else None
+    except (KeyError, TypeError, ValueError):
+        log.warning("the cluster's metrics of pods are not of the form of metrics.k8s.io/v1beta1")
+        return None
 
 
 def _pod(pod: Object) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from .request import SyncRequest
 # What a backup reports besides its own size, by the names of its report and of the status; the report is written by
 # templates/common/images/backup.
 COUNTS = ("databaseBytes", "uploadsBytes", "orders")
-# Every reader of JSON has numbers up to here.
+# The largest integer that every JSON parser reads exactly.
 LARGEST = 2**53 - 1
 LONGEST_REPORT = 1000
-# A node's clock, which its pods' ends are by, may be ahead of the control plane's, which Jobs' ends are by.
+# The node's clock (the end of a pod) may be ahead of the control plane's (the end of a Job).
 SKEW_SECONDS = 60
 
 

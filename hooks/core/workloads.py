@@ -60,7 +60,7 @@ def serving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | 
 
 
 def stopping(key: Key, seen: Object, request: SyncRequest) -> Blocker | None:
-    """What a workload that is to have no pods still has; None once it has none."""
+    """Why a workload that is being stopped still has pods; None once it has none."""
     count = {"CronJob": _cron_pods, "Job": _job_pods}.get(key.kind, _pods)
     pods = count(seen, request)
     if not pods and not _starts_more(key, seen):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.api.server import Api, token_of
 from tests.cluster.controlplane import ControlPlane
-from tests.stores.platform import Platform
+from tests.stores.platform import API, Platform
 
 from .language import TECHNICAL
 from .server import Dashboard
@@ -39,6 +40,13 @@ def stores(api: Api, platform: Platform) -> None:
     platform.apply("clash", owner="ann@example.com", hostname="flowers.example.com")  # the API would refuse it
     platform.await_phase("clash", "Failed")
     platform.await_phase("toys", "Suspended")
+    # Backups run no program here, so their reports are written where the platform keeps them.
+    made = datetime.now(UTC) - timedelta(hours=9)
+    at = made.strftime("%Y-%m-%dT%H:%M:%SZ")
+    usage = {"measuredAt": at, "databaseBytes": 82_000_000, "uploadsBytes": 38_000_000, "orders": 14}
+    flowers = {"apiVersion": API, "kind": "Store", "metadata": {"name": "flowers"}}
+    status = {"backups": [at], "backupSizes": {at: 12_500_000}, "usage": usage}
+    platform.client.patch(flowers, {"status": status}, "status")
 
 
 @pytest.fixture(params=[(1280, True), (375, True), (375, False)], ids=["desk", "phone", "phone-without-script"])
@@ -136,6 +144,30 @@ def test_a_wrong_email_is_refused_at_its_field_and_kept(owner: Page) -> None:
 def test_the_plan_is_shown_by_what_it_provides(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     assert re.search(r"up to \d+ processors, \d+ [GM]iB memory, \d+ GiB for data", read(owner))
+
+
+def test_what_is_in_use_of_the_plan_and_the_orders_are_read_beside_it(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    text = read(owner)
+    assert "78.2 MiB of 20 GiB for data, 36.2 MiB of 10 GiB for uploaded files." in text
+    assert "Orders in the 7 days before it: 14." in text
+    assert re.search(r"The last one: 9 hours ago, 11\.9 MiB\.", text)
+
+
+def test_a_time_that_a_shop_was_expected_at_is_never_past(owner: Page) -> None:
+    """Without a script, the server's own words say it: see tests/unit/test_state.py."""
+    owner.goto("/stores/flowers/")
+    if not owner.evaluate("typeof age === 'function'"):
+        pytest.skip("the page has no script")
+    words = """([seconds]) => {
+        const at = new Date(Date.now() + seconds * 1000).toISOString();
+        const shown = document.createElement("p");
+        shown.innerHTML = `<span data-overdue="It is late.">In <time datetime="${at}"></time></span>`;
+        age(shown);
+        return shown.textContent;
+    }"""
+    assert owner.evaluate(words, [150]) in ("In in 3 minutes", "In in 2 minutes")
+    assert owner.evaluate(words, [-1]) == "It is late."
 
 
 def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> None:

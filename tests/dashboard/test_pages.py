@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
 
+from storeplatform.common.times import written
 from storeplatform.dashboard.signin import here
 from tests.api.issuer import AUDIENCE, Issuer
 from tests.api.server import Api, token_of
@@ -465,3 +468,44 @@ def test_a_key_that_is_refused_is_not_shown_again(ann: Visitor, shop: str) -> No
     assert 'such as "sk_live_..."' in words(answer)
     assert "NotToBeShown" not in answer.text
     assert "NotToBeShown" not in str(ann.session.cookies)
+
+
+def test_a_shop_that_is_being_created_says_when_it_will_be_ready(
+    ann: Visitor, api: Api, plane: ControlPlane, platform: Platform, shop: str
+) -> None:
+    def put(name: str, status: dict[str, Any]) -> None:
+        plane.client.patch(
+            {"apiVersion": API, "kind": "Store", "metadata": {"name": name}}, {"status": status}, "status"
+        )
+
+    def page_with(text: str) -> str:
+        def shown() -> str | None:
+            page = words(ann.get("/stores/slow/"))
+            return page if text in page else None
+
+        return wait_until(shown, f"the page says {text!r}")
+
+    since = written(datetime.now(UTC))
+    steps = [("DatabaseReady", "True"), ("BackendReady", "False"), ("Ready", "False")]
+    conditions = [
+        {"type": kind, "status": status, "reason": "AsDesired", "message": "", "lastTransitionTime": since}
+        for kind, status in steps
+    ]
+    status = {"phase": "Provisioning", "url": "http://slow.example.com", "conditions": conditions}
+    platform.hooks.stop()  # nobody goes on with it
+    try:
+        api.caller("ann").create("slow", engine="woocommerce")
+        put("slow", {**status, "release": {"target": "11.0.1", "since": since}})
+        page = page_with("Step 2 of 2")
+        assert "This usually takes a few minutes." in page
+        assert "Shoppers will reach your shop at http://slow.example.com." in page
+        assert "Visit shop" not in page
+        # Another one of the same software took three hours, and then a second.
+        api.caller("ann").create("measured", engine="woocommerce")
+        made = plane.client.get(API, "Store", "measured")["metadata"]["creationTimestamp"]
+        put("measured", {"firstReady": written(datetime.fromisoformat(made) + timedelta(hours=3))})
+        page_with("Expected to be ready in")
+        put("measured", {"firstReady": written(datetime.fromisoformat(made) + timedelta(seconds=1))})
+        page_with("This is taking longer than usual.")
+    finally:
+        platform.start_hooks()
