@@ -164,7 +164,7 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
             call = read(operation, request, call)
             response = response_of(function(call))
             if operation.method == "GET":
-                # What is read has at least this in it, so that /changes can go on from there.
+                # What is read has at least this in it, so that /changes can continue from there.
                 response.headers["Resource-Version"] = str(version)
             return response
         except (Problem, ApiException) as error:

@@ -1,6 +1,6 @@
 """Every Store, as the API server's watch reports it; one cache a process, and the changes it saw last.
 
-A list, then a watch from there. A watch that ends goes on where it was; one that is too old (410), or newer than a
+A list, then a watch from there. A watch that ends continues where it was; one that is too old (410), or newer than a
 cluster that was restored, begins with a list again. Each reader sees how stale the cache is.
 """
 

@@ -12,7 +12,7 @@ server; tests hold the two together. Seconds all of them.
 from __future__ import annotations
 
 # The API server's for the gate's webhooks. An attempt refuses nothing, so a change costs the first two at most where
-# the gate hangs, and goes on; a creation the first and the third, and fails.
+# the gate hangs, and continues; a creation the first and the third, and fails.
 ATTEMPT_WEBHOOK = 1
 CHANGE_WEBHOOK = 2
 CREATE_WEBHOOK = 3

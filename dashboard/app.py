@@ -156,14 +156,14 @@ def _errors(app: Flask) -> None:
     @app.errorhandler(ApiUnavailable)
     def away(error: ApiUnavailable) -> Response:
         log.error("the API does not answer", error=str(error), request_id=g.request_id)
-        words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
+        words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
 
     @app.errorhandler(RedisError)
     @app.errorhandler(StorageError)
     def forgetful(error: Exception) -> Response:
         log.error("the sessions can't be read", error=type(error).__name__, request_id=g.request_id)
-        words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
+        words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
 
     @app.errorhandler(ApiProblem)
@@ -177,7 +177,7 @@ def _errors(app: Flask) -> None:
             return page(403, _("This is not for you"), refusals.summary(error, role()))
         if error.status == 429:
             seconds = error.retry_after or 60
-            words = _("You asked more often than the platform answers. It goes on in %(s)s seconds.", s=seconds)
+            words = _("You asked more often than the platform answers. Try again in %(s)s seconds.", s=seconds)
             return page(429, _("A little slower"), words, seconds)
         if error.status == 503:
             words = refusals.summary(error, role())

@@ -111,7 +111,7 @@ class CallerApi:
         return self.answer(path, **query).json()
 
     def read_or(self, otherwise: Any, path: str, **query: Any) -> Any:
-        """As ``read``; where the platform can't give it now, what stands in its place: the page goes on without it."""
+        """As ``read``; where the platform can't give it now, what stands in its place: the page is made without it."""
         try:
             return self.read(path, **query)
         except ApiUnavailable:

@@ -86,7 +86,7 @@ class Issuer:
             raise NotConfirmed(type(error).__name__) from error
 
     def renewed(self, who: SignedIn) -> SignedIn | None:
-        """The same person with a token that goes on; None where there is none any more.
+        """The same person with a token that lasts longer; None if there is none.
 
         Requests that come together renew once: a refresh token is often good for one use.
         """

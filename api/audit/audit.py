@@ -91,7 +91,7 @@ class Audit:
     def query(self, filters: Filters | None = None, limit: int = 100, cursor: str | None = None) -> list[Record]:
         """The newest first, from after the record whose ``cursor`` it is.
 
-        :raise ValueError: the cursor is none of ours. :raise SQLAlchemyError: the database can't answer now.
+        :raise ValueError: the cursor is invalid. :raise SQLAlchemyError: the database can't answer now.
         """
         return self._store.select(filters or Filters(), limit, cursor, datetime.now(UTC))
 

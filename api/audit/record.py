@@ -52,7 +52,7 @@ class Record:
 
     @property
     def cursor(self) -> str:
-        """What ``Audit.query`` goes on from after this record."""
+        """What ``Audit.query`` continues from after this record."""
         return f"{micros(self.at)}.{self.id}"
 
     def bounded(self) -> Record:

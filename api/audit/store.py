@@ -132,13 +132,13 @@ class RecordStore:
             connection.execute(alone.values(matched=True))
 
     def remove(self, before: datetime, now: datetime) -> None:
-        """Take away what is older, and attempts whose outcome a later record has."""
+        """Remove what is older, and attempts whose outcome a later record has."""
         followed = sa.and_(c.outcome == ATTEMPTED, c.matched, c.at < micros(now - SETTLED))
         with self._begin() as connection:
             connection.execute(sa.delete(table).where(sa.or_(c.at < micros(before), followed)))
 
     def shrink(self, most: int) -> None:
-        """Take away the oldest records beyond ``most`` bytes, by the size of their texts and not of the file."""
+        """Remove the oldest records beyond ``most`` bytes, by the size of their texts and not of the file."""
         texts = [c[name] for name in (*TEXTS, "before", "after")]
         size = sum((sa.func.coalesce(sa.func.length(text), 0) for text in texts), sa.literal(ROW_BYTES))
         newest_first = (c.at.desc(), c.id.desc())

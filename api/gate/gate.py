@@ -58,7 +58,7 @@ class Gate:
         self._outcomes, self._callers = outcomes, callers
 
     def attempt(self, review: Review) -> bytes:
-        """The answer at the request's beginning: it goes on, with what the gate adds to it."""
+        """The answer at the request's beginning: it continues, with what the gate adds to it."""
         self._record(review, record.attempt(review))
         callers = self._callers
         return admitted(review, mutation(review, callers.proof, callers.api, callers.shards, time.time()))

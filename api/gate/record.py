@@ -57,7 +57,7 @@ def gone(review: Review, reason: str) -> Record:
 
 
 def quota(review: Review, outcome: str, reason: str) -> Record:
-    """A limit that is set, changed or taken away: of an owner, or of all where there is none."""
+    """A limit that is set, changed or removed: of an owner, or of all where there is none."""
     owner = _owner(spec_of(review.object))
     before, after = _plain_or_none(spec_of(review.old)), _plain_or_none(spec_of(review.new))
     return Record(review.user, INTERFACE, "quota", "", owner, outcome, reason, review.uid, before, after)

@@ -86,7 +86,7 @@ def _is_object(value: Any) -> bool:
 
 
 def admitted(review: Review, patch: list[dict[str, Any]] | None = None) -> bytes:
-    """The answer that lets it go on, changed by a JSON patch where there is one."""
+    """The answer that lets it continue, changed by a JSON patch where there is one."""
     change = {"patchType": "JSONPatch", "patch": base64.b64encode(orjson.dumps(patch)).decode()} if patch else {}
     return _answer(review, {"allowed": True, **change})
 

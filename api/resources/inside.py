@@ -89,7 +89,7 @@ class LogQuery(Schema):
         load_default=200, validate=validate.Range(1, 5000), metadata={"description": "The last so many lines."}
     )
     follow = fields.Boolean(
-        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Go on as it grows."}
+        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Continue as it grows."}
     )
 
 

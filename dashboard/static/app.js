@@ -148,7 +148,7 @@ function refreshPage(head) {
   refresh("page", head.dataset.page, putPage(head.dataset.store));
 }
 
-// The stream goes on from what the page was made of, or from its last event, so nothing in between is missed. A server
+// The stream continues from what the page was made of, or from its last event, so nothing in between is missed. A server
 // that has no place for one refuses it, which a browser takes as the end: then it is asked again later.
 function listen(table, head) {
   const shown = head?.dataset.store;

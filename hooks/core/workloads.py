@@ -28,7 +28,7 @@ def without_pods(workload: Object) -> Object:
 
 
 def stuck(key: Key, seen: Object, request: SyncRequest) -> bool:
-    """Whether a StatefulSet waits for a pod that its change is to replace, and would for ever: it replaces only what is
+    """Whether a StatefulSet waits for a pod that its change is to replace, and would forever: it replaces only what is
     available (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback). Without pods for
     a moment, it makes the new one."""
     status = dig(seen, "status")

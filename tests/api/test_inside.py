@@ -212,7 +212,7 @@ def test_events_of_an_earlier_store_of_the_name_are_not_shown(ann: Caller, ben: 
 
 
 METRICS = "metrics.k8s.io"
-# Stands in for the metrics API, which an aggregated server has on a cluster: these are objects of the API server itself.
+# Stands in for the metrics API, which a server of its own has on a cluster: here the API server keeps the objects.
 POD_METRICS = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",

@@ -373,7 +373,7 @@ def test_without_the_api_a_page_says_what_goes_on(plane: ControlPlane) -> None:
         api.processes[0].stop()
         answer = ann.get("/")
         assert answer.status_code == 503
-        assert "The shops go on selling" in words(answer)
+        assert "The shops keep selling" in words(answer)
         assert requests.get(f"{dashboard.url}/readyz", timeout=5).status_code == 503
         assert requests.get(f"{dashboard.url}/healthz", timeout=5).status_code == 200
         api.start()
@@ -386,7 +386,7 @@ def test_who_asks_too_much_of_the_api_learns_for_how_long(plane: ControlPlane) -
         ann.sign_in(token_of(plane, "ann"))
         answer = ann.get("/")
         assert answer.status_code == 429
-        assert re.search(r"It goes on in \d+ seconds", words(answer))
+        assert re.search(r"Try again in \d+ seconds", words(answer))
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ def test_a_shop_that_is_being_created_says_when_it_will_be_ready(
         for kind, status in steps
     ]
     status = {"phase": "Provisioning", "url": "http://slow.example.com", "conditions": conditions}
-    platform.hooks.stop()  # nobody goes on with it
+    platform.hooks.stop()  # nothing changes the store then
     try:
         api.caller("ann").create("slow", engine="woocommerce")
         put("slow", {**status, "release": {"target": "11.0.1", "since": since}})

@@ -30,6 +30,9 @@ TERMS = {
     r"goes on by itself|go on by themselves|gone by itself": "continues, recovers automatically",
     r"played by": "simulated by",
     r"so for \d+ s": "for the last ... s",
+    r"for ever": "forever",
+    r"as its parent's": "as in the base class",
+    r"none of ours": "invalid, not one of ...",
 }
 PATTERN = re.compile("|".join(rf"(?P<t{number}>\b(?:{term})\b)" for number, term in enumerate(TERMS)), re.IGNORECASE)
 

@@ -73,7 +73,7 @@ class Life(ABC, Generic[StoreT]):
         self._saved["latest"] = set(self.orders)
 
     def restore(self, archive: str, **spec: Any) -> None:
-        """Bring back what was saved, while nothing serves, and go on as that spec says."""
+        """Bring back what was saved, while nothing serves, and continue as that spec says."""
         self.store.close()
         self.store.cluster.start("StatefulSet", "database")
         self.store.archive("restore", archive)
