@@ -75,17 +75,22 @@ class Problem(Exception):
 class FieldError(Schema):
     """One thing that is wrong."""
 
-    pointer = fields.String(required=True, metadata={"description": "A JSON pointer into the body, or ?parameter."})
-    detail = fields.String(required=True, metadata={"description": "What must hold."})
+    pointer = fields.String(
+        required=True, metadata={"description": "A JSON pointer into the body, or ?name for a query parameter."}
+    )
+    detail = fields.String(required=True, metadata={"description": "What is required."})
 
 
 class ProblemSchema(Schema):
     """An error, as RFC 9457 has it."""
 
-    type = fields.String(required=True, metadata={"description": "The kind of error, stable.", "format": "uri"})
+    type = fields.String(
+        required=True,
+        metadata={"description": "The kind of error. It is stable: programs may depend on it.", "format": "uri"},
+    )
     title = fields.String(required=True)
     status = fields.Integer(required=True)
-    detail = fields.String(required=True, metadata={"description": "What must hold, and what to do."})
+    detail = fields.String(required=True, metadata={"description": "What is required, and what to do."})
     requestId = fields.String(required=True, metadata={"description": "The request's id, as in the logs."})
     errors = fields.List(fields.Nested(FieldError))
 

@@ -33,26 +33,26 @@ class Readiness(Schema):
     """The condition Ready in short."""
 
     status = _text("True, False or Unknown.", required=True)
-    reason = _text("Why, as one word for programs.", required=True)
-    message = _text("The first thing that blocks, in its own words.", required=True)
+    reason = _text("The reason in one word, for programs.", required=True)
+    message = _text("The first thing that blocks the store.", required=True)
     since = _text("When the status last changed.", allow_none=True, required=True)
 
 
 class Summary(Schema):
     """A store in a list."""
 
-    name = _text("Its name; also the first label of its address.", required=True)
-    title = _text("Its name for shoppers, as its spec has it; the store's name where it has none.", required=True)
-    owner = _text("Whose it is.", required=True)
-    engine = _text("What the shop runs on.", required=True)
+    name = _text("The store's name; also the first label of its default address.", required=True)
+    title = _text("The shop's title; the store's name if the spec has no title.", required=True)
+    owner = _text("The store's owner.", required=True)
+    engine = _text("The engine of the shop.", required=True)
     version = _text("The engine's version that serves shoppers.", allow_none=True, required=True)
-    plan = _text("How much it may use.", required=True)
-    phase = _text("Its state in one word.", required=True)
-    url = _text("Where shoppers find it.", allow_none=True, required=True)
+    plan = _text("The plan, which limits what the store may use.", required=True)
+    phase = _text("The state in one word.", required=True)
+    url = _text("The address for shoppers.", allow_none=True, required=True)
     ready = fields.Nested(Readiness, required=True)
-    createdAt = _text("When it was asked for.", required=True)
-    deletingSince = _text("When its deletion was asked for.", allow_none=True, required=True)
-    expiresAt = _text("When it ends.", allow_none=True, required=True)
+    createdAt = _text("When the store was created.", required=True)
+    deletingSince = _text("When the deletion was requested.", allow_none=True, required=True)
+    expiresAt = _text("When the store ends.", allow_none=True, required=True)
 
 
 def summary(store: Object) -> dict[str, Any]:
@@ -84,8 +84,8 @@ class Details(Summary):
     """A store by itself: its summary, and what lists leave out."""
 
     backupRequest = _text(
-        "What comes of the backup that was last asked for: underway, made or failed; null if none was, or if it failed "
-        "and a later one was made.",
+        "The state of the last requested backup: underway, made or failed; null if none was requested, or if it failed "
+        "and a later backup was made.",
         validate=validate.OneOf(["underway", "made", "failed"]),
         allow_none=True,
         required=True,

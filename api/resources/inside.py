@@ -35,7 +35,7 @@ class Event(Schema):
     type = fields.String(required=True, metadata={"description": "Normal or Warning."})
     reason = fields.String(required=True)
     message = fields.String(required=True)
-    object = fields.String(required=True, metadata={"description": "Of what, as Kind/name."})
+    object = fields.String(required=True, metadata={"description": "The object, as Kind/name."})
     count = fields.Integer(required=True)
     lastSeen = fields.String(required=True, allow_none=True)
 
@@ -53,7 +53,9 @@ class Container(Schema):
     ready = fields.Boolean(required=True)
     restarts = fields.Integer(required=True)
     state = fields.String(required=True, metadata={"description": "running, waiting, terminated or unknown."})
-    reason = fields.String(required=True, allow_none=True, metadata={"description": "Why it waits or ended."})
+    reason = fields.String(
+        required=True, allow_none=True, metadata={"description": "Why the container waits or has ended."}
+    )
     message = fields.String(required=True, allow_none=True)
 
 
@@ -61,11 +63,11 @@ class Pod(Schema):
     """A running part of a store."""
 
     name = fields.String(required=True)
-    component = fields.String(required=True, metadata={"description": "Which part of the shop it is."})
+    component = fields.String(required=True, metadata={"description": "The part of the shop that the pod belongs to."})
     phase = fields.String(required=True)
     ready = fields.Boolean(required=True)
     createdAt = fields.String(required=True)
-    reason = fields.String(required=True, allow_none=True, metadata={"description": "What keeps it from running."})
+    reason = fields.String(required=True, allow_none=True, metadata={"description": "Why the pod does not run."})
     message = fields.String(required=True, allow_none=True)
     containers = fields.List(fields.Nested(Container), required=True)
 
@@ -84,12 +86,16 @@ class Pods(Schema):
 class LogQuery(Schema):
     """Which part of a log."""
 
-    container = fields.String(load_default="", metadata={"description": "Left out: the pod's first."})
+    container = fields.String(
+        load_default="", metadata={"description": "The container; the pod's first one by default."}
+    )
     tail = fields.Integer(
-        load_default=200, validate=validate.Range(1, 5000), metadata={"description": "The last so many lines."}
+        load_default=200,
+        validate=validate.Range(1, 5000),
+        metadata={"description": "The number of lines from the end."},
     )
     follow = fields.Boolean(
-        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Continue as it grows."}
+        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Follow the log."}
     )
 
 
@@ -113,7 +119,7 @@ class Inside:
         "/stores/<name>/events",
         Access.READ,
         Rate.READ,
-        "What happened in a store",
+        "List a store's events",
         answers={200: Events},
         problems=frozenset({404}),
     )
@@ -129,7 +135,7 @@ class Inside:
         "/stores/<name>/pods",
         Access.READ,
         Rate.READ,
-        "A store's pods, and what keeps them from running",
+        "List a store's pods",
         answers={200: Pods},
         problems=frozenset({404}),
     )
@@ -144,7 +150,7 @@ class Inside:
         "/stores/<name>/pods/<pod>/log",
         Access.READ,
         Rate.COSTLY,
-        "A pod's log",
+        "Read a pod's log",
         query=LogQuery(),
         answers={200: Media("text/plain", "The log.")},
         problems=frozenset({404, 422}),
@@ -185,7 +191,7 @@ class Inside:
         "/stores/<name>/credentials",
         Access.CHANGE,
         Rate.COSTLY,
-        "Reveal a store's passwords; it is recorded",
+        "Read a store's credentials; the access is recorded",
         action="reveal-credentials",
         answers={200: Credentials},
         problems=frozenset({403, 404, 409}),

@@ -52,15 +52,15 @@ class Lifecycle:
     def __init__(self, services: Services) -> None:
         self.access = StoreAccess(services)
 
-    @_action("suspend", "Close a store; its data, passwords and address stay")
+    @_action("suspend", "Suspend a store; its data, passwords and address are kept")
     def suspend_store(self, call: Call) -> Answer:
         return self._do(call, lambda spec: {**spec, "suspended": True})
 
-    @_action("resume", "Open a store that was closed")
+    @_action("resume", "Resume a suspended store")
     def resume_store(self, call: Call) -> Answer:
         return self._do(call, lambda spec: {**spec, "suspended": False})
 
-    @_action("extend", "Move a store's end, or remove it", body=Extension())
+    @_action("extend", "Change or remove the end of a store", body=Extension())
     def extend_store(self, call: Call) -> Answer:
         end = call.body["expiresAt"]
         if end is None:
@@ -70,13 +70,13 @@ class Lifecycle:
             raise Problem("invalid", detail, {"/expiresAt": "must be later than now"})
         return self._do(call, lambda spec: {**spec, "expiresAt": end})
 
-    @_action("restart", "Replace the shop's pods, the database's excepted")
+    @_action("restart", "Restart a store's pods, except the database")
     def restart_store(self, call: Call) -> Answer:
         return self._do(call, lambda spec: {**spec, "restartedAt": _now()})
 
     @_action(
         "restore",
-        "Take a store's data from a backup; what it has is replaced",
+        "Restore a store from a backup; its current data is replaced",
         body=schema_of(part("spec")["properties"]["restoreFrom"], "RestoreFrom")(),
     )
     def restore_store(self, call: Call) -> Answer:
@@ -87,7 +87,7 @@ class Lifecycle:
 
         return self._change(call, changed)
 
-    @_action("backup", "Make one more backup now, beside those of the schedule")
+    @_action("backup", "Make a backup now, in addition to the schedule")
     def back_up_store(self, call: Call) -> Answer:
         def changed(store: Object) -> Object:
             _refuse_backup(store)
