@@ -164,7 +164,7 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
             call = read(operation, request, call)
             response = response_of(function(call))
             if operation.method == "GET":
-                # What is read has at least this in it, so that /changes can continue from there.
+                # The answer is at least as new as this version, so /changes can continue from it.
                 response.headers["Resource-Version"] = str(version)
             return response
         except (Problem, ApiException) as error:
@@ -197,7 +197,7 @@ def _health(app: Flask, services: Services) -> None:
 
     @app.get("/readyz")
     def readyz() -> tuple[dict[str, Any], int]:
-        """Ready once all stores were read, and not while it is ending; how stale what it knows is."""
+        """Ready once all stores were read, until the shutdown begins; reports how stale the cache is."""
         cache = services.cache
         ready = cache.synced and not cache.stopping
         state = {

@@ -52,7 +52,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as what."""
+    """A caller and their role."""
 
     name: str
     role: Role

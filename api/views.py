@@ -1,4 +1,4 @@
-"""What the API says of a Store: the whole of it, and the few words of a list."""
+"""The API's representations of a Store: in full, and as an item of a list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storeplatform.common.times import seconds_between
 
 from .cluster import Object
 
-# In the order in which they need somebody.
+# Those that need attention come first.
 PHASES = (
     "Failed",
     "Degraded",
@@ -99,7 +99,7 @@ def whole(store: Object) -> dict[str, Any]:
 
 
 def backup_request(store: Object) -> str | None:
-    """What comes of the backup that was asked for, as ``Details`` has it."""
+    """The state of the requested backup, as ``Details`` has it."""
     asked, status = (store["spec"].get("backup") or {}).get("requestedAt"), store.get("status", {})
     if not asked:
         return None

@@ -20,7 +20,7 @@ from storeplatform.common.timeouts import DATABASE
 from .engine import give, make_engine
 from .record import ATTEMPTED, Record, micros
 
-# Nobody waits for what the audit's own thread does.
+# The limits for the audit's own thread, which no request waits for.
 WRITE_SECONDS = 60.0
 
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -161,7 +161,7 @@ class RecordStore:
 
     @contextmanager
     def _begin(self, seconds: float = WRITE_SECONDS) -> Iterator[sa.Connection]:
-        """A transaction of so many seconds at most, the table made before it."""
+        """A transaction of at most so many seconds; creates the table first if necessary."""
         if not self._made:
             try:
                 self._make(seconds)
@@ -198,7 +198,7 @@ def _what(row: Any) -> tuple[Any, ...]:
 
 
 def _names(row: Any) -> set[str]:
-    """The fields that it speaks of."""
+    """The fields that the row names."""
     return {name for spec in (row.before, row.after) if spec for name in json.loads(spec)}
 
 
@@ -223,7 +223,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _text(value: str) -> str:
-    """What every database takes: no NUL, no half of a character."""
+    """The text without what some database refuses: NUL and lone surrogates."""
     return value.encode(errors="replace").decode().replace("\0", "")
 
 

@@ -1,4 +1,4 @@
-"""An AdmissionReview of the API server: what it asks, and how it is answered."""
+"""Parse an AdmissionReview of the API server, and answer it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Review:
 
     @property
     def object(self) -> Mapping[str, Any]:
-        """The newest state of what it is about."""
+        """The newest state of the object."""
         return self.new or self.old
 
 

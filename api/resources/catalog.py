@@ -1,4 +1,4 @@
-"""What there is to choose from, and who the caller is."""
+"""The engines and plans on offer, and the caller."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Me(Schema):
 
 
 class Catalog:
-    """Of the settings and of all stores, the same for every caller."""
+    """The answers are the same for every caller, except ``me``."""
 
     def __init__(self, services: Services) -> None:
         self.engines, self.values, self.cache = services.engines, services.values, services.cache

@@ -68,7 +68,7 @@ class QuotaChange(Schema):
 
 
 class QuotaQuery(Schema):
-    """Whose quota."""
+    """The owner of the quota."""
 
     owner = fields.String(
         load_default="", validate=validate.Length(max=253), metadata={"description": "Left out: the caller's."}

@@ -66,7 +66,7 @@ class StorePage(Schema):
 
 
 class DryRun(Schema):
-    """Whether to only say what would come of it."""
+    """Whether only to validate the request."""
 
     dryRun = fields.Boolean(
         load_default=False,
