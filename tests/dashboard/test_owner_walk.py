@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from babel.messages.pofile import read_po
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.api.server import Api, token_of
 from tests.cluster.controlplane import ControlPlane
@@ -23,6 +26,7 @@ from .language import TECHNICAL
 from .server import Dashboard
 
 ROOT = Path(__file__).parents[2]
+GERMAN = ROOT / "dashboard" / "translations" / "de" / "LC_MESSAGES" / "messages.po"
 PICTURES = ROOT / "docs" / "pictures"
 WRITTEN = PICTURES if os.environ.get("STORE_PLATFORM_WRITE_EXPECTED") else ROOT / "build" / "screenshots" / "guide"
 SHOWN = {"stores": "/", "new-shop": "/stores/new", "store": "/stores/flowers/", "needs-you": "/stores/clash/"}
@@ -49,22 +53,27 @@ def stores(api: Api, platform: Platform) -> None:
     platform.client.patch(flowers, {"status": status}, "status")
 
 
+@contextmanager
+def signed_in(browser: Browser, dashboard: Dashboard, plane: ControlPlane, **options: Any) -> Iterator[Page]:
+    """A page of ann's."""
+    with browser.new_context(base_url=dashboard.url, **options) as context:
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.goto("/")
+        page.fill("input[name=token]", token_of(plane, "ann"))
+        page.click("main button.primary")
+        page.wait_for_url(f"{dashboard.url}/")
+        yield page
+
+
 @pytest.fixture(params=[(1280, True), (375, True), (375, False)], ids=["desk", "phone", "phone-without-script"])
 def owner(
     request: pytest.FixtureRequest, browser: Browser, dashboard: Dashboard, plane: ControlPlane
 ) -> Iterator[Page]:
     width, script = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=script, locale="en-GB", base_url=dashboard.url
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.goto("/")
-    page.fill("input[name=token]", token_of(plane, "ann"))
-    page.click("main button.primary")
-    page.wait_for_url(f"{dashboard.url}/")
-    yield page
-    context.close()
+    size: ViewportSize = {"width": width, "height": 900}
+    with signed_in(browser, dashboard, plane, viewport=size, java_script_enabled=script, locale="en-GB") as page:
+        yield page
 
 
 def read(page: Page) -> str:
@@ -81,6 +90,19 @@ def read(page: Page) -> str:
 def test_no_page_shows_an_owner_anything_technical(owner: Page, path: str) -> None:
     owner.goto(path)
     assert read(owner)
+
+
+def test_no_german_page_has_an_english_sentence_or_anything_technical(
+    browser: Browser, dashboard: Dashboard, plane: ControlPlane
+) -> None:
+    with GERMAN.open("rb") as file:
+        ids = [str(message.id) for message in read_po(file, locale="de") if message.id != message.string]
+    english = [text for text in ids if " " in text and "%(" not in text and len(text) > 15]
+    with signed_in(browser, dashboard, plane, locale="de-DE") as page:
+        for path in (*SHOWN.values(), "/stores/toys/", "/stores/flowers/delete", "/audit", "/stores/none/"):
+            page.goto(path)
+            shown = read(page)
+            assert [text for text in english if text in shown] == [], path
 
 
 def test_the_first_thing_on_a_shops_page_is_its_title_and_how_it_is(owner: Page) -> None:

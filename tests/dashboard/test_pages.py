@@ -470,7 +470,7 @@ def test_a_key_that_is_refused_is_not_shown_again(ann: Visitor, shop: str) -> No
     assert "NotToBeShown" not in str(ann.session.cookies)
 
 
-def test_a_shop_that_is_being_created_says_when_it_will_be_ready(
+def test_a_new_shop_says_when_it_will_be_ready_and_an_ended_one_offers_no_more(
     ann: Visitor, api: Api, plane: ControlPlane, platform: Platform, shop: str
 ) -> None:
     def put(name: str, status: dict[str, Any]) -> None:
@@ -494,7 +494,8 @@ def test_a_shop_that_is_being_created_says_when_it_will_be_ready(
     status = {"phase": "Provisioning", "url": "http://slow.example.com", "conditions": conditions}
     platform.hooks.stop()  # nothing changes the store then
     try:
-        api.caller("ann").create("slow", engine="woocommerce")
+        spec = {"backup": {"schedule": "0 3 * * *"}, "expiresAt": "2031-12-24T00:00:00Z"}
+        api.caller("ann").create("slow", engine="woocommerce", **spec)
         put("slow", {**status, "release": {"target": "11.0.1", "since": since}})
         page = page_with("Step 2 of 2")
         assert "This usually takes a few minutes." in page
@@ -506,6 +507,11 @@ def test_a_shop_that_is_being_created_says_when_it_will_be_ready(
         put("measured", {"firstReady": written(datetime.fromisoformat(made) + timedelta(hours=3))})
         page_with("Expected to be ready in")
         put("measured", {"firstReady": written(datetime.fromisoformat(made) + timedelta(seconds=1))})
-        page_with("This is taking longer than usual.")
+        assert "Back up now" in page_with("This is taking longer than usual.")
+        put("slow", {"phase": "Suspended", "deletesAt": "2031-12-31T00:00:00Z"})
+        page = page_with("It has ended. It is deleted with its data unless you choose a later end date.")
+        assert [
+            offer for offer in ("Back up now", "Close the shop", "Open the shop", "Restart the shop") if offer in page
+        ] == []
     finally:
         platform.start_hooks()
