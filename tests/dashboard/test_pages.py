@@ -144,7 +144,7 @@ def test_the_manifest_can_be_seen_before_anything_is_made(ann: Visitor, plane: C
 def test_a_name_is_judged_while_it_is_typed(ann: Visitor, shop: str) -> None:
     assert ann.get("/stores/new/name?name=a-free-one").json() == {"free": True, "words": "This name is free."}
     assert ann.get(f"/stores/new/name?name={shop}").json()["free"] is False
-    assert "DNS label" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
+    assert "Choose a name" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
 
 
 S3 = {"backup": {"s3": {"endpoint": "https://s3.example.com", "bucket": "stores", "region": "eu"}}}
