@@ -1,4 +1,4 @@
-"""The HTTP shell of the intent API: who calls, how often, what about, and how it went."""
+"""The HTTP shell of the intent API: it authenticates, limits, dispatches and measures requests."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def make_app(services: Services) -> Flask:
 
 
 def _caller(services: Services, rates: Rates) -> Caller:
-    """Who calls. :raise Problem: nobody, or somebody with no role here."""
+    """The caller. :raise Problem: the request has no valid token, or its user has no role here."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem("unauthenticated", "send a token: Authorization: Bearer <token>", headers=CHALLENGE)
@@ -164,7 +164,7 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
             call = read(operation, request, call)
             response = response_of(function(call))
             if operation.method == "GET":
-                # What is read has at least this in it, so that /changes can go on from there.
+                # The answer is at least as new as this version, so /changes can continue from it.
                 response.headers["Resource-Version"] = str(version)
             return response
         except (Problem, ApiException) as error:
@@ -197,7 +197,7 @@ def _health(app: Flask, services: Services) -> None:
 
     @app.get("/readyz")
     def readyz() -> tuple[dict[str, Any], int]:
-        """Ready once all stores were read, and not while it is ending; how stale what it knows is."""
+        """Ready once all stores were read, until the shutdown begins; reports how stale the cache is."""
         cache = services.cache
         ready = cache.synced and not cache.stopping
         state = {

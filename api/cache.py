@@ -1,6 +1,6 @@
 """Every Store, as the API server's watch reports it; one cache a process, and the changes it saw last.
 
-A list, then a watch from there. A watch that ends goes on where it was; one that is too old (410), or newer than a
+A list, then a watch from there. A watch that ends continues where it was; one that is too old (410), or newer than a
 cluster that was restored, begins with a list again. Each reader sees how stale the cache is.
 """
 
@@ -49,12 +49,12 @@ class Cache:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Feed it from now on."""
+        """Start to follow the cluster."""
         self._thread = threading.Thread(target=self._feed, name="cache", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the feeding, and every wait for a change."""
+        """Stop following the cluster, and end every wait for a change."""
         self._stopping.set()
         if self._watch:
             self._watch.stop()  # type: ignore[no-untyped-call]
@@ -64,11 +64,11 @@ class Cache:
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the cache has been stopped."""
         return self._stopping.is_set()
 
     def wait_synced(self, seconds: float) -> bool:
-        """Whether all Stores were read once, within so long."""
+        """Wait until all Stores were read once; whether they were within ``seconds``."""
         return self._synced.wait(seconds)
 
     @property
@@ -78,26 +78,26 @@ class Cache:
 
     @property
     def version(self) -> int:
-        """The resourceVersion up to which everything is in it."""
+        """The resourceVersion up to which the cache is complete."""
         return self._version
 
     def stale_seconds(self) -> float:
-        """How long ago what is in it was known to be so: 0 while the watch stands."""
+        """The age of the cache's content: 0 while the watch is connected."""
         silent = time.monotonic() - self._heard_at
         return 0.0 if self._watching and silent < SILENCE_SECONDS else silent
 
     def stores(self, owner: str = "") -> Collection[Entry]:
-        """Those of an owner, or all of them; in no order."""
+        """The stores of an owner, or all stores, unordered."""
         with self._changed:
             return list(self._stores.of(owner) if owner else self._stores.all())
 
     def counts(self) -> Mapping[str, int]:
-        """How many each owner has who has any."""
+        """The number of stores of each owner who has any."""
         with self._changed:
             return self._stores.counts()
 
     def get(self, name: str) -> Entry | None:
-        """One of them."""
+        """The store of that name; None if there is none."""
         return self._stores.get(name)
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ class Cache:
                 self._keep(entry)
 
     def wait_for(self, version: int, seconds: float) -> bool:
-        """Whether what was written at that version is in it, within so long."""
+        """Wait for a version; whether the cache contains it within ``seconds``."""
         with self._changed:
             return self._changed.wait_for(lambda: self._version >= version or self.stopping, seconds)
 
@@ -150,7 +150,7 @@ class Cache:
                 retry = min(retry * 2, RETRY_SECONDS[1])
 
     def _restored(self) -> bool:
-        """Whether the cluster is older than what was read of it: a watch from there would hear nothing."""
+        """Whether the cluster was restored to an older state than the cache: a watch from there would stay silent."""
         page = self.cluster.list_objects(limit=1)
         return int(page["metadata"]["resourceVersion"]) < self._version
 

@@ -1,4 +1,4 @@
-"""Who calls, and what their groups make of them."""
+"""The callers of the API, and the roles that their groups give them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUESTED_AS = f"{GROUP}/requested-as"
 
 
 class Role(StrEnum):
-    """What a caller is. The first that their groups give is theirs."""
+    """The roles, in order of precedence: a caller has the first one that their groups give."""
 
     ADMIN = "admin"
     SUPPORT = "support"
@@ -52,14 +52,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as what."""
+    """A caller and their role."""
 
     name: str
     role: Role
     expires: float = float("inf")
 
     def sees(self, owner: str) -> bool:
-        """Whether that owner's stores are there for them."""
+        """Whether the caller may see the stores of that owner."""
         return self.role is not Role.OWNER or owner == self.name
 
 

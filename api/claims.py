@@ -32,11 +32,11 @@ CLUSTERS_OWN = "system:"
 
 
 class InvalidToken(Exception):
-    """The token is nobody's; the message says why, and never holds any of it."""
+    """The token is invalid; the message says why and contains nothing of the token."""
 
 
 def unproven(token: str) -> dict[str, Any]:
-    """What a JWT says, whoever signed it; nothing where it is none."""
+    """The claims of a JWT, without a check of its signature; empty if it is no JWT."""
     try:
         return dict(jwt.decode(token, options={"verify_signature": False}))
     except (jwt.PyJWTError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The one way to the API server: every call has an end, and an error that says what it is for a caller.
+"""The only client of the API server: every call has a deadline, and errors that can be reported to a caller.
 
 The calls of one request share its time (``timeouts``): what the first one took, the next ones do not have.
 """
@@ -18,7 +18,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from storeplatform.common.objects import GROUP, VERSION
-from storeplatform.common.timeouts import API_REQUEST, CONNECT
+from storeplatform.common.timeouts import API_REQUEST, CONNECT, METRICS
 
 STORES, QUOTAS = "stores", "storequotas"
 
@@ -28,16 +28,16 @@ _ends: ContextVar[float] = ContextVar("ends")
 
 
 class Unreachable(Exception):
-    """The API server did not answer in time, or could not."""
+    """The API server did not answer in time, or can't be reached."""
 
 
 def begin_request() -> None:
-    """What this thread calls from now on is one request's, and ends with its time."""
+    """Start the deadline of a request: it applies to all further calls of this thread."""
     _ends.set(monotonic() + API_REQUEST)
 
 
 def seconds_left() -> float:
-    """What is left of the request's time; all of it outside of one. :raise Unreachable: nothing is."""
+    """Seconds until the request's deadline; all of them outside of a request. :raise Unreachable: it is over."""
     now = monotonic()
     left: float = _ends.get(now + API_REQUEST) - now
     if left <= 0:
@@ -46,10 +46,10 @@ def seconds_left() -> float:
 
 
 class TimedClient(client.ApiClient):
-    """A client none of whose calls waits for ever."""
+    """A client whose calls all have a timeout."""
 
     def call_api(self, *arguments: Any, **options: Any) -> Any:
-        """As its parent's, ended with the request's time where the caller gives no other."""
+        """As in the base class, with the request's deadline as the default timeout."""
         if not options.get("_request_timeout"):
             left = seconds_left()
             options["_request_timeout"] = (min(CONNECT, left), left)
@@ -60,7 +60,7 @@ class Reconnect(urllib3.Retry):
     """One more try where the connection failed, as a kept one does after a restart; none where there was no answer."""
 
     def increment(self, *arguments: Any, error: Exception | None = None, **named: Any) -> Self:
-        """As its parent's."""
+        """As in the base class."""
         if isinstance(error, urllib3.exceptions.TimeoutError):
             raise error
         return super().increment(*arguments, error=error, **named)  # type: ignore[misc]
@@ -84,7 +84,7 @@ def connect() -> TimedClient:
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """Turns what the network does to a call into ``Unreachable``."""
+    """Convert network errors to ``Unreachable``."""
     try:
         yield
     except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -163,6 +163,17 @@ class Cluster:
     def pods(self, namespace: str) -> list[Object]:
         """The pods of a store's namespace."""
         return self._items(lambda: self.core.list_namespaced_pod(namespace, limit=500, _preload_content=False))
+
+    def pod_metrics(self, namespace: str) -> list[Object]:
+        """What the pods of a store's namespace use (metrics.k8s.io); none where the cluster can't say so at once."""
+        try:
+            with answered():
+                found = self.custom.list_namespaced_custom_object(
+                    "metrics.k8s.io", "v1beta1", namespace, "pods", _request_timeout=(METRICS, METRICS)
+                )
+                return list(self._object(found)["items"])
+        except (ApiException, Unreachable):
+            return []
 
     def events(self, namespace: str, of: str = "") -> list[Object]:
         """The newest events of a namespace; of those whose fields ``of`` selects."""

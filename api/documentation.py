@@ -17,7 +17,7 @@ from .callers import Access
 from .crd import json_schema, part
 from .operations import Media, Operation
 from .problems import KINDS, TYPE, ProblemSchema
-from .views import Summary
+from .views import Details, Summary
 
 VERSION = "1.0.0"
 DESCRIPTION = """Running online shops from declarations. Every change is an intent: it is accepted (202), and the
@@ -28,7 +28,7 @@ ALWAYS = (401, 403, 429, 500, 503)
 WITH_BODY = (400, 413, 415)
 
 # How a caller reads what they wrote, through whichever server they reach.
-MIN_VERSION = "Answer only from what this Resource-Version, which a change answered with, and all before it changed."
+MIN_VERSION = "The Resource-Version that a change returned: the answer is at least as new."
 
 
 class Documentation:
@@ -80,13 +80,14 @@ def _components(spec: APISpec) -> None:
     spec.components.schema("NewStoreSpec", {**theirs, "additionalProperties": False})
     spec.components.schema("Problem", schema=ProblemSchema)
     spec.components.schema("Summary", schema=Summary)
-    said: dict[str, Any] = spec.components.schemas["Summary"]
+    spec.components.schema("Details", schema=Details)
+    said: dict[str, Any] = spec.components.schemas.pop("Details")
     more = {"spec": {"$ref": "#/components/schemas/StoreSpec"}, "status": {"$ref": "#/components/schemas/StoreStatus"}}
     spec.components.schema(
         "Store",
         {
             **said,
-            "description": "A store: its summary, what is wanted of it, and what is.",
+            "description": "A store: its details, what is wanted of it, and what is.",
             "required": [*said["required"], *more],
             "properties": {**said["properties"], **more},
         },
@@ -94,7 +95,7 @@ def _components(spec: APISpec) -> None:
     spec.components.schema(
         "NewStore",
         {
-            "description": "A store to be. Its name becomes part of its address.",
+            "description": "A store to create. Its name becomes part of its address.",
             "type": "object",
             "required": ["name", "spec"],
             "additionalProperties": False,
@@ -107,7 +108,7 @@ def _components(spec: APISpec) -> None:
     spec.components.schema(
         "StoreChange",
         {
-            "description": "A JSON merge patch: what is named is set, null removes.",
+            "description": "A JSON merge patch: the given fields are set; null removes a field.",
             "type": "object",
             "required": ["spec"],
             "additionalProperties": False,
@@ -161,10 +162,10 @@ def _parameters(operation: Operation) -> list[Any]:
 
 def _answer(status: int, what: Any) -> dict[str, Any]:
     if what is None:
-        return {"description": "What is known already is right."}
+        return {"description": "Not modified."}
     if isinstance(what, Media):
         return {"description": what.description, "content": {what.type: {"schema": {"type": "string"}}}}
-    description = {200: "As asked.", 202: "Accepted; the status reports the progress."}[status]
+    description = {200: "Success.", 202: "Accepted; the status reports the progress."}[status]
     return {"description": description, "content": {"application/json": {"schema": _reference(what)}}}
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import heapq
 import re
+import statistics
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
 
+from storeplatform.common.times import seconds_between
+
 from .cluster import Object
 from .views import summary
 
 VERSION = re.compile(r"[0-9]{1,19}\Z")
+# How many stores of an engine, the latest ones, the expected time of a new store is derived from.
+MEASURED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A Store in the cache: what lists choose and order by, and the rest as JSON.
+    """A Store in the cache: what lists choose and order by, and the rest as JSON. ``ready_seconds``: how long it took
+    from its creation until it was first ready; 0 where that is not known.
 
     10,000 Stores as mappings are a million objects, and each of Python's garbage collections would look at all of
     them: pages took 150 ms at times. As bytes they are nothing to look at (``tests/bench/lists.py``).
@@ -31,11 +38,12 @@ class Entry:
     created: str
     searched: str
     version: int
+    ready_seconds: float
     summary: bytes
     whole: bytes
 
     def store(self) -> Object:
-        """The Store itself, without what nobody here reads; the caller's own."""
+        """A copy of the Store, without the metadata that is not used here."""
         read: Object = orjson.loads(self.whole)
         return read
 
@@ -55,9 +63,25 @@ def entry_of(store: Object) -> Entry:
         created=shown["createdAt"],
         searched=" ".join(named).lower(),
         version=version_of(store),
+        ready_seconds=seconds_between(shown["createdAt"], store.get("status", {}).get("firstReady")),
         summary=orjson.dumps(shown),
         whole=orjson.dumps({**store, "metadata": kept}),
     )
+
+
+def seconds_to_ready(entries: Iterable[Entry]) -> dict[str, int]:
+    """How long a new store takes until it is ready, by engine: the median of the latest that are measured."""
+    by_engine: dict[str, list[Entry]] = {}
+    for each in entries:
+        if each.ready_seconds > 0:
+            by_engine.setdefault(each.engine, []).append(each)
+    latest = {
+        engine: heapq.nlargest(MEASURED, measured, key=lambda each: each.created)
+        for engine, measured in by_engine.items()
+    }
+    return {
+        engine: round(statistics.median(each.ready_seconds for each in measured)) for engine, measured in latest.items()
+    }
 
 
 def version_of(obj: Object) -> int:

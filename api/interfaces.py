@@ -25,7 +25,7 @@ class Interface:
 
 
 def interface_of(request: Request, key: str) -> Interface:
-    """How a request came. ``key``: the dashboard's; empty: there is none."""
+    """The interface of a request. ``key``: the dashboard's key; empty if there is no dashboard."""
     address, given = request.remote_addr or "", request.headers.get(KEY_HEADER, "")
     if not key or not hmac.compare_digest(given.encode(), key.encode()):
         return Interface("api", address)

@@ -40,7 +40,7 @@ class Journal:
         self.wake_all()
 
     def add(self, change: Change) -> None:
-        """The next one. It wakes who listens to its owner, and nobody else."""
+        """Add a change, and wake those who listen to its owner."""
         if len(self._changes) == KEPT_CHANGES:
             self.forgotten = self._changes[0].version
         self._changes.append(change)

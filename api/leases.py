@@ -55,7 +55,7 @@ class Leases:
             return dict(orjson.loads(answer.data))
 
     def delete(self, lease: Object) -> None:
-        """Remove that very Lease as it was read; one that is gone, or that somebody wrote to since, is as good."""
+        """Remove the Lease if it is as it was read; do nothing if it was changed or removed since."""
         metadata = lease["metadata"]
         unchanged = client.V1Preconditions(uid=metadata["uid"], resource_version=metadata["resourceVersion"])
         with answered():

@@ -1,4 +1,4 @@
-"""Pages of stores: which, in what order, and where the next one begins."""
+"""Select, sort and paginate stores."""
 
 from __future__ import annotations
 

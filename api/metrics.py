@@ -1,4 +1,4 @@
-"""What the API counts, for Prometheus."""
+"""The API's metrics for Prometheus."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ class Rate(StrEnum):
 class Call:
     """A request whose caller and rate are known to be in order, and its form where it has a query and a body.
 
-    ``query`` and ``body`` are what the operation's schemas made of them; ``door`` is "api", or "dashboard" where the
-    caller came through that; ``action`` is the operation's; ``dry_run``: nothing is to be changed; ``sealed``: no
+    ``query`` and ``body`` are what the operation's schemas made of them; ``interface`` is "api", or "dashboard" where
+    the caller came through that; ``action`` is the operation's; ``dry_run``: nothing is to be changed; ``sealed``: no
     record may hold anything of the body.
     """
 
     caller: Caller
     request_id: str
-    door: str
+    interface: str
     action: str
     path: Mapping[str, str]
     headers: Headers

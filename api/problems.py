@@ -22,6 +22,10 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The address knows other methods"),
     "too-slow": (408, "The request did not arrive in time"),
     "conflict": (409, "It is there already, or changed meanwhile"),
+    "store-deleting": (409, "The store is being deleted"),
+    "store-closed": (409, "The store is closed"),
+    "backups-off": (409, "The store makes no backups"),
+    "backup-underway": (409, "A backup that was asked for is not made yet"),
     "stale": (412, "It changed since it was read"),
     "not-yet": (412, "This server has not seen that version yet"),
     "too-large": (413, "The request is too large"),
@@ -71,17 +75,22 @@ class Problem(Exception):
 class FieldError(Schema):
     """One thing that is wrong."""
 
-    pointer = fields.String(required=True, metadata={"description": "A JSON pointer into the body, or ?parameter."})
-    detail = fields.String(required=True, metadata={"description": "What must hold."})
+    pointer = fields.String(
+        required=True, metadata={"description": "A JSON pointer into the body, or ?name for a query parameter."}
+    )
+    detail = fields.String(required=True, metadata={"description": "What is required."})
 
 
 class ProblemSchema(Schema):
     """An error, as RFC 9457 has it."""
 
-    type = fields.String(required=True, metadata={"description": "The kind of error, stable.", "format": "uri"})
+    type = fields.String(
+        required=True,
+        metadata={"description": "The kind of error. It is stable: programs may depend on it.", "format": "uri"},
+    )
     title = fields.String(required=True)
     status = fields.Integer(required=True)
-    detail = fields.String(required=True, metadata={"description": "What must hold, and what to do."})
+    detail = fields.String(required=True, metadata={"description": "What is required, and what to do."})
     requestId = fields.String(required=True, metadata={"description": "The request's id, as in the logs."})
     errors = fields.List(fields.Nested(FieldError))
 

@@ -1,4 +1,4 @@
-"""How often a caller may ask. Without the counter, reading goes on and changing does not.
+"""How often a caller may ask. Without the counter, reading continues and changing does not.
 
 Who is known is counted by name. Whose token is refused is counted by address, and only that: nobody has to answer for
 the neighbours behind the same address, since a token that is known is let in whatever else comes from there.

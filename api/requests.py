@@ -1,4 +1,4 @@
-"""From an HTTP request to a call whose form is in order, and back."""
+"""Parse and validate HTTP requests, and build responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .problems import Problem, pointers
 from .refusals import INVALID
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-# No Store needs more; deeper JSON is there to exhaust somebody's stack.
+# No Store needs more; deeper JSON would exhaust the stack of a parser.
 MAX_DEPTH = 20
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
@@ -33,7 +33,7 @@ def call_of(operation: Operation, request: Request, caller: Caller, request_id: 
     return Call(
         caller=caller,
         request_id=request_id,
-        door=interface,
+        interface=interface,
         action=operation.action,
         path=dict(request.view_args or {}),
         headers=request.headers,

@@ -25,7 +25,7 @@ __all__ = ["InvalidToken", "IssuedTokens", "IssuerUnavailable", "ReviewedTokens"
 
 FOREVER = math.inf
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-# Only the signature is PyJWT's to check: what it makes of the claims is not what kube-apiserver makes of them.
+# PyJWT checks the signature only: it judges claims by other rules than kube-apiserver.
 SIGNATURE_ALONE: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
 # When keys that are in use are read again; when none of them is believed any more; how often a token with a key that
 # is not known may make us ask; and how soon after a failure.
@@ -67,7 +67,7 @@ class ReviewedTokens:
         return identity
 
     def known(self, token: str) -> Identity | None:
-        """Whose it is, where that is known without asking."""
+        """The token's identity, if it is cached."""
         with self._lock:
             return self._reviewed.get(_digest(token))
 
@@ -212,7 +212,7 @@ class Tokens:
         return not self.issued.issued(token)
 
     def known(self, token: str) -> Identity | None:
-        """Whose token it is, where the cluster has said so just now: it costs nothing to know."""
+        """The token's identity, if a recent review is cached."""
         return self.reviewed.known(token)
 
 

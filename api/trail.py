@@ -46,7 +46,7 @@ class Trail:
         self._record(call, store, owner, outcome="refused", reason="; ".join(reasons), after=_asked(call))
 
     def unanswered(self, call: Call) -> None:
-        """The API server gave no answer to a call that writes: nobody knows whether it was done."""
+        """The API server did not answer a write: it is unknown whether it was done."""
         if call.dry_run:
             return
         store = call.path.get("name") or str(call.body.get("name") or "")
@@ -57,7 +57,7 @@ class Trail:
     def _record(self, call: Call, store: str, owner: str, **more: Any) -> None:
         said: dict[str, Any] = {
             "actor": call.caller.name,
-            "door": call.door,
+            "interface": call.interface,
             "action": call.action,
             "request_id": call.request_id,
         }

@@ -1,14 +1,16 @@
-"""What the API says of a Store: the whole of it, and the few words of a list."""
+"""The API's representations of a Store: in full, and as an item of a list."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
+
+from storeplatform.common.times import seconds_between
 
 from .cluster import Object
 
-# In the order in which they need somebody.
+# Those that need attention come first.
 PHASES = (
     "Failed",
     "Degraded",
@@ -31,26 +33,26 @@ class Readiness(Schema):
     """The condition Ready in short."""
 
     status = _text("True, False or Unknown.", required=True)
-    reason = _text("Why, as one word for programs.", required=True)
-    message = _text("The first thing that blocks, in its own words.", required=True)
+    reason = _text("The reason in one word, for programs.", required=True)
+    message = _text("The first thing that blocks the store.", required=True)
     since = _text("When the status last changed.", allow_none=True, required=True)
 
 
 class Summary(Schema):
     """A store in a list."""
 
-    name = _text("Its name; also the first label of its address.", required=True)
-    title = _text("Its name for shoppers, as its spec has it; the store's name where it has none.", required=True)
-    owner = _text("Whose it is.", required=True)
-    engine = _text("What the shop runs on.", required=True)
+    name = _text("The store's name; also the first label of its default address.", required=True)
+    title = _text("The shop's title; the store's name if the spec has no title.", required=True)
+    owner = _text("The store's owner.", required=True)
+    engine = _text("The engine of the shop.", required=True)
     version = _text("The engine's version that serves shoppers.", allow_none=True, required=True)
-    plan = _text("How much it may use.", required=True)
-    phase = _text("Its state in one word.", required=True)
-    url = _text("Where shoppers find it.", allow_none=True, required=True)
+    plan = _text("The plan, which limits what the store may use.", required=True)
+    phase = _text("The state in one word.", required=True)
+    url = _text("The address for shoppers.", allow_none=True, required=True)
     ready = fields.Nested(Readiness, required=True)
-    createdAt = _text("When it was asked for.", required=True)
-    deletingSince = _text("When its deletion was asked for.", allow_none=True, required=True)
-    expiresAt = _text("When it ends.", allow_none=True, required=True)
+    createdAt = _text("When the store was created.", required=True)
+    deletingSince = _text("When the deletion was requested.", allow_none=True, required=True)
+    expiresAt = _text("When the store ends.", allow_none=True, required=True)
 
 
 def summary(store: Object) -> dict[str, Any]:
@@ -78,9 +80,39 @@ def summary(store: Object) -> dict[str, Any]:
     }
 
 
+class Details(Summary):
+    """A store by itself: its summary, and what lists leave out."""
+
+    backupRequest = _text(
+        "The state of the last requested backup: underway, made or failed; null if none was requested, or if it failed "
+        "and a later backup was made.",
+        validate=validate.OneOf(["underway", "made", "failed"]),
+        allow_none=True,
+        required=True,
+    )
+
+
 def whole(store: Object) -> dict[str, Any]:
-    """A Store as the schema ``Store`` of the API's document has it: its summary, spec and status."""
-    return {**summary(store), "spec": store["spec"], "status": store.get("status", {})}
+    """A Store as the schema ``Store`` of the API's document has it: its details, spec and status."""
+    details = {**summary(store), "backupRequest": backup_request(store)}
+    return {**details, "spec": store["spec"], "status": store.get("status", {})}
+
+
+def backup_request(store: Object) -> str | None:
+    """The state of the requested backup, as ``Details`` has it."""
+    asked, status = (store["spec"].get("backup") or {}).get("requestedAt"), store.get("status", {})
+    if not asked:
+        return None
+    # An older status may report an older request.
+    seen = status.get("observedGeneration") == store["metadata"]["generation"]
+    found = next((each for each in status.get("conditions", []) if each["type"] == "BackupMade"), None)
+    if not seen or not found:
+        return "underway"
+    if found["status"] == "True":
+        return "made"
+    if found["reason"] != "JobFailed":
+        return "underway"
+    return None if seconds_between(asked, next(iter(status.get("backups", [])), None)) > 0 else "failed"
 
 
 def etag(store: Object) -> str:

@@ -1,4 +1,4 @@
-"""What services start from: files that the environment names, and one error for what is wrong with any of them."""
+"""Read the files that the environment names, with one kind of error for whatever is wrong with them."""
 
 from __future__ import annotations
 

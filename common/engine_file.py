@@ -1,4 +1,4 @@
-"""What an ``engine.yaml`` has to be: every error names the key and what it must be."""
+"""The schema of an ``engine.yaml``: every error names the key and what it must be."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class EngineFile(_Mapping):
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes no mapping with a key twice: the second would take the first one's place without a word."""
+    """Refuse a mapping that contains a key twice: the second value would silently replace the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""Values that belong to a key: who has the key can tell them, and nobody else."""
+"""Values that belong to a key: they can be derived with the key alone."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import hmac
 
 
 def derive(key: bytes, *parts: str) -> str:
-    """48 hexadecimal digits that belong to ``parts``; who has not the key can't tell them."""
+    """48 hexadecimal digits that belong to ``parts``; they can't be derived without the key."""
     return hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:48]

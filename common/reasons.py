@@ -30,5 +30,5 @@ REASONS: Mapping[str, Reason] = {
 
 
 def remedy(reason: str) -> str:
-    """What an operator can do; empty where the reason is none of ours, or recovers automatically."""
+    """What an operator can do; empty if the reason is not in the registry, or recovers automatically."""
     return REASONS[reason].remedy if reason in REASONS else ""

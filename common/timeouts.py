@@ -12,7 +12,7 @@ server; tests hold the two together. Seconds all of them.
 from __future__ import annotations
 
 # The API server's for the gate's webhooks. An attempt refuses nothing, so a change costs the first two at most where
-# the gate hangs, and goes on; a creation the first and the third, and fails.
+# the gate hangs, and continues; a creation the first and the third, and fails.
 ATTEMPT_WEBHOOK = 1
 CHANGE_WEBHOOK = 2
 CREATE_WEBHOOK = 3
@@ -35,4 +35,5 @@ STREAM_SILENCE = 40.0
 # What a request needs beside the cluster: each leaves time for the answer that reports it.
 DATABASE = 3.0
 REDIS = 0.5
+METRICS = 0.5
 ISSUER = 2.0

@@ -19,8 +19,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from storeplatform.common.timeouts import DASHBOARD_PAGE
 
-from . import administration, filters, history, languages, live, sessions, signin, store, stores
-from .asking import API, ISSUER, now, remember_version
+from . import administration, filters, history, languages, live, refusals, sessions, signin, store, stores
+from .asking import API, ISSUER, now, remember_version, role
 from .client import Api, ApiProblem, ApiUnavailable
 from .issuer import Issuer
 from .languages import LANGUAGES
@@ -109,16 +109,16 @@ def _locale() -> str:
 def _templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        actor=history.actor,
         ago=lambda text: filters.ago(text, now()),
         binary=filters.binary,
         condition=filters.condition,
         daily_hour=filters.daily_hour,
         day=filters.day,
         exact=filters.exact,
+        history_line=history.line,
         hour=filters.hour,
         phase_word=filters.phase_word,
-        sentence=history.sentence,
+        size=filters.size,
         yaml=filters.as_yaml,
     )
     app.jinja_env.globals.update(currencies=filters.currencies, territories=filters.territories)
@@ -156,14 +156,14 @@ def _errors(app: Flask) -> None:
     @app.errorhandler(ApiUnavailable)
     def away(error: ApiUnavailable) -> Response:
         log.error("the API does not answer", error=str(error), request_id=g.request_id)
-        words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
+        words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
 
     @app.errorhandler(RedisError)
     @app.errorhandler(StorageError)
     def forgetful(error: Exception) -> Response:
         log.error("the sessions can't be read", error=type(error).__name__, request_id=g.request_id)
-        words = _("The shops go on selling; only this page can't tell how they are. Try again in a moment.")
+        words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
 
     @app.errorhandler(ApiProblem)
@@ -174,17 +174,18 @@ def _errors(app: Flask) -> None:
         if error.status == 404:
             return page(404, _("There is no such shop"), _("It may have been deleted, or belongs to somebody else."))
         if error.status == 403:
-            return page(403, _("This is not for you"), error.detail)
+            return page(403, _("This is not for you"), refusals.summary(error, role()))
         if error.status == 429:
             seconds = error.retry_after or 60
-            words = _("You asked more often than the platform answers. It goes on in %(s)s seconds.", s=seconds)
+            words = _("You asked more often than the platform answers. Try again in %(s)s seconds.", s=seconds)
             return page(429, _("A little slower"), words, seconds)
         if error.status == 503:
-            return page(503, _("The platform can't do this now"), error.detail, error.retry_after or 5)
+            words = refusals.summary(error, role())
+            return page(503, _("The platform can't do this now"), words, error.retry_after or 5)
         if error.status in (400, 414, 422):
             return page(error.status, _("This address is not valid"), _("Go back to your shops."))
         log.error("the API answered with an error", status=error.status, detail=error.detail, request_id=g.request_id)
-        return page(502, _("Something went wrong"), error.detail)
+        return page(502, _("Something went wrong"), refusals.summary(error, role()))
 
     @app.errorhandler(CSRFError)
     def stale_form(_error: CSRFError) -> Response:

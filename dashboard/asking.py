@@ -1,4 +1,4 @@
-"""What every page needs: who asks, and the API for them."""
+"""What every page needs: the signed-in user, and the API on their behalf."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from flask import current_app, g, redirect, request, session, url_for
 from werkzeug.exceptions import HTTPException
 
 from .client import Api, CallerApi, Visit
+from .offers import in_words
 from .sessions import current
 
 API, ISSUER = "dashboard-api", "dashboard-issuer"
 
 
 def me() -> CallerApi:
-    """The API for who is signed in. Who is not is sent to sign in, and comes back here."""
+    """The API on behalf of the signed-in user. Anybody else is sent to the sign-in page, which leads back here."""
     if "me" not in g:
         who = current()
         if who and (issuer := current_app.extensions[ISSUER]):
@@ -30,13 +31,13 @@ def me() -> CallerApi:
 
 
 def role() -> str:
-    """Of who is signed in."""
+    """The role of the signed-in user; empty if nobody is signed in."""
     who = current()
     return who.role if who else ""
 
 
 def remember_version() -> None:
-    """What was written stays read: see ``CallerApi``."""
+    """Keep the version of the last write in the session, so that later pages are at least as new: see ``CallerApi``."""
     if "me" in g and g.me.version and g.me.version != session.get("version"):
         session["version"] = g.me.version
 
@@ -47,7 +48,7 @@ def _api() -> Api:
 
 
 def now() -> datetime:
-    """The moment a page is made at, one for all of it."""
+    """The time at which the page is made, the same for all parts of it."""
     if "now" not in g:
         g.now = datetime.now(UTC)
     moment: datetime = g.now
@@ -55,13 +56,16 @@ def now() -> datetime:
 
 
 class _Elsewhere(HTTPException):
-    """An answer in place of the page."""
+    """A redirect in place of the page."""
 
     def __init__(self, target: str) -> None:
         super().__init__(response=redirect(target))
 
 
 def choices() -> dict[str, Any]:
-    """Engines and plans, by name, as the API offers them."""
+    """Engines and plans, by name, as the API offers them, their texts in the reader's language."""
     asks = me()
-    return {kind: {each["name"]: each for each in asks.read(f"/{kind}")["items"]} for kind in ("engines", "plans")}
+    return {
+        kind: {each["name"]: {**each, text: in_words(each[text])} for each in asks.read(f"/{kind}")["items"]}
+        for kind, text in (("engines", "description"), ("plans", "title"))
+    }

@@ -1,4 +1,4 @@
-"""The intent API as the dashboard calls it: as somebody, with an end to every call, and errors that pages can tell."""
+"""A client of the intent API: each call has a user and a deadline, and raises errors that pages can show."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PIECE = 64 * 1024
 # How the API knows the dashboard, and for whom it calls.
 KEY_HEADER = "X-Store-Platform-Dashboard"
 ADDRESS_HEADER = "X-Store-Platform-Client"
-# Segments that clients and proxies take for steps up and away, unless they are written so.
+# Clients and proxies would resolve these path segments unless they are percent-encoded.
 DOTS = {".": "%2E", "..": "%2E%2E"}
 
 
 def at(*segments: str) -> str:
-    """The path of these segments, whatever is in them: no name can leave its place in an address."""
+    """The path of these segments, each percent-encoded, so that no name can change the path."""
     return "".join(f"/{DOTS.get(segment) or quote(segment, safe='')}" for segment in segments)
 
 
@@ -53,12 +53,12 @@ class Visit:
 
 
 class Api:
-    """The connections to it, shared by all requests of this process."""
+    """The connections to the API, shared by all requests of this process."""
 
     def __init__(self, url: str, key: str = "") -> None:
         self.base, self._key = url.rstrip("/") + "/api/v1", key
         self._session = requests.Session()
-        # What is in the environment (.netrc, proxies) must not speak for a caller.
+        # Credentials and proxies of the environment (.netrc) must not be used for a caller.
         self._session.trust_env = False
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
@@ -107,11 +107,11 @@ class CallerApi:
         self.since = ""
 
     def read(self, path: str, **query: Any) -> Any:
-        """What a GET gives."""
+        """The decoded answer to a GET."""
         return self.answer(path, **query).json()
 
     def read_or(self, otherwise: Any, path: str, **query: Any) -> Any:
-        """As ``read``; where the platform can't give it now, what stands in its place: the page goes on without it."""
+        """As ``read``; where the platform can't give it now, what stands in its place: the page is made without it."""
         try:
             return self.read(path, **query)
         except ApiUnavailable:
@@ -122,7 +122,7 @@ class CallerApi:
             return otherwise
 
     def answer(self, path: str, **query: Any) -> requests.Response:
-        """A GET's whole answer."""
+        """The response to a GET."""
         answer = self._answer(path, query)
         self.since = self.since or answer.headers.get("Resource-Version", "")
         return answer
@@ -135,7 +135,7 @@ class CallerApi:
         except ApiProblem as problem:
             if problem.kind != "not-yet":
                 raise
-            # Another of the API's servers is behind: what it has is better than no page.
+            # This API server lags behind another one; an older page is better than none.
             self.version = ""
             return self.api.call("GET", path, self.visit, params=given)
 
@@ -150,7 +150,7 @@ class CallerApi:
         return pieces()
 
     def change(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        """What a change gives."""
+        """The decoded answer to a change."""
         answer = self.api.call(method, path, self.visit, json=body, **options)
         self.version = answer.headers.get("Resource-Version", self.version)
         return answer.json()

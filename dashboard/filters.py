@@ -1,4 +1,4 @@
-"""How pages write what the API says. Pure: the same value gives the same text."""
+"""Format the API's values for pages. All functions are pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import Any, NamedTuple
 
 import yaml
-from flask_babel import format_date, format_datetime, format_time, format_timedelta, get_locale
+from flask_babel import format_date, format_datetime, format_decimal, format_time, format_timedelta, get_locale
 from flask_babel import gettext as _
 
 from storeplatform.common.objects import GROUP, VERSION
@@ -41,7 +41,7 @@ def territories(codes: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _by_name(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """By name, as a reader looks for it: with Ä beside A."""
+    """Sorted by name, with Ä beside A, as a reader expects."""
     return sorted(choices, key=lambda each: unicodedata.normalize("NFKD", each[1]).casefold())
 
 
@@ -70,7 +70,7 @@ class Condition(NamedTuple):
     tone: str
 
 
-# Conditions whose being true is no good news.
+# Conditions that report a problem when they are True.
 BAD_NEWS = {
     "UpgradeFailed": ("alert", "bad"),
     "VersionRetired": ("alert", "warn"),
@@ -108,26 +108,26 @@ def moment(text: str | None) -> datetime | None:
 
 
 def ago(text: str | None, now: datetime) -> str:
-    """How long ago or ahead a time is, in words."""
+    """The distance of a time from now, in words."""
     at = moment(text)
     return str(format_timedelta(at - now, add_direction=True, threshold=1.1)) if at else ""
 
 
 def exact(text: str | None) -> str:
-    """A time as a clock in UTC has it, as the reader's region writes it."""
+    """A time in UTC, in the format of the reader's region."""
     at = moment(text)
     return f"{format_datetime(at, 'medium', rebase=False)} UTC" if at else ""
 
 
 def hour(number: int) -> str:
-    """A full hour of a day in UTC, as the reader's region writes it."""
-    # Babel knows the clock of a moment only; its day is not written.
+    """A full hour in UTC, in the format of the reader's region."""
+    # Babel formats times of a datetime only; the date is not shown.
     at = datetime.combine(datetime.min, time(number))
     return f"{format_time(at, 'short', rebase=False)} UTC"
 
 
 def day(text: str | None) -> str:
-    """The day of a time in UTC, as the reader's language writes it."""
+    """The date of a time in UTC, in the format of the reader's language."""
     at = moment(text)
     return str(format_date(at, "long", rebase=False)) if at else ""
 
@@ -139,8 +139,18 @@ def daily_hour(schedule: str) -> int | None:
 
 
 def binary(quantity: str) -> str:
-    """A size as Kubernetes writes it (512Mi, 2Gi), as pages write it (512 MiB, 2 GiB)."""
+    """Convert a Kubernetes quantity (512Mi, 2Gi) to the form that pages use (512 MiB, 2 GiB)."""
     return re.sub(r"^(\d+(?:\.\d+)?)([KMGTP]i)$", r"\1 \2B", quantity)
+
+
+def size(number: int) -> str:
+    """A number of bytes in a suitable unit, such as 12.5 MiB, in the format of the reader's language."""
+    value, unit = float(number), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{format_decimal(value, '#,##0.#' if value < 100 else '#,##0')} {unit}"
 
 
 def as_yaml(value: Any) -> str:

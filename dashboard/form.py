@@ -1,4 +1,4 @@
-"""A new store's form. What a field may hold is the word of the API's schema; which ones an owner is asked is said here.
+"""The form for a new store. The API's schema defines what a field may hold; this module defines which fields are shown.
 
 Fields are named as in a spec, with a dot between the steps: ``shop.title``.
 """
@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
-
-# The rest of a spec is for later, or for kubectl.
+# All other fields of a spec can be set later, or with kubectl.
 ASKED = ("engine", "plan", "hostname", "adminEmail", "owner", "shop.title", "shop.currency", "shop.country")
-# What the form of a shop that is made from a backup of another one carries along.
+# Hidden fields of the form for a shop that is made from a backup of another one.
 CARRIED = ("restoreFrom.store", "restoreFrom.backup")
 NIGHTLY = {"schedule": "0 3 * * *"}
 
@@ -40,7 +38,7 @@ def fields(document: Mapping[str, Any]) -> dict[str, Field]:
 
 
 def spec_of(given: Mapping[str, str]) -> dict[str, Any]:
-    """The spec that a form's fields say; what is empty is left to its default."""
+    """The spec for a form's values; empty fields get their defaults."""
     spec: dict[str, Any] = {}
     for name in (*ASKED, *CARRIED):
         *parents, last = name.split(".")
@@ -60,18 +58,6 @@ def like(source: Mapping[str, Any]) -> dict[str, str]:
     spec = source["spec"]
     shop = {f"shop.{key}": value for key, value in spec.get("shop", {}).items() if key != "title"}
     return {**shop, **{key: spec[key] for key in ("engine", "plan", "owner", "adminEmail") if key in spec}}
-
-
-def in_words(errors: Mapping[str, str]) -> dict[str, str]:
-    """The API's errors by JSON pointer, where it names a pattern in an owner's words."""
-    forms = {
-        "/spec/adminEmail": _("Enter a full e-mail address, such as ann@example.com."),
-        "/spec/shop/title": _("Enter one line of at most 100 characters."),
-    }
-    return {
-        where: forms[where] if where in forms and "must have the form" in what else what
-        for where, what in errors.items()
-    }
 
 
 def _field(pointer: str, schema: Mapping[str, Any], steps: list[str]) -> Field:

@@ -36,6 +36,14 @@ def actor(record: Mapping[str, Any], reader: str) -> str:
     return name
 
 
+def line(record: Mapping[str, Any], reader: str) -> str:
+    """Who did what, as one sentence."""
+    what = sentence(record)
+    if record["actor"] == reader:
+        return str(_("You %(what)s", what=what))
+    return str(_("%(who)s %(what)s", who=actor(record, reader), what=what))
+
+
 def sentence(record: Mapping[str, Any]) -> str:
     """What was done, or was tried, without who did it."""
     before, after = _spec(record["before"]), _spec(record["after"])

@@ -22,19 +22,19 @@ from . import sessions
 from .sessions import SignedIn
 from .settings import Settings
 
-# A token is renewed so long before it ends.
+# How many seconds before its expiry a token is renewed.
 EARLY_SECONDS = 60.0
-# Sign-ins that one browser has begun at once; each takes room in its cookie.
+# How many unfinished sign-ins a browser may have at the same time; each takes space in its cookie.
 MOST_BEGUN = 2
 
 log = structlog.get_logger("dashboard.issuer")
 
 
 class NotConfirmed(Exception):
-    """The issuer did not say who somebody is, or what it said does not hold."""
+    """The issuer did not identify the user, or its answer is invalid."""
 
 
-# Whatever an issuer sends instead of what it should: libraries stumble over it in their own ways.
+# Errors that the libraries raise for an invalid answer of the issuer.
 UNUSABLE = (OAuthError, JoseError, requests.RequestException, LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -86,7 +86,7 @@ class Issuer:
             raise NotConfirmed(type(error).__name__) from error
 
     def renewed(self, who: SignedIn) -> SignedIn | None:
-        """The same person with a token that goes on; None where there is none any more.
+        """The same person with a token that lasts longer; None if there is none.
 
         Requests that come together renew once: a refresh token is often good for one use.
         """

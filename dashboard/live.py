@@ -1,4 +1,4 @@
-"""Changes as they happen, for the script: the API's stream, passed on to who is signed in."""
+"""The API's stream of changes, forwarded to the page's script for the signed-in user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def places(count: int) -> threading.BoundedSemaphore:
 
 @blueprint.get("/changes")
 def changes() -> Response:
-    """Server-sent events, as long as the reader stays: from where they were, else from what their page was made of."""
+    """Server-sent events until the reader leaves: from their last event on, or else from the state of their page."""
     asks = me()
     free: threading.BoundedSemaphore = current_app.extensions["dashboard-streams"]
     with ExitStack() as stack:

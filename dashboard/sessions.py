@@ -26,16 +26,16 @@ from storeplatform.common.timeouts import REDIS
 from .settings import Settings
 
 EXTENSION = "dashboard-sessions"
-# More people than may be signed in at one process at once, and more browsers than one person has.
+# Upper bounds: the users that are signed in to one process, and the browsers of one user.
 MOST = 20_000
 MOST_OF_ONE = 20
-# One that hangs is reported, and not asked again for the same request.
+# A Redis server that hangs is reported, and not asked again for the same request.
 REDIS_OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": REDIS,
     "socket_timeout": REDIS,
     "retry": Retry(NoBackoff(), 0),
 }
-# Nobody has to be known for these.
+# These paths need no session.
 FREE = {"static", "healthz", "readyz"}
 
 
@@ -64,7 +64,7 @@ class Kept(Protocol):
         """Keep it, as the newest of that person's."""
 
     def remove(self, key: str) -> None:
-        """Forget it."""
+        """Remove it."""
 
 
 class KeptInMemory:
@@ -127,7 +127,7 @@ def keep_sessions(app: Flask, settings: Settings) -> None:
     app.secret_key = settings.secret_key
     app.config.update(
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=seconds),
-        # With that prefix a browser takes it from this very host alone, and not from a shop beside it.
+        # With this prefix, a browser accepts the cookie from this host only, and not from a shop below the same domain.
         SESSION_COOKIE_NAME="__Host-session" if https else "session",
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_HTTPONLY=True,
@@ -145,13 +145,13 @@ def keep_sessions(app: Flask, settings: Settings) -> None:
 
 
 def current() -> SignedIn | None:
-    """Who is signed in; None where nobody is, or nobody has looked."""
+    """The signed-in user; None if nobody is signed in, or the session was not read."""
     found: SignedIn | None = g.get("signed_in")
     return found
 
 
 def begin(who: SignedIn) -> None:
-    """Somebody is signed in from here on, under a new id: one that was known before is worth nothing."""
+    """Begin a session under a new id, so that an id that was known before the sign-in is useless."""
     end()
     session["id"], session.permanent = secrets.token_urlsafe(32), True
     _kept().put(session["id"], who)
@@ -159,7 +159,7 @@ def begin(who: SignedIn) -> None:
 
 
 def renew(token: str, expires: float, refresh: str) -> SignedIn | None:
-    """The same person goes on with another token; None where they signed out meanwhile."""
+    """Replace the token of the session; None if the user has signed out meanwhile."""
     if (known := again()) is None:
         return None
     g.signed_in = replace(known, token=token, expires=expires, refresh=refresh)
@@ -168,13 +168,13 @@ def renew(token: str, expires: float, refresh: str) -> SignedIn | None:
 
 
 def again() -> SignedIn | None:
-    """Who is signed in, as it is kept now: another request of theirs may have changed it."""
+    """The session as it is stored now: another request of the same user may have changed it."""
     g.signed_in = _kept().get(session["id"]) if "id" in session else None
     return current()
 
 
 def end() -> None:
-    """Nobody is signed in any more. The language stays."""
+    """End the session. The language stays."""
     if key := session.get("id"):
         _kept().remove(key)
     language = session.get("language")

@@ -1,4 +1,4 @@
-"""What the dashboard goes by: one file, read at start."""
+"""The dashboard's settings: one file, read at start."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .settings import Settings
 
 
 def here(target: str) -> str:
-    """A path of this dashboard to go on to; its first page where the target is anything else."""
+    """A path of this dashboard to continue to; its first page where the target is anything else."""
     parts = urlsplit(target)
     ours = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return target if ours and "\\" not in target and target.isprintable() else "/"

@@ -1,8 +1,10 @@
-"""How a shop is, in its owner's words: what its phase and the reason of its condition Ready mean, and what to do."""
+"""The state of a shop in words for its owner, from its phase and the reason of its condition Ready, and what to do."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask_babel import get_locale
@@ -23,14 +25,18 @@ class State(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """How far a shop that is being made or changed is."""
+    """The progress of a shop that is being created or changed.
+
+    ``ready_at``: when it will probably be ready, from the time that other shops took; None if that is unknown.
+    """
 
     done: int
     of: int
+    ready_at: datetime | None = None
 
 
 def state(store: Mapping[str, Any]) -> State:
-    """How a store is, and what its owner can do."""
+    """The state of a store, and what its owner can do."""
     phase = store["phase"]
     says = {
         "Ready": _("Your shop is open."),
@@ -46,24 +52,24 @@ def state(store: Mapping[str, Any]) -> State:
     return State(says.get(phase, phase), *_advice(store))
 
 
-def backup(store: Mapping[str, Any]) -> str:
-    """What comes of the backup that was asked for: "made", "failed", "underway", or "" where none was."""
-    asked = (store["spec"].get("backup") or {}).get("requestedAt")
-    if not asked:
-        return ""
-    found = [each for each in store["status"].get("conditions", []) if each["type"] == "BackupMade"]
-    if any(each["status"] == "True" for each in found):
-        return "made"
-    return "failed" if any(each["reason"] == "JobFailed" for each in found) else "underway"
-
-
 def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
-    """How many of its engine's steps are done while it is on its way; None otherwise."""
+    """How many of its engine's steps are done while it is being created or changed; None otherwise."""
     if store["phase"] not in ON_ITS_WAY:
         return None
     known = engine.get("steps", [])
     found = [each for each in store["status"].get("conditions", []) if each["type"] in known]
-    return Steps(sum(each["status"] == "True" for each in found), len(found)) if found else None
+    done = sum(each["status"] == "True" for each in found)
+    return Steps(done, len(found), _ready_at(store, engine)) if found else None
+
+
+def _ready_at(store: Mapping[str, Any], engine: Mapping[str, Any]) -> datetime | None:
+    """When a new shop will probably be ready. A shop that was closed meanwhile started again when it was opened."""
+    status, seconds = store["status"], engine.get("secondsToReady")
+    release = status.get("release", {})
+    if seconds is None or release.get("running"):
+        return None
+    begun = datetime.fromisoformat(release.get("since") or store["createdAt"])
+    return begun + timedelta(seconds=seconds)
 
 
 def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
@@ -87,3 +93,24 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
     if phase == "Failed":
         return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"
     return _("There is nothing for you to do. This page updates automatically."), ""
+
+
+class Record(NamedTuple):
+    """The DNS record by which an address is confirmed."""
+
+    host: str
+    name: str
+    value: str
+
+
+# The message of the condition HostnameVerified; see unproven() in hooks/core/hosts.py.
+_RECORD = re.compile(r"(?P<host>\S+) is not served .* set the TXT record (?P<name>\S+) to (?P<value>\S+)( \(.*\))?")
+
+
+def record(store: Mapping[str, Any]) -> Record | None:
+    """The record that the owner has to set to confirm the store's new address; None if there is nothing to confirm."""
+    for each in store["status"].get("conditions", []):
+        found = _RECORD.fullmatch(each.get("message", "")) if each["type"] == "HostnameVerified" else None
+        if found and each["status"] == "False":
+            return Record(found["host"], found["name"], found["value"])
+    return None

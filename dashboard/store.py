@@ -10,12 +10,12 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from .asking import choices, me, role
+from . import refusals
+from .asking import choices, me, now, role
 from .client import ApiProblem, at
 from .filters import manifest
-from .form import in_words
 from .integrations import words
-from .state import backup, state, steps
+from .state import record, state, steps
 
 blueprint = Blueprint("store", __name__, url_prefix="/stores/<name>")
 
@@ -24,13 +24,13 @@ LOG_LINES = 200
 
 @blueprint.get("/")
 def overview(name: str) -> str:
-    """All of it on one page."""
+    """The store's page."""
     return _page(name)
 
 
 @blueprint.get("/row")
 def row(name: str) -> str:
-    """Its row in the list, for the script."""
+    """The store's row in the list, for the script."""
     return render_template("partials/row.html", store=me().read(at("stores", name)))
 
 
@@ -60,7 +60,7 @@ def log(name: str) -> str:
 @blueprint.get("/credentials")
 @blueprint.get("/do/<action>")
 def reload(name: str, action: str = "") -> Response:
-    """The page, for who loads the address of a form again."""
+    """Lead back to the page if the address of a form is reloaded."""
     return _back(name)
 
 
@@ -74,7 +74,7 @@ def act(name: str, action: str) -> Response:
     except ApiProblem as problem:
         if problem.status not in (403, 409, 412, 422, 428):
             raise
-        words = " ".join(in_words(problem.errors).values()) or problem.detail
+        words = refusals.all_of(problem, role())
         kept = KEPT_INPUT.get(action, ())
         given = {key: request.form.get(key, "")[:LONGEST_INPUT] for key in kept}
         session[REFUSED] = {"store": name, "action": action, "words": words[:LONGEST_REFUSAL], "given": given}
@@ -89,13 +89,13 @@ def _back(name: str, anchor: str | None = None) -> Response:
 
 @blueprint.get("/delete")
 def ask_delete(name: str) -> str:
-    """What would go, and a field for the name."""
+    """The page that shows what a deletion removes and asks for the name."""
     return render_template("delete.html", store=me().read(at("stores", name)), fault="")
 
 
 @blueprint.post("/delete")
 def delete(name: str) -> Response | tuple[str, int]:
-    """Delete it, where its name was typed."""
+    """Delete the store if its name was typed."""
     store = me().read(at("stores", name))
     if request.form.get("confirm", "").strip() != name:
         return render_template("delete.html", store=store, fault=_("Type %(name)s to delete it.", name=name)), 422
@@ -104,14 +104,14 @@ def delete(name: str) -> Response | tuple[str, int]:
     except ApiProblem as problem:
         if problem.status not in (403, 409, 422):
             raise
-        return render_template("delete.html", store=store, fault=problem.detail), problem.status
+        return render_template("delete.html", store=store, fault=refusals.summary(problem, role())), problem.status
     flash(_("%(name)s is being deleted.", name=name))
     return redirect(url_for("stores.overview"))
 
 
-# Where the reader goes on after a refusal: the field, where a form has one to be corrected.
+# The field that the reader is led to after a refusal.
 FIELDS = {"address": "field-hostname", "extend": "field-day", "title": "field-title", "email": "field-email"}
-# What somebody typed and finds again after a refusal. What may be secret is not among it.
+# Input that is kept after a refusal; nothing secret is among it.
 KEPT_INPUT = {
     "address": ("hostname",),
     "extend": ("day",),
@@ -119,9 +119,9 @@ KEPT_INPUT = {
     "title": ("title",),
     "email": ("email",),
 }
-# A form that was refused waits here for the page that shows it, once.
+# The session's key for a refused form, until a page has shown it once.
 REFUSED = "refused"
-# It waits in a cookie.
+# It is kept in a cookie.
 LONGEST_REFUSAL, LONGEST_INPUT = 600, 300
 
 # What a page shows of parts that can't be read now.
@@ -132,7 +132,7 @@ def _page(name: str, **more: Any) -> str:
     asks = me()
     answer = asks.answer(at("stores", name))
     store, seen, offered = answer.json(), answer.headers.get("ETag", ""), choices()
-    pods = asks.read_or(NOTHING, at("stores", name, "pods"))["items"]
+    pods = asks.read_or(NOTHING, at("stores", name, "pods"))
     events = asks.read_or(NOTHING, at("stores", name, "events"))["items"][:20]
     integrations = words(asks.read_or(NOTHING, at("stores", name, "integrations"))["items"])
     refused = session.pop(REFUSED, None) or {}
@@ -140,7 +140,8 @@ def _page(name: str, **more: Any) -> str:
         "store.html",
         **_shown(store, offered),
         seen=seen,
-        pods=pods,
+        pods=pods["items"],
+        memory=pods.get("memoryBytes"),
         events=events,
         integrations=integrations,
         refused=refused if refused.get("store") == name else {},
@@ -157,7 +158,8 @@ def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, An
         "words": engine.get("words", {}),
         "state": state(store),
         "steps": steps(store, engine),
-        "asked_backup": backup(store),
+        "record": record(store),
+        "now": now(),
         "conditions": store["status"].get("conditions", []),
         "release": store["status"].get("release", {}),
         "manifest": manifest(store),

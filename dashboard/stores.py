@@ -9,10 +9,11 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from . import refusals
 from .asking import choices, me, role
 from .client import ApiProblem, at
 from .filters import PHASES, manifest
-from .form import Field, fields, in_words, like, spec_of
+from .form import Field, fields, like, spec_of
 
 blueprint = Blueprint("stores", __name__)
 
@@ -43,7 +44,7 @@ def overview() -> str:
 
 @blueprint.get("/stores/new")
 def new() -> str:
-    """The form for one."""
+    """The form for a new store."""
     asked, said = _asked(), request.args.to_dict()
     source = said.get("restoreFrom.store")
     begun = like(me().read(at("stores", source))) if source else {}
@@ -52,7 +53,7 @@ def new() -> str:
 
 @blueprint.post("/stores/new")
 def create() -> Response | tuple[str, int]:
-    """Make it, or only show what would be made."""
+    """Create the store, or only show its manifest."""
     given = {key: value.strip() for key, value in request.form.items() if key != "csrf_token"}
     preview, key = given.pop("do", "create") == "preview", given.pop("key", "")
     body = {"name": given.get("name", ""), "spec": spec_of(given)}
@@ -91,9 +92,9 @@ def _asked() -> dict[str, Field]:
 def _form(
     asked: Mapping[str, Field], given: Mapping[str, str], problem: ApiProblem | None = None, shown: str = ""
 ) -> str:
-    errors = in_words(problem.errors) if problem else {}
+    errors = refusals.fields(problem, role()) if problem else {}
     known = {field.pointer for field in asked.values()}
-    rest = [f"{where}: {what}" for where, what in errors.items() if where not in known]
+    rest = [what for where, what in errors.items() if where not in known]
     quota = me().read("/quota")
     return render_template(
         "new.html",
@@ -101,7 +102,7 @@ def _form(
         given=given,
         errors=errors,
         rest=rest,
-        fault=problem.detail if problem and not errors else "",
+        fault=refusals.summary(problem, role()) if problem and not errors else "",
         shown=shown,
         quota=quota,
         # One form makes one store, however often it is sent.
@@ -112,4 +113,4 @@ def _form(
 
 
 def _words(problem: ApiProblem, pointer: str) -> str:
-    return problem.errors.get(pointer) or next(iter(problem.errors.values()), problem.detail)
+    return refusals.fields(problem, role()).get(pointer) or refusals.all_of(problem, role())

@@ -55,7 +55,7 @@ class Audit:
         self._cleaned: float | None = None
         self._wake, self._closing, self._lock = Event(), Event(), Lock()
         self._thread: Thread | None = None
-        # To alert on: any increase of the first two. The third shows how long the database was unavailable.
+        # Alert on any increase of the first two. The third shows how long the database was unavailable.
         self._dropped = Counter("store_audit_dropped", "Records that only the log has", registry=registry)
         self._errors = Counter("store_audit_write_errors", "Writes the database refused", registry=registry)
         waiting = Gauge("store_audit_spool_bytes", "What waits on disk for the database", registry=registry)
@@ -91,7 +91,7 @@ class Audit:
     def query(self, filters: Filters | None = None, limit: int = 100, cursor: str | None = None) -> list[Record]:
         """The newest first, from after the record whose ``cursor`` it is.
 
-        :raise ValueError: the cursor is none of ours. :raise SQLAlchemyError: the database can't answer now.
+        :raise ValueError: the cursor is invalid. :raise SQLAlchemyError: the database can't answer now.
         """
         return self._store.select(filters or Filters(), limit, cursor, datetime.now(UTC))
 

@@ -29,7 +29,7 @@ class TimedConnection(psycopg.Connection[Any]):
     seconds = PING_SECONDS
 
     def wait(self, gen: PQGen[RV], interval: float = WAIT_INTERVAL, timeout: float | None = None) -> RV:
-        """As its parent's. :raise psycopg.OperationalError: the database does not answer."""
+        """As in the base class. :raise psycopg.OperationalError: the database does not answer."""
         try:
             return super().wait(gen, interval, self.seconds if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
@@ -41,23 +41,23 @@ class ApartCursor(sqlite3.Cursor):
     """Each call in a thread of its own."""
 
     def execute(self, *arguments: Any) -> Any:
-        """As its parent's."""
+        """As in the base class."""
         return apart(super().execute, *arguments)
 
     def executemany(self, *arguments: Any) -> Any:
-        """As its parent's."""
+        """As in the base class."""
         return apart(super().executemany, *arguments)
 
     def fetchone(self) -> Any:
-        """As its parent's."""
+        """As in the base class."""
         return apart(super().fetchone)
 
     def fetchmany(self, *arguments: Any) -> Any:
-        """As its parent's."""
+        """As in the base class."""
         return apart(super().fetchmany, *arguments)
 
     def fetchall(self) -> Any:
-        """As its parent's."""
+        """As in the base class."""
         return apart(super().fetchall)
 
 
@@ -65,15 +65,15 @@ class ApartConnection(sqlite3.Connection):
     """As ``ApartCursor``."""
 
     def cursor(self, factory: Any = ApartCursor) -> Any:
-        """As its parent's."""
+        """As in the base class."""
         return super().cursor(factory)
 
     def commit(self) -> None:
-        """As its parent's."""
+        """As in the base class."""
         apart(super().commit)
 
     def rollback(self) -> None:
-        """As its parent's."""
+        """As in the base class."""
         apart(super().rollback)
 
 

@@ -1,4 +1,4 @@
-"""One record, and what of a store's spec may stand in it."""
+"""One record, and which parts of a store's spec it may contain."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from storeplatform.common.times import written
 
-# No field of a store's spec is a secret. What is refused may have any field at all, so these hide their values.
+# No field of a store's spec is secret, but a refused one may have any field: the values of these are hidden.
 SECRET = re.compile(r"passw|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
 HIDDEN = "(redacted)"
 
-# A spec is a few hundred bytes. What is refused may be megabytes.
+# A spec has a few hundred bytes; a refused one may have megabytes.
 LARGEST = 2 * 1024
 
-# Of what is refused anything may be a name.
+# A name in a refused request may be of any length.
 LONGEST_TEXT = 1024
 
 ATTEMPTED = "attempted"
@@ -29,14 +29,15 @@ ATTEMPTED = "attempted"
 class Record:
     """One thing that somebody did, or was refused.
 
-    ``door``: "kubectl" for whatever calls the API server directly, "api" or "dashboard". ``action``: create, update,
-    delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted: on its
-    way to the last check. An attempt that nothing follows is read as refused. ``before`` and ``after`` are specs as
-    ``plain`` and ``changes`` give them. ``key`` is shared by an attempt and what follows it, empty where there is none.
+    ``interface``: "kubectl" for whatever calls the API server directly, "api" or "dashboard". ``action``: create,
+    update, delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted:
+    on its way to the last check. An attempt that nothing follows is read as refused. ``before`` and ``after`` are specs
+    as ``plain`` and ``changes`` give them. ``key`` is shared by an attempt and what follows it, empty where there is
+    none.
     """
 
     actor: str
-    door: str
+    interface: str
     action: str
     store: str
     owner: str
@@ -51,16 +52,16 @@ class Record:
 
     @property
     def cursor(self) -> str:
-        """What ``Audit.query`` goes on from after this record."""
+        """The cursor with which ``Audit.query`` continues after this record."""
         return f"{micros(self.at)}.{self.id}"
 
     def bounded(self) -> Record:
-        """The record with no text longer than it needs."""
+        """The record with its texts cut to a bounded length."""
         texts = {name: value for name, value in vars(self).items() if isinstance(value, str)}
         return replace(self, **{name: value[:LONGEST_TEXT] for name, value in texts.items()})  # type: ignore[arg-type]
 
     def as_json(self) -> dict[str, Any]:
-        """As what JSON can hold, the time in RFC 3339."""
+        """The record as JSON values, with the time in RFC 3339."""
         return {**asdict(self), "at": written(self.at, "auto")}
 
     @classmethod
@@ -70,7 +71,7 @@ class Record:
 
 
 def micros(at: datetime) -> int:
-    """Microseconds since 1970, which order as the times do in every database."""
+    """Microseconds since 1970, which every database sorts like the times."""
     return round(at.timestamp() * 1_000_000)
 
 

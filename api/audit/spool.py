@@ -21,7 +21,7 @@ class SpoolFull(Exception):
 
 
 class Spool:
-    """Appends lines, and gives them back as segments that are taken away once they are safe elsewhere.
+    """Appends lines, and gives them back as segments that are removed once they are safe elsewhere.
 
     :param limit: bytes that may wait.
     """

@@ -20,7 +20,7 @@ from storeplatform.common.timeouts import DATABASE
 from .engine import give, make_engine
 from .record import ATTEMPTED, Record, micros
 
-# Nobody waits for what the audit's own thread does.
+# The limits for the audit's own thread, which no request waits for.
 WRITE_SECONDS = 60.0
 
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -36,7 +36,7 @@ SETTLED = timedelta(days=1)
 
 REFUSED = "by the schema or a policy of the API server; the caller's answer names it"
 
-TEXTS = ("actor", "door", "action", "store", "owner", "outcome", "reason", "request_id", "key")
+TEXTS = ("actor", "interface", "action", "store", "owner", "outcome", "reason", "request_id", "key")
 metadata = sa.MetaData()
 table = sa.Table(
     "audit",
@@ -132,13 +132,13 @@ class RecordStore:
             connection.execute(alone.values(matched=True))
 
     def remove(self, before: datetime, now: datetime) -> None:
-        """Take away what is older, and attempts whose outcome a later record has."""
+        """Remove what is older, and attempts whose outcome a later record has."""
         followed = sa.and_(c.outcome == ATTEMPTED, c.matched, c.at < micros(now - SETTLED))
         with self._begin() as connection:
             connection.execute(sa.delete(table).where(sa.or_(c.at < micros(before), followed)))
 
     def shrink(self, most: int) -> None:
-        """Take away the oldest records beyond ``most`` bytes, by the size of their texts and not of the file."""
+        """Remove the oldest records beyond ``most`` bytes, by the size of their texts and not of the file."""
         texts = [c[name] for name in (*TEXTS, "before", "after")]
         size = sum((sa.func.coalesce(sa.func.length(text), 0) for text in texts), sa.literal(ROW_BYTES))
         newest_first = (c.at.desc(), c.id.desc())
@@ -161,7 +161,7 @@ class RecordStore:
 
     @contextmanager
     def _begin(self, seconds: float = WRITE_SECONDS) -> Iterator[sa.Connection]:
-        """A transaction of so many seconds at most, the table made before it."""
+        """A transaction of at most so many seconds; creates the table first if necessary."""
         if not self._made:
             try:
                 self._make(seconds)
@@ -194,11 +194,11 @@ def _asked_before(connection: sa.Connection, decision: Any) -> list[str]:
 
 
 def _what(row: Any) -> tuple[Any, ...]:
-    return row.actor, row.door, row.action, row.before, row.after
+    return row.actor, row.interface, row.action, row.before, row.after
 
 
 def _names(row: Any) -> set[str]:
-    """The fields that it speaks of."""
+    """The fields that the row names."""
     return {name for spec in (row.before, row.after) if spec for name in json.loads(spec)}
 
 
@@ -223,7 +223,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _text(value: str) -> str:
-    """What every database takes: no NUL, no half of a character."""
+    """The text without what some database refuses: NUL and lone surrogates."""
     return value.encode(errors="replace").decode().replace("\0", "")
 
 

@@ -1,4 +1,4 @@
-"""What the domain name system says of a name, and what it means that it says nothing."""
+"""Look up TXT records, and tell a name without records from servers that do not answer."""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ log = structlog.get_logger("controllers.leftovers")
 
 
 class Leftovers:
-    """Counts them. What is left over is for somebody to look at, not for a program to delete."""
+    """Count them. An administrator has to look at them: no program should delete them."""
 
     name, seconds = "leftovers", 120.0
 
     def __init__(self, cluster: Cluster, reach: Reach, cache: Cache, registry: CollectorRegistry) -> None:
         self.cluster, self.reach, self.cache = cluster, reach, cache
-        # To alert on: any.
+        # Alert on any.
         self._count = Gauge("store_leftover_namespaces", "Namespaces of stores that are no more", registry=registry)
 
     def run(self) -> None:

@@ -66,7 +66,7 @@ def roles_of(stores: Iterable[tuple[str, str]]) -> Iterable[tuple[str, tuple[Obj
             "apiGroups": [GROUP],
             "resources": ["stores"],
             "resourceNames": sorted(own),
-            # No watch: one goes on for an hour whoever has the name by then.
+            # No watch: one would last for an hour, whoever has the name by then.
             "verbs": ["get", "list"],
         }
         role = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": [rule]}

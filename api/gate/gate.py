@@ -58,13 +58,13 @@ class Gate:
         self._outcomes, self._callers = outcomes, callers
 
     def attempt(self, review: Review) -> bytes:
-        """The answer at the request's beginning: it goes on, with what the gate adds to it."""
+        """The answer at the request's beginning: it continues, with what the gate adds to it."""
         self._record(review, record.attempt(review))
         callers = self._callers
         return admitted(review, mutation(review, callers.proof, callers.api, callers.shards, time.time()))
 
     def create(self, review: Review) -> bytes:
-        """The answer to a creation at its end. What the gate has not seen begin is nobody's to have answered."""
+        """The answer to a creation at its end. A request whose beginning the gate has not seen is refused."""
         if not self._callers.proof.stamped(review, time.time()):
             return refused(review, 429, "TooManyRequests", "the gate did not see this request in time: try again")
         owner, deadline = review.new["spec"]["owner"], Deadline.within(GATE_CREATE)

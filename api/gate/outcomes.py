@@ -22,7 +22,7 @@ from .review import Review
 # When it is looked for, in seconds after the admission. The API server ends a request after 60 s.
 LOOKS = (0.5, 2.0, 10.0, 61.0)
 LOOK_SECONDS = 5.0
-# What is followed at once. Beyond that a record stands as it was made.
+# How many requests are followed at the same time. The records of all others stay as they are.
 MOST = 10_000
 
 NOT_STORED = "the API server did not store it: another request came first, or something after the gate refused it"
@@ -60,7 +60,7 @@ class Outcomes:
             self._changed.notify()
 
     def follow(self, review: Review, made: Record) -> None:
-        """Find out what comes of an admitted request. Returns at once."""
+        """Find out the outcome of an admitted request. Returns immediately."""
         now = monotonic()
         with self._changed:
             if len(self._queue) < MOST:

@@ -15,7 +15,7 @@ from .proof import ANNOTATION
 from .review import Review, spec_of
 
 # Whoever calls the API server directly, by whatever program.
-DOOR = "kubectl"
+INTERFACE = "kubectl"
 
 
 # Annotations that the gate and the intent API write beside a change, and kubectl's copy of the spec.
@@ -44,15 +44,23 @@ def gone(review: Review, reason: str) -> Record:
     """A Store whose last finalizer is taken off: nothing is left of it after this."""
     metadata, spec = review.old["metadata"], spec_of(review.old)
     return Record(
-        review.user, DOOR, "gone", metadata["name"], _owner(spec), "admitted", reason, review.uid, before=plain(spec)
+        review.user,
+        INTERFACE,
+        "gone",
+        metadata["name"],
+        _owner(spec),
+        "admitted",
+        reason,
+        review.uid,
+        before=plain(spec),
     )
 
 
 def quota(review: Review, outcome: str, reason: str) -> Record:
-    """A limit that is set, changed or taken away: of an owner, or of all where there is none."""
+    """A limit that is set, changed or removed: of an owner, or of all where there is none."""
     owner = _owner(spec_of(review.object))
     before, after = _plain_or_none(spec_of(review.old)), _plain_or_none(spec_of(review.new))
-    return Record(review.user, DOOR, "quota", "", owner, outcome, reason, review.uid, before, after)
+    return Record(review.user, INTERFACE, "quota", "", owner, outcome, reason, review.uid, before, after)
 
 
 def _record(review: Review, outcome: str, reason: str) -> Record | None:
@@ -68,7 +76,7 @@ def _record(review: Review, outcome: str, reason: str) -> Record | None:
         before, after = _plain_or_none(old), _plain_or_none(new)
     return Record(
         actor=review.user,
-        door=DOOR,
+        interface=INTERFACE,
         action=_action(review, old, new),
         store=review.name or review.asked_name,
         owner=_owner(spec_of(review.old) or spec_of(review.new)),

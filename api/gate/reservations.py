@@ -35,7 +35,7 @@ CHECKED = 20
 
 
 class QuotaExceeded(Exception):
-    """There are as many stores as there may be; the message says whose quota it is, and what to do."""
+    """The quota is used up; the message names its owner and what to do."""
 
 
 class NameTaken(Exception):
@@ -43,7 +43,7 @@ class NameTaken(Exception):
 
 
 class NamespaceTaken(Exception):
-    """The namespace that a store of that name would have exists, and is somebody else's."""
+    """The namespace that the store would have exists and does not belong to a store."""
 
 
 @dataclass(frozen=True)

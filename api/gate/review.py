@@ -1,4 +1,4 @@
-"""An AdmissionReview of the API server: what it asks, and how it is answered."""
+"""Parse an AdmissionReview of the API server, and answer it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Review:
 
     @property
     def object(self) -> Mapping[str, Any]:
-        """The newest state of what it is about."""
+        """The newest state of the object."""
         return self.new or self.old
 
 
@@ -86,7 +86,7 @@ def _is_object(value: Any) -> bool:
 
 
 def admitted(review: Review, patch: list[dict[str, Any]] | None = None) -> bytes:
-    """The answer that lets it go on, changed by a JSON patch where there is one."""
+    """The answer that lets it continue, changed by a JSON patch where there is one."""
     change = {"patchType": "JSONPatch", "patch": base64.b64encode(orjson.dumps(patch)).decode()} if patch else {}
     return _answer(review, {"allowed": True, **change})
 

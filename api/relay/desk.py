@@ -60,7 +60,7 @@ class Desk:
         self._threads = ThreadPoolExecutor(DELIVERIES + 4, "relay")
 
     async def watch(self) -> None:
-        """Ask the server now and then whether it works, for ever."""
+        """Ask the server now and then whether it works, forever."""
         retry = RETRY_SECONDS
         while True:
             self._ask_now.clear()

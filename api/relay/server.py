@@ -38,7 +38,7 @@ class Server:
         self._tls: tuple[Any, ssl.SSLContext] = (None, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
     async def serve(self) -> None:
-        """Take connections, for ever."""
+        """Take connections, forever."""
         loop = asyncio.get_running_loop()
         self.listener.setblocking(False)
         while True:

@@ -138,7 +138,7 @@ class _Connection(smtplib.SMTP):
             self._wire.close()
 
     def getreply(self) -> tuple[int, bytes]:
-        """As its parent's, but a line that breaks off is no answer: smtplib takes "250" of "250-..." for one."""
+        """As in the base class, but a line that breaks off is no answer: smtplib takes "250" of "250-..." for one."""
         if self.file is None and self.sock is not None:
             self.file = _WholeLines(self.sock.makefile("rb"))
         return super().getreply()

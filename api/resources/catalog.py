@@ -1,10 +1,11 @@
-"""What there is to choose from, and who the caller is."""
+"""The engines and plans on offer, and the caller."""
 
 from __future__ import annotations
 
 from marshmallow import Schema, fields
 
 from ..callers import Access
+from ..entries import seconds_to_ready
 from ..operations import Answer, Call, Rate, operation
 from ..services import Services
 
@@ -16,23 +17,35 @@ class EngineView(Schema):
     title = fields.String(required=True)
     description = fields.String(required=True)
     versions = fields.List(
-        fields.String(), required=True, metadata={"description": "The first is what a new store gets."}
+        fields.String(),
+        required=True,
+        metadata={"description": "The offered versions. A new store gets the first one by default."},
     )
     retired = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "Versions that only stores run which had them before: they should get another one."},
+        metadata={"description": "Retired versions. Stores that run one keep it, and should be upgraded."},
     )
     words = fields.Dict(
         keys=fields.String(),
         values=fields.Dict(keys=fields.String(), values=fields.String()),
         required=True,
-        metadata={"description": "What its stores' conditions are called: by language, then by the condition's type."},
+        metadata={"description": "Titles of the conditions, by language and by type."},
     )
     steps = fields.List(
         fields.String(),
         required=True,
         metadata={"description": "The conditions that a store passes on its way to Ready, in order."},
+    )
+    secondsToReady = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": (
+                "How long a new store takes from its creation until it is ready: the median of the latest stores; null "
+                "while none has been measured."
+            )
+        },
     )
     clones = fields.Boolean(
         required=True,
@@ -63,9 +76,12 @@ class PlanView(Schema):
 
     name = fields.String(required=True)
     title = fields.String(required=True)
-    replicas = fields.Integer(required=True, metadata={"description": "Storefront pods."})
+    replicas = fields.Integer(required=True, metadata={"description": "The number of storefront pods."})
     storage = fields.Dict(
-        keys=fields.String(), values=fields.Integer(), required=True, metadata={"description": "Gi, by volume."}
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "The size of each volume in Gi."},
     )
     limits = fields.Nested(Limits, required=True)
 
@@ -84,14 +100,15 @@ class Me(Schema):
 
 
 class Catalog:
-    """Of the settings, the same for every caller."""
+    """The answers are the same for every caller, except ``me``."""
 
     def __init__(self, services: Services) -> None:
-        self.engines, self.values = services.engines, services.values
+        self.engines, self.values, self.cache = services.engines, services.values, services.cache
 
-    @operation("GET", "/engines", Access.ANYBODY, Rate.READ, "The engines there are", answers={200: EngineList})
+    @operation("GET", "/engines", Access.ANYBODY, Rate.READ, "List engines", answers={200: EngineList})
     def list_engines(self, call: Call) -> Answer:
         object_store = bool(self.values["backup"]["s3"]["endpoint"])
+        measured = seconds_to_ready(self.cache.stores())
         items = [
             {
                 "name": engine.name,
@@ -101,13 +118,14 @@ class Catalog:
                 "retired": sorted(engine.retired),
                 "words": engine.words,
                 "steps": engine.steps,
+                "secondsToReady": measured.get(engine.name),
                 "clones": object_store and engine.keeps_data,
             }
             for engine in self.engines.values()
         ]
         return Answer({"items": items})
 
-    @operation("GET", "/plans", Access.ANYBODY, Rate.READ, "The plans there are", answers={200: PlanList})
+    @operation("GET", "/plans", Access.ANYBODY, Rate.READ, "List plans", answers={200: PlanList})
     def list_plans(self, call: Call) -> Answer:
         items = [
             {
@@ -121,6 +139,6 @@ class Catalog:
         ]
         return Answer({"items": items})
 
-    @operation("GET", "/me", Access.ANYBODY, Rate.READ, "Who the caller is", answers={200: Me})
+    @operation("GET", "/me", Access.ANYBODY, Rate.READ, "Read the caller's name and role", answers={200: Me})
     def read_me(self, call: Call) -> Answer:
         return Answer({"name": call.caller.name, "role": call.caller.role.value})

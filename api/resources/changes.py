@@ -42,7 +42,7 @@ class Changes:
         "/changes",
         Access.READ,
         Rate.READ,
-        "Changes of stores, as they happen",
+        "Follow changes of stores",
         headers={"Last-Event-ID": "The id of the last event that was seen, or the Resource-Version of what was read."},
         answers={200: Media("text/event-stream", DESCRIPTION)},
     )

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import structlog
 import urllib3
 from flask import Response
+from kubernetes.utils.quantity import parse_quantity
 from marshmallow import Schema, fields, validate
 
 from ..callers import Access
@@ -19,6 +21,8 @@ from ..operations import Answer, Call, Media, Rate, operation
 from ..problems import Problem
 from ..services import Services
 from ..stores import StoreAccess
+
+log = structlog.get_logger("api.inside")
 
 CREDENTIALS = "credentials"
 # A log is followed for so long, and no longer than the caller's token lasts.
@@ -31,7 +35,7 @@ class Event(Schema):
     type = fields.String(required=True, metadata={"description": "Normal or Warning."})
     reason = fields.String(required=True)
     message = fields.String(required=True)
-    object = fields.String(required=True, metadata={"description": "Of what, as Kind/name."})
+    object = fields.String(required=True, metadata={"description": "The object, as Kind/name."})
     count = fields.Integer(required=True)
     lastSeen = fields.String(required=True, allow_none=True)
 
@@ -49,7 +53,9 @@ class Container(Schema):
     ready = fields.Boolean(required=True)
     restarts = fields.Integer(required=True)
     state = fields.String(required=True, metadata={"description": "running, waiting, terminated or unknown."})
-    reason = fields.String(required=True, allow_none=True, metadata={"description": "Why it waits or ended."})
+    reason = fields.String(
+        required=True, allow_none=True, metadata={"description": "Why the container waits or has ended."}
+    )
     message = fields.String(required=True, allow_none=True)
 
 
@@ -57,11 +63,11 @@ class Pod(Schema):
     """A running part of a store."""
 
     name = fields.String(required=True)
-    component = fields.String(required=True, metadata={"description": "Which part of the shop it is."})
+    component = fields.String(required=True, metadata={"description": "The part of the shop that the pod belongs to."})
     phase = fields.String(required=True)
     ready = fields.Boolean(required=True)
     createdAt = fields.String(required=True)
-    reason = fields.String(required=True, allow_none=True, metadata={"description": "What keeps it from running."})
+    reason = fields.String(required=True, allow_none=True, metadata={"description": "Why the pod does not run."})
     message = fields.String(required=True, allow_none=True)
     containers = fields.List(fields.Nested(Container), required=True)
 
@@ -70,17 +76,26 @@ class Pods(Schema):
     """By name."""
 
     items = fields.List(fields.Nested(Pod), required=True)
+    memoryBytes = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The memory that they use together now; null if the cluster does not measure it."},
+    )
 
 
 class LogQuery(Schema):
     """Which part of a log."""
 
-    container = fields.String(load_default="", metadata={"description": "Left out: the pod's first."})
+    container = fields.String(
+        load_default="", metadata={"description": "The container; the pod's first one by default."}
+    )
     tail = fields.Integer(
-        load_default=200, validate=validate.Range(1, 5000), metadata={"description": "The last so many lines."}
+        load_default=200,
+        validate=validate.Range(1, 5000),
+        metadata={"description": "The number of lines from the end."},
     )
     follow = fields.Boolean(
-        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Go on as it grows."}
+        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Follow the log."}
     )
 
 
@@ -104,7 +119,7 @@ class Inside:
         "/stores/<name>/events",
         Access.READ,
         Rate.READ,
-        "What happened in a store",
+        "List a store's events",
         answers={200: Events},
         problems=frozenset({404}),
     )
@@ -120,19 +135,22 @@ class Inside:
         "/stores/<name>/pods",
         Access.READ,
         Rate.READ,
-        "A store's pods, and what keeps them from running",
+        "List a store's pods",
         answers={200: Pods},
         problems=frozenset({404}),
     )
     def list_pods(self, call: Call) -> Answer:
-        return Answer({"items": [_pod(each) for each in self._inside(self.access.read(call), self.cluster.pods)]})
+        store = self.access.read(call)
+        pods = [_pod(each) for each in self._inside(store, self.cluster.pods)]
+        measured = self._inside(store, self.cluster.pod_metrics) if pods else []
+        return Answer({"items": pods, "memoryBytes": _memory(measured)})
 
     @operation(
         "GET",
         "/stores/<name>/pods/<pod>/log",
         Access.READ,
         Rate.COSTLY,
-        "A pod's log",
+        "Read a pod's log",
         query=LogQuery(),
         answers={200: Media("text/plain", "The log.")},
         problems=frozenset({404, 422}),
@@ -173,7 +191,7 @@ class Inside:
         "/stores/<name>/credentials",
         Access.CHANGE,
         Rate.COSTLY,
-        "Reveal a store's passwords; it is recorded",
+        "Read a store's credentials; the access is recorded",
         action="reveal-credentials",
         answers={200: Credentials},
         problems=frozenset({403, 404, 409}),
@@ -212,6 +230,16 @@ def _event(event: Object) -> dict[str, Any]:
         "count": event.get("count") or (event.get("series") or {}).get("count") or 1,
         "lastSeen": event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"],
     }
+
+
+def _memory(measured: list[Object]) -> int | None:
+    """The memory that all containers use; None if it was not measured."""
+    try:
+        used = [container["usage"]["memory"] for pod in measured for container in pod["containers"]]
+        return int(sum(map(parse_quantity, used))) if used else None
+    except (KeyError, TypeError, ValueError):
+        log.warning("the cluster's metrics of pods are not of the form of metrics.k8s.io/v1beta1")
+        return None
 
 
 def _pod(pod: Object) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..operations import Answer, Call, Function, Rate, operation
 from ..problems import Problem
 from ..services import Services
 from ..stores import StoreAccess
-from ..views import etag, whole
+from ..views import backup_request, etag, whole
 
 MAY = frozenset({403, 404, 409, 412, 422})
 
@@ -52,15 +52,15 @@ class Lifecycle:
     def __init__(self, services: Services) -> None:
         self.access = StoreAccess(services)
 
-    @_action("suspend", "Close a store; its data, passwords and address stay")
+    @_action("suspend", "Suspend a store; its data, passwords and address are kept")
     def suspend_store(self, call: Call) -> Answer:
         return self._do(call, lambda spec: {**spec, "suspended": True})
 
-    @_action("resume", "Open a store that was closed")
+    @_action("resume", "Resume a suspended store")
     def resume_store(self, call: Call) -> Answer:
         return self._do(call, lambda spec: {**spec, "suspended": False})
 
-    @_action("extend", "Move a store's end, or remove it", body=Extension())
+    @_action("extend", "Change or remove the end of a store", body=Extension())
     def extend_store(self, call: Call) -> Answer:
         end = call.body["expiresAt"]
         if end is None:
@@ -70,23 +70,24 @@ class Lifecycle:
             raise Problem("invalid", detail, {"/expiresAt": "must be later than now"})
         return self._do(call, lambda spec: {**spec, "expiresAt": end})
 
-    @_action("restart", "Replace the shop's pods, the database's excepted")
+    @_action("restart", "Restart a store's pods, except the database")
     def restart_store(self, call: Call) -> Answer:
         return self._do(call, lambda spec: {**spec, "restartedAt": _now()})
 
     @_action(
         "restore",
-        "Take a store's data from a backup; what it has is replaced",
+        "Restore a store from a backup; its current data is replaced",
         body=schema_of(part("spec")["properties"]["restoreFrom"], "RestoreFrom")(),
     )
     def restore_store(self, call: Call) -> Answer:
         def changed(store: Object) -> Object:
             _refuse_without_backup(store, call.body)
+            _refuse_before_backup(store)
             return {**store["spec"], "restoreFrom": {**call.body, "requestedAt": _now()}}
 
         return self._change(call, changed)
 
-    @_action("backup", "Make one more backup now, beside those of the schedule")
+    @_action("backup", "Make a backup now, in addition to the schedule")
     def back_up_store(self, call: Call) -> Answer:
         def changed(store: Object) -> Object:
             _refuse_backup(store)
@@ -116,22 +117,26 @@ def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
 
 
 def _refuse_backup(store: Object) -> None:
-    """:raise Problem: the store makes no backups, is closed, or makes the one that was asked for last."""
-    spec = store["spec"]
+    """:raise Problem: the store makes none, is closed or being deleted, or makes the one that was last asked for."""
+    spec, phase = store["spec"], store.get("status", {}).get("phase")
+    if "deletionTimestamp" in store["metadata"]:
+        raise Problem("store-deleting", "this store is being deleted: no more backups are made")
     if "backup" not in spec:
-        raise Problem("conflict", "backups of this store are turned off: turn them on (backup.schedule) first")
-    if spec["suspended"]:
-        raise Problem("conflict", "this store is closed: open it first, then ask for a backup")
-    if spec["backup"].get("requestedAt") and not _made(store):
-        raise Problem("conflict", "a backup that was asked for is not made yet: wait until it is")
+        raise Problem("backups-off", "backups of this store are turned off: turn them on (backup.schedule) first")
+    if spec["suspended"] or phase in ("Suspending", "Suspended"):
+        raise Problem("store-closed", "this store is closed: open it first, then ask for a backup")
+    if backup_request(store) == "underway":
+        raise Problem("backup-underway", "a backup that was asked for is not made yet: wait until it is")
 
 
-def _made(store: Object) -> bool:
-    """Whether nothing more comes of the backup that was asked for: it was made, or has failed for good."""
-    status = store.get("status", {})
-    seen = status.get("observedGeneration") == store["metadata"]["generation"]
-    found = [each for each in status.get("conditions", []) if each["type"] == "BackupMade"]
-    return seen and any(each["status"] == "True" or each["reason"] == "JobFailed" for each in found)
+def _refuse_before_backup(store: Object) -> None:
+    """A restore takes precedence over a backup that was asked for, which would then save what was restored.
+
+    :raise Problem: one is being made, by a shop that is ready for it.
+    """
+    if store.get("status", {}).get("phase") == "Ready" and backup_request(store) == "underway":
+        detail = "a backup that was asked for is being made: wait until it is, or turn backups off first"
+        raise Problem("backup-underway", detail)
 
 
 def _now() -> str:

@@ -27,11 +27,14 @@ class Quota(Schema):
     """How many stores, of how many."""
 
     owner = fields.String(
-        required=True, allow_none=True, metadata={"description": "Whose; null: of all owners together."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The owner; null for the limit of all owners together."},
     )
     maxStores = fields.Integer(required=True)
     isDefault = fields.Boolean(
-        required=True, metadata={"description": "Whether the settings say so, and no StoreQuota."}
+        required=True,
+        metadata={"description": "Whether the limit is the settings' default, and not set by a StoreQuota."},
     )
     used = fields.Integer(required=True)
 
@@ -40,7 +43,9 @@ class QuotaPage(Schema):
     """Those with a StoreQuota or a store, by the StoreQuota's name; that of all together comes first."""
 
     items = fields.List(fields.Nested(Quota), required=True)
-    next = fields.String(required=True, allow_none=True, metadata={"description": "The next page's cursor."})
+    next = fields.String(
+        required=True, allow_none=True, metadata={"description": "The cursor of the next page; null after the last."}
+    )
 
 
 class QuotasQuery(Schema):
@@ -58,12 +63,12 @@ class QuotaChange(Schema):
         strict=True,
         allow_none=True,
         validate=validate.Range(0, 1_000_000),
-        metadata={"description": "null: the settings' default again."},
+        metadata={"description": "The new limit; null restores the default."},
     )
 
 
 class QuotaQuery(Schema):
-    """Whose quota."""
+    """The owner of the quota."""
 
     owner = fields.String(
         load_default="", validate=validate.Length(max=253), metadata={"description": "Left out: the caller's."}
@@ -109,7 +114,7 @@ class Quotas:
         "/quota",
         Access.READ,
         Rate.READ,
-        "How many stores an owner may have, and has",
+        "Read an owner's quota",
         query=QuotaQuery(),
         answers={200: Quota},
         problems=frozenset({404, 422}),
@@ -125,7 +130,7 @@ class Quotas:
         "/quotas",
         Access.ADMIN,
         Rate.READ,
-        "The quotas of all owners",
+        "List quotas",
         query=QuotasQuery(),
         answers={200: QuotaPage},
         problems=frozenset({422}),
@@ -170,7 +175,7 @@ class Quotas:
         "/quotas/<path:owner>",
         Access.ADMIN,
         Rate.WRITE,
-        'Set an owner\'s limit, or that of all together ("*")',
+        'Set the limit of an owner, or of all owners ("*")',
         action="quota",
         body=QuotaChange(),
         answers={200: Quota},

@@ -18,7 +18,7 @@ from ..operations import Answer, Call, Media, Rate, operation
 from ..problems import Problem
 from ..services import Services
 
-COLUMNS = ("at", "actor", "door", "action", "store", "owner", "outcome", "reason", "requestId", "before", "after")
+COLUMNS = ("at", "actor", "interface", "action", "store", "owner", "outcome", "reason", "requestId", "before", "after")
 PIECE = 32 * 1024
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,7 +29,7 @@ class RecordView(Schema):
     id = fields.String(required=True)
     at = fields.String(required=True)
     actor = fields.String(required=True)
-    door = fields.String(required=True, metadata={"description": "api, dashboard or kubectl."})
+    interface = fields.String(required=True, metadata={"description": "api, dashboard or kubectl."})
     action = fields.String(required=True)
     store = fields.String(required=True)
     owner = fields.String(required=True)
@@ -37,9 +37,11 @@ class RecordView(Schema):
     reason = fields.String(required=True, metadata={"description": "Why it was refused."})
     requestId = fields.String(required=True)
     before = fields.Dict(
-        required=True, allow_none=True, metadata={"description": "What it changed in the spec, as it was."}
+        required=True, allow_none=True, metadata={"description": "The changed fields of the spec before the change."}
     )
-    after = fields.Dict(required=True, allow_none=True, metadata={"description": "The same, as it became."})
+    after = fields.Dict(
+        required=True, allow_none=True, metadata={"description": "The changed fields of the spec after the change."}
+    )
 
 
 class RecordPage(Schema):
@@ -79,7 +81,7 @@ class Records:
         "/audit",
         Access.READ,
         Rate.READ,
-        "What was done, and by whom",
+        "List the history",
         query=RecordQuery(),
         answers={200: RecordPage},
         problems=frozenset({422}),
@@ -98,7 +100,7 @@ class Records:
         "/audit.csv",
         Access.READ,
         Rate.COSTLY,
-        "The audit as a table",
+        "Export the history as CSV",
         query=RecordFilter(),
         answers={200: Media("text/csv", "A header, then a line a record.")},
         problems=frozenset({422}),

@@ -32,49 +32,56 @@ SORT_CHOICES = [*SORTS, *(f"-{name}" for name in SORTS)]
 class ListQuery(Schema):
     """Which stores, in what order."""
 
-    owner = fields.String(load_default="", metadata={"description": "Of this owner. An owner's own by default."})
-    engine = fields.String(load_default="", metadata={"description": "On this engine."})
-    plan = fields.String(load_default="", metadata={"description": "With this plan."})
+    owner = fields.String(load_default="", metadata={"description": "Only stores of this owner."})
+    engine = fields.String(load_default="", metadata={"description": "Only stores on this engine."})
+    plan = fields.String(load_default="", metadata={"description": "Only stores with this plan."})
     phase = fields.String(load_default="", validate=validate.OneOf(["", *PHASES]))
     text = fields.String(
         load_default="",
         validate=validate.Length(max=253),
-        metadata={"description": "In the name, owner, hostname or address."},
+        metadata={"description": "Only stores whose name, owner, hostname or address contains this."},
     )
     sort = fields.String(
         load_default="name",
         validate=validate.OneOf(SORT_CHOICES),
-        metadata={"description": 'By what; "-" before it turns the order. Phases: what needs somebody first.'},
+        metadata={
+            "description": (
+                'The field to sort by; "-" before it reverses the order. By phase, stores that need attention come '
+                "first."
+            )
+        },
     )
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
-    cursor = fields.String(load_default="", metadata={"description": "The next of the page before."})
+    cursor = fields.String(load_default="", metadata={"description": "The value of next of the previous page."})
 
 
 class StorePage(Schema):
     """A page of stores."""
 
     items = fields.List(fields.Nested(Summary), required=True)
-    total = fields.Integer(required=True, metadata={"description": "How many there are on all pages."})
+    total = fields.Integer(required=True, metadata={"description": "The number of stores on all pages."})
     next = fields.String(
         required=True, allow_none=True, metadata={"description": "The cursor of the next page; null after the last."}
     )
 
 
 class DryRun(Schema):
-    """Whether to only say what would come of it."""
+    """Whether only to validate the request."""
 
     dryRun = fields.Boolean(
         load_default=False,
         truthy={"true"},
         falsy={"false"},
-        metadata={"description": "Only check it, by everything that would check it, and change nothing."},
+        metadata={"description": "Validate the request and change nothing."},
     )
 
 
 class Confirmation(Schema):
     """The store's name once more."""
 
-    confirm = fields.String(load_default="", metadata={"description": "The store's name, or nothing is deleted."})
+    confirm = fields.String(
+        load_default="", metadata={"description": "Must be the store's name; otherwise nothing is deleted."}
+    )
 
 
 class Stores:
@@ -117,7 +124,7 @@ class Stores:
         action="create",
         query=DryRun(),
         body="NewStore",
-        headers={"Idempotency-Key": "Makes a repeat of the same request give the same store, not an error."},
+        headers={"Idempotency-Key": "Makes the request safe to repeat: a repeat returns the same store."},
         answers={200: "Store", 202: "Store"},
         problems=frozenset({403, 409, 422}),
     )
@@ -148,7 +155,7 @@ class Stores:
         Rate.READ,
         "Read a store",
         answers={200: "Store", 304: None},
-        headers={"If-None-Match": "The ETag that is known already."},
+        headers={"If-None-Match": "The ETag of the known state."},
         problems=frozenset({404}),
     )
     def read_store(self, call: Call) -> Answer:

@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def apart(function: Callable[..., Result], *arguments: Any) -> Result:
-    """What the function gives; in a thread of its own where threads are greenlets, so that all the others go on."""
+    """What the function gives; in a thread of its own where threads are greenlets, so that all the others continue."""
     if not monkey.is_module_patched("threading"):
         return function(*arguments)
     pending: Any = gevent.get_hub().threadpool.spawn(function, *arguments)

@@ -56,7 +56,7 @@ class Unreader(SocketUnreader):
             self._left = inf
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """As its parent's."""
+        """As in the base class."""
         if self._left <= 0:
             raise LimitRequestHeaders(f"the header must be at most {HEADER_BYTES} bytes")
         data = bytes(super().chunk(size_hint))  # type: ignore[call-arg]

@@ -34,6 +34,8 @@ function age(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-clock])")) {
     const seconds = (new Date(time.dateTime).getTime() - Date.now()) / 1000;
     if (Number.isNaN(seconds)) continue;
+    const expected = time.closest("[data-overdue]");
+    if (expected && seconds <= 0) { expected.textContent = expected.dataset.overdue; continue; }
     const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS.at(-1);
     time.textContent = relative.format(Math.round(seconds / length), unit);
   }
@@ -146,7 +148,7 @@ function refreshPage(head) {
   refresh("page", head.dataset.page, putPage(head.dataset.store));
 }
 
-// The stream goes on from what the page was made of, or from its last event, so nothing in between is missed. A server
+// The stream continues from what the page was made of, or from its last event, so nothing in between is missed. A server
 // that has no place for one refuses it, which a browser takes as the end: then it is asked again later.
 function listen(table, head) {
   const shown = head?.dataset.store;

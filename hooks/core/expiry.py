@@ -14,7 +14,7 @@ from ..settings import Settings
 from .objects import Object, dig
 from .request import SyncRequest
 
-# A database that can't be backed up does not keep an expired shop open for ever.
+# A database that can't be backed up does not keep an expired shop open forever.
 LAST_BACKUP_DEADLINE_HOURS = 1
 
 

@@ -103,7 +103,7 @@ class Life:
 
     @property
     def current(self) -> Restore | None:
-        """The request to check or to restore now: what goes back from a version comes first, unless it may go on."""
+        """The request to check or to restore now: what goes back from a version comes first, unless it may continue."""
         return self.wanted if self.checked or not self.release.restore else None
 
     @property

@@ -23,7 +23,7 @@ UNSEEN = "Unknown"
 
 
 class Cause(NamedTuple):
-    """One word, and the thing's own words."""
+    """A reason in one word, and a message."""
 
     reason: str
     message: str

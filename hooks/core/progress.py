@@ -1,4 +1,4 @@
-"""How far one observed object is, in its own words. The kinds' own status fields are the source:
+"""The progress of one observed object, from the status fields of its kind:
 https://kubernetes.io/docs/reference/kubernetes-api/
 """
 

@@ -18,6 +18,7 @@ from .expiry import status as ending_at
 from .integrations import status as integrations
 from .jobs import BEGINS_SECONDS
 from .life import Life, conclude, resumed
+from .measured import first_ready, usage
 from .objects import Key, Object, dig, mappings
 from .progress import Blocker, condition
 from .render import RenderedStage
@@ -78,6 +79,7 @@ def living(about: Subject, plan: Desired) -> Object:
     ]
     return {
         **_lasting(about),
+        **first_ready(request, ready=blocked is None),
         **outcome.status,
         "phase": _phase(request, blocked, life),
         "conditions": reported,
@@ -102,6 +104,7 @@ def suspended(about: Subject, plan: Desired) -> Object:
         ready = replace(ready, message=f"{ready.message}; set spec.suspended to false to open it")
     return {
         **_lasting(about),
+        **first_ready(request, ready=False),
         **life.status,
         "phase": "Suspending" if left else "Suspended",
         "conditions": [
@@ -155,7 +158,7 @@ def _rules(ingress: Object) -> list[Object]:
 
 def _backups(about: Subject) -> Object:
     """When the newest backups were finished, newest first. The CronJobs of the role "backup" have the last, and the Job
-    that was asked for its own; the status had the rest."""
+    that was asked for its own; the status had the rest. What they reported stands beside."""
     keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
     said = about.request.status.get("backups")
     times = [time for time in said if isinstance(time, str)] if isinstance(said, list) else []
@@ -163,7 +166,8 @@ def _backups(about: Subject) -> Object:
     for time in (*last, *jobs.saved(about.request)):
         if isinstance(time, str) and time not in times:
             times = sorted([time, *times], reverse=True)
-    return {"backups": times[: about.store.backup_keep]} if times else {}
+    times = times[: about.store.backup_keep]
+    return {**({"backups": times} if times else {}), **usage(about.request, times)}
 
 
 def _temporary(about: Subject, life: Life) -> list[Object]:
@@ -288,6 +292,9 @@ def _kept(request: SyncRequest) -> Object:
         "restoredRequest",
         "restores",
         "integrations",
+        "firstReady",
+        "usage",
+        "backupSizes",
     )
     held = any(str(request.status.get("url", "")).endswith(f"://{host}") for host in _held(request))
     return {name: value for name in names if (value := request.status.get(name)) and (held or name not in ADDRESSES)}

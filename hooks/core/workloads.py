@@ -28,7 +28,7 @@ def without_pods(workload: Object) -> Object:
 
 
 def stuck(key: Key, seen: Object, request: SyncRequest) -> bool:
-    """Whether a StatefulSet waits for a pod that its change is to replace, and would for ever: it replaces only what is
+    """Whether a StatefulSet waits for a pod that its change is to replace, and would forever: it replaces only what is
     available (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback). Without pods for
     a moment, it makes the new one."""
     status = dig(seen, "status")
@@ -60,7 +60,7 @@ def serving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | 
 
 
 def stopping(key: Key, seen: Object, request: SyncRequest) -> Blocker | None:
-    """What a workload that is to have no pods still has; None once it has none."""
+    """Why a workload that is being stopped still has pods; None once it has none."""
     count = {"CronJob": _cron_pods, "Job": _job_pods}.get(key.kind, _pods)
     pods = count(seen, request)
     if not pods and not _starts_more(key, seen):

@@ -54,7 +54,7 @@ def test_reads_go_on_while_the_api_server_is_away_and_say_how_stale_they_are(own
         assert "Retry-After" in refused.headers
         own_plane.start_component("kube-apiserver")
         make(own_plane, "after")
-        wait_until(lambda: known(ada) == {"before", "after"}, "the watch goes on", 60)
+        wait_until(lambda: known(ada) == {"before", "after"}, "the watch continues", 60)
         assert api.metric("store_api_cache_stale_seconds") == 0
 
 

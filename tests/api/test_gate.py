@@ -126,7 +126,7 @@ def test_what_was_done_through_either_interface_is_in_one_audit_once(gate: Gate,
     def answers() -> set[tuple[str, str, str]]:
         items = ada.get("/audit", owner="zoe")["items"]
         assert len(items) <= 2
-        return {(each["actor"], each["door"], each["store"]) for each in items}
+        return {(each["actor"], each["interface"], each["store"]) for each in items}
 
     wait_until(lambda: len(answers()) == 2, "both are recorded", 20)
     assert answers() == {("ada@example.com", "api", "by-api"), ("admin", "kubectl", "by-kubectl")}

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.cluster.client import ApiError
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.engines import STAGES as BAD_PODS
@@ -208,3 +209,57 @@ def test_events_of_an_earlier_store_of_the_name_are_not_shown(ann: Caller, ben: 
     wait_until(lambda: plane.client.find(API, "Store", "reused") is None, "it is gone", 60)
     wait_until(lambda: ann.create("reused").status_code == 202, "the name is free")
     assert "of ben's" not in ann("GET", "/stores/reused/events").text
+
+
+METRICS = "metrics.k8s.io"
+# Stands in for the metrics API, which a server of its own has on a cluster: here the API server keeps the objects.
+POD_METRICS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": f"pods.{METRICS}",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+    },
+    "spec": {
+        "group": METRICS,
+        "scope": "Namespaced",
+        "names": {"plural": "pods", "singular": "pod", "kind": "PodMetrics"},
+        "versions": [
+            {
+                "name": "v1beta1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                },
+            }
+        ],
+    },
+}
+
+
+def test_memory_in_use_is_known_where_the_cluster_measures_it(ann: Caller, plane: ControlPlane, shop: str) -> None:
+    path = f"/apis/{METRICS}/v1beta1/namespaces/store-{shop}/pods"
+
+    def served() -> bool:
+        try:
+            plane.client.request("GET", path)
+        except ApiError:
+            return False
+        return True
+
+    def memory() -> int | None:
+        used: int | None = ann.get(f"/stores/{shop}/pods")["memoryBytes"]
+        return used
+
+    assert memory() is None
+    plane.client.create(POD_METRICS)
+    try:
+        wait_until(served, "metrics can be written")
+        for name, used in (("a", "1024Ki"), ("b", "2Mi"), ("c", "1048576")):
+            containers = [{"name": "shop", "usage": {"cpu": "1m", "memory": used}}]
+            head = {"apiVersion": f"{METRICS}/v1beta1", "kind": "PodMetrics", "metadata": {"name": name}}
+            plane.client.request("POST", path, {**head, "containers": containers})
+        wait_until(lambda: memory() == 4 * 2**20, "the memory is the sum of all containers'")
+    finally:
+        plane.client.delete(POD_METRICS)

@@ -417,6 +417,36 @@ def test_one_backup_at_a_time_is_asked_for_of_an_open_store_that_makes_some(ann:
     assert not refused("saving")
 
 
+def test_no_backup_is_asked_for_of_a_store_that_has_ended_or_is_being_deleted(ann: Caller, plane: ControlPlane) -> None:
+    for name in ("ended", "leaving"):
+        ann.create(name, backup=NIGHTLY)
+    ended, leaving = (plane.client.get(API, "Store", name) for name in ("ended", "leaving"))
+    plane.client.replace({**ended, "status": {"phase": "Suspended"}}, "status")
+    leaving["metadata"]["finalizers"] = ["example.com/held"]
+    leaving = plane.client.replace(leaving)
+    ann("DELETE", "/stores/leaving?confirm=leaving")
+    try:
+        refused = [problem(ann("POST", f"/stores/{name}/actions/backup")) for name in ("ended", "leaving")]
+        assert refused == [(409, "store-closed", {}), (409, "store-deleting", {})]
+    finally:
+        held = {"apiVersion": API, "kind": "Store", "metadata": {"name": "leaving"}}
+        plane.client.patch(held, {"metadata": {"finalizers": None}})
+
+
+def test_a_restore_waits_for_the_backup_that_an_open_shop_is_making(ann: Caller, plane: ControlPlane) -> None:
+    def restore(phase: str) -> tuple[int, str]:
+        store = plane.client.get(API, "Store", "both")
+        plane.client.replace({**store, "status": {"phase": phase, "backups": [DAY]}}, "status")
+        answer = ann("POST", "/stores/both/actions/restore", {"backup": "latest"})
+        return answer.status_code, answer.json().get("type", "")
+
+    ann.create("both", backup=NIGHTLY)
+    ann("POST", "/stores/both/actions/backup")
+    assert ann.get("/stores/both")["backupRequest"] == "underway"
+    assert restore("Ready") == (409, "urn:store-platform:backup-underway")
+    assert restore("Degraded") == (202, "")  # the backup can't be made, and a restore may be what helps
+
+
 def test_of_two_requests_for_a_backup_at_once_one_is_accepted(ann: Caller, api: Api) -> None:
     ann.create("saving-once", backup=NIGHTLY)
     with ThreadPoolExecutor(2) as pool:
@@ -446,7 +476,7 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
 
     wait_until(lambda: len(ann.get("/audit", store="audited")["items"]) == 5, "all five are recorded", 20)
     found = ann.get("/audit", store="audited")["items"]
-    recorded = [(each["actor"], each["door"], each["action"], each["outcome"]) for each in reversed(found)]
+    recorded = [(each["actor"], each["interface"], each["action"], each["outcome"]) for each in reversed(found)]
     assert recorded == [
         ("ann@example.com", "api", "create", "admitted"),
         ("ann@example.com", "api", "update", "admitted"),
@@ -458,7 +488,7 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
     assert "must be one of: large, medium, small" in found[2]["reason"]
     assert found[4]["requestId"] == created.headers["X-Request-Id"]
     table = ann("GET", "/audit.csv", params={"store": "audited", "outcome": "refused"}).text.splitlines()
-    assert (len(table), table[0]) == (3, "at,actor,door,action,store,owner,outcome,reason,requestId,before,after")
+    assert (len(table), table[0]) == (3, "at,actor,interface,action,store,owner,outcome,reason,requestId,before,after")
     assert ben.get("/audit", store="audited")["items"] == []
 
 
@@ -477,3 +507,16 @@ def test_an_address_of_another_store_is_refused_at_its_field(ann: Caller, ben: C
         assert (status, kind, list(errors)) == (422, "invalid", ["/spec/hostname"])
         assert "is the address of another store" in errors["/spec/hostname"]
     assert ann("PATCH", "/stores/with-host", change, headers={"If-Match": "*"}).status_code == 202
+
+
+def test_a_new_store_takes_as_long_as_those_that_were_made(ann: Caller, plane: ControlPlane) -> None:
+    ann.create("timed")
+    store = plane.client.get(API, "Store", "timed")
+    created = datetime.fromisoformat(store["metadata"]["creationTimestamp"])
+    first = (created + timedelta(seconds=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    plane.client.replace({**store, "status": {"firstReady": first}}, "status")
+
+    def measured() -> dict[str, Any]:
+        return {each["name"]: each["secondsToReady"] for each in ann.get("/engines")["items"]}
+
+    wait_until(lambda: measured() == {"medusa": 90, "woocommerce": None}, "the time is derived")

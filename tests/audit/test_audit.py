@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 def record(store: str = "shop", **over: Any) -> Record:
     values: dict[str, Any] = {
         "actor": "ann",
-        "door": "kubectl",
+        "interface": "kubectl",
         "action": "create",
         "owner": "ann",
         "outcome": "admitted",

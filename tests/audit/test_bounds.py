@@ -18,7 +18,7 @@ from .conftest import MakeAudit
 
 
 class Clock:
-    """Goes on when it is asked to."""
+    """Continues when it is asked to."""
 
     now = 0.0
 
@@ -115,7 +115,7 @@ def test_the_oldest_records_go_where_all_take_too_much(make: MakeAudit) -> None:
         found = small.query(limit=500)
         return found if found and len(found) < 100 else []
 
-    kept = wait_until(left, "the oldest are taken away")
+    kept = wait_until(left, "the oldest are removed")
     assert 10 <= len(kept) <= 30
     assert kept[0].store == "shop-100"
 

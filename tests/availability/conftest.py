@@ -45,7 +45,7 @@ class World:
     visitor: Visitor
 
     def hang(self, part: str) -> tuple[Callable[[], None], Callable[[], None]]:
-        """How to make a part do nothing, and how to let it go on."""
+        """How to make a part do nothing, and how to let it continue."""
         pid = self.plane.pids()["kube-apiserver"]
         return {
             "gate": (lambda: [each.freeze() for each in self.gate.processes], self._thaw_gate),

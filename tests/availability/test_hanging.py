@@ -1,4 +1,4 @@
-"""Each part that a request needs hangs in turn: what has to go on goes on, and what fails says so in time.
+"""Each part that a request needs hangs in turn: what has to continue continues, and what fails says so in time.
 
 The tests are the outermost link of the chain in ``common/timeouts.py``: they wait ``PATIENCE`` seconds for an answer.
 """

@@ -39,7 +39,7 @@ def fill(url: str, spool: Path) -> None:
         audit.record(
             Record(
                 actor=who,
-                door="api",
+                interface="api",
                 action="update",
                 store=f"s-{number}",
                 owner="ann",

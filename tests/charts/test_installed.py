@@ -1,4 +1,4 @@
-"""The chart on a real API server: accepted whole, upgraded, rolled back and taken away, and nothing lost by it."""
+"""The chart on a real API server: accepted whole, upgraded, rolled back and uninstalled, and nothing lost by it."""
 
 from __future__ import annotations
 

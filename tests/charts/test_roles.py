@@ -126,7 +126,7 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
     assert ada("PUT", "/quotas/ann@example.com", {"maxStores": 9}).status_code == 200
     assert ann("PATCH", "/stores/life", {"spec": {"backup": None}}, **change).status_code == 202
     wait_until(
-        lambda: platform.client.find("batch/v1", "CronJob", "backup", "store-life") is None, "the CronJob is taken away"
+        lambda: platform.client.find("batch/v1", "CronJob", "backup", "store-life") is None, "the CronJob is removed"
     )
     past = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     platform.client.patch({"apiVersion": API, "kind": "Store", "metadata": {"name": "life"}},

@@ -47,7 +47,7 @@ class Loop:
         self._running: dict[str, ParentController] = {}
 
     def run(self) -> None:
-        """Serve for ever; wait as long as the API server or the CompositeController CRD is missing."""
+        """Serve forever; wait as long as the API server or the CompositeController CRD is missing."""
         while (cache := self._cache()) is None:
             time.sleep(RETRY_SECONDS)
         cache.start()

@@ -68,7 +68,7 @@ class Loop:
         self._process.freeze()
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._process.thaw()
 
     def stop(self) -> None:

@@ -124,11 +124,11 @@ class Process:
         self._popen.wait()
 
     def freeze(self) -> None:
-        """Let it and all it started do nothing until `thaw`; what was under way goes on then."""
+        """Let it and all it started do nothing until `thaw`; what was under way continues then."""
         os.killpg(self._running(), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         os.killpg(self._running(), signal.SIGCONT)
 
     def _running(self) -> int:

@@ -124,6 +124,7 @@ class Container:
         self.image = cluster.images[spec["image"]]
         self.env = environment(spec, self.image, cluster.secrets())
         self.log = cluster.area / f"{pod_name}-{spec['name']}.log"
+        self.termination = cluster.area / f"{pod_name}-{spec['name']}.termination"
         command = self._inside(command_line(spec, self.image, self.env))
         self.process = Process(f"{pod_name}/{spec['name']}", command, self.log, self.env)
 
@@ -209,6 +210,9 @@ class Container:
             arguments += ["--ro-bind", folder, folder]
         arguments += ["--ro-bind", str(self.cluster.area / "hosts"), "/etc/hosts"]
         arguments += ["--ro-bind", str(users), "/etc/passwd", "--dev", "/dev"]
+        if message := self.spec.get("terminationMessagePath"):
+            self.termination.touch(0o666)
+            arguments += ["--bind", str(self.termination), message]
         for place, here in self.image.files.items():
             arguments += ["--ro-bind", str(here), place]
         for mount in self.spec.get("volumeMounts", []):

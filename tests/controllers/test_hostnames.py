@@ -43,7 +43,7 @@ class Claims:
 
 
 class Clock:
-    """Goes on when it is asked to."""
+    """Continues when it is asked to."""
 
     now = 1000.0
 

@@ -51,7 +51,7 @@ class Hand:
             wait_until(lambda: self.page.reload() and word in state.inner_text(), f"the page says {word}", 90)
 
     def _reach(self, selector: str) -> None:
-        """Go on by the Tab key until the element has the focus, which can be seen."""
+        """Press the Tab key until the element has the focus, which can be seen."""
         target = self.page.locator(selector).first
         for _ in range(120):
             if target.evaluate("element => element === document.activeElement"):

@@ -9,19 +9,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from babel.messages.pofile import read_po
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.api.server import Api, token_of
 from tests.cluster.controlplane import ControlPlane
-from tests.stores.platform import Platform
+from tests.stores.platform import API, Platform
 
 from .language import TECHNICAL
 from .server import Dashboard
 
 ROOT = Path(__file__).parents[2]
+GERMAN = ROOT / "dashboard" / "translations" / "de" / "LC_MESSAGES" / "messages.po"
 PICTURES = ROOT / "docs" / "pictures"
 WRITTEN = PICTURES if os.environ.get("STORE_PLATFORM_WRITE_EXPECTED") else ROOT / "build" / "screenshots" / "guide"
 SHOWN = {"stores": "/", "new-shop": "/stores/new", "store": "/stores/flowers/", "needs-you": "/stores/clash/"}
@@ -39,6 +44,26 @@ def stores(api: Api, platform: Platform) -> None:
     platform.apply("clash", owner="ann@example.com", hostname="flowers.example.com")  # the API would refuse it
     platform.await_phase("clash", "Failed")
     platform.await_phase("toys", "Suspended")
+    # Backups run no program here, so their reports are written where the platform keeps them.
+    made = datetime.now(UTC) - timedelta(hours=9)
+    at = made.strftime("%Y-%m-%dT%H:%M:%SZ")
+    usage = {"measuredAt": at, "databaseBytes": 82_000_000, "uploadsBytes": 38_000_000, "orders": 14}
+    flowers = {"apiVersion": API, "kind": "Store", "metadata": {"name": "flowers"}}
+    status = {"backups": [at], "backupSizes": {at: 12_500_000}, "usage": usage}
+    platform.client.patch(flowers, {"status": status}, "status")
+
+
+@contextmanager
+def signed_in(browser: Browser, dashboard: Dashboard, plane: ControlPlane, **options: Any) -> Iterator[Page]:
+    """A page of ann's."""
+    with browser.new_context(base_url=dashboard.url, **options) as context:
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.goto("/")
+        page.fill("input[name=token]", token_of(plane, "ann"))
+        page.click("main button.primary")
+        page.wait_for_url(f"{dashboard.url}/")
+        yield page
 
 
 @pytest.fixture(params=[(1280, True), (375, True), (375, False)], ids=["desk", "phone", "phone-without-script"])
@@ -46,17 +71,9 @@ def owner(
     request: pytest.FixtureRequest, browser: Browser, dashboard: Dashboard, plane: ControlPlane
 ) -> Iterator[Page]:
     width, script = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=script, locale="en-GB", base_url=dashboard.url
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.goto("/")
-    page.fill("input[name=token]", token_of(plane, "ann"))
-    page.click("main button.primary")
-    page.wait_for_url(f"{dashboard.url}/")
-    yield page
-    context.close()
+    size: ViewportSize = {"width": width, "height": 900}
+    with signed_in(browser, dashboard, plane, viewport=size, java_script_enabled=script, locale="en-GB") as page:
+        yield page
 
 
 def read(page: Page) -> str:
@@ -73,6 +90,19 @@ def read(page: Page) -> str:
 def test_no_page_shows_an_owner_anything_technical(owner: Page, path: str) -> None:
     owner.goto(path)
     assert read(owner)
+
+
+def test_no_german_page_has_an_english_sentence_or_anything_technical(
+    browser: Browser, dashboard: Dashboard, plane: ControlPlane
+) -> None:
+    with GERMAN.open("rb") as file:
+        ids = [str(message.id) for message in read_po(file, locale="de") if message.id != message.string]
+    english = [text for text in ids if " " in text and "%(" not in text and len(text) > 15]
+    with signed_in(browser, dashboard, plane, locale="de-DE") as page:
+        for path in (*SHOWN.values(), "/stores/toys/", "/stores/flowers/delete", "/audit", "/stores/none/"):
+            page.goto(path)
+            shown = read(page)
+            assert [text for text in english if text in shown] == [], path
 
 
 def test_the_first_thing_on_a_shops_page_is_its_title_and_how_it_is(owner: Page) -> None:
@@ -136,6 +166,30 @@ def test_a_wrong_email_is_refused_at_its_field_and_kept(owner: Page) -> None:
 def test_the_plan_is_shown_by_what_it_provides(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     assert re.search(r"up to \d+ processors, \d+ [GM]iB memory, \d+ GiB for data", read(owner))
+
+
+def test_what_is_in_use_of_the_plan_and_the_orders_are_read_beside_it(owner: Page) -> None:
+    owner.goto("/stores/flowers/")
+    text = read(owner)
+    assert "78.2 MiB of 20 GiB for data, 36.2 MiB of 10 GiB for uploaded files." in text
+    assert "Orders in the 7 days before it: 14." in text
+    assert re.search(r"The last one: 9 hours ago, 11\.9 MiB\.", text)
+
+
+def test_a_time_that_a_shop_was_expected_at_is_never_past(owner: Page) -> None:
+    """Without a script, the server's own words say it: see tests/unit/test_state.py."""
+    owner.goto("/stores/flowers/")
+    if not owner.evaluate("typeof age === 'function'"):
+        pytest.skip("the page has no script")
+    words = """([seconds]) => {
+        const at = new Date(Date.now() + seconds * 1000).toISOString();
+        const shown = document.createElement("p");
+        shown.innerHTML = `<span data-overdue="It is late.">In <time datetime="${at}"></time></span>`;
+        age(shown);
+        return shown.textContent;
+    }"""
+    assert owner.evaluate(words, [150]) in ("In in 3 minutes", "In in 2 minutes")
+    assert owner.evaluate(words, [-1]) == "It is late."
 
 
 def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> None:

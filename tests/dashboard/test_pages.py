@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
 
+from storeplatform.common.times import written
 from storeplatform.dashboard.signin import here
 from tests.api.issuer import AUDIENCE, Issuer
 from tests.api.server import Api, token_of
@@ -125,7 +128,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(ann: Vi
     assert answer.status_code == 422
     for kept in ("Wrong Name", "nodots", "Tee &amp; Tea"):
         assert f'value="{kept}"' in answer.text
-    assert re.search(r'id="error-name">.*must be a DNS label', answer.text, re.DOTALL)
+    assert re.search(r'id="error-name">.*Choose a name that no other shop has', answer.text, re.DOTALL)
     assert re.search(r'value="medium" checked', answer.text)
     assert plane.client.find(API, "Store", "Wrong Name") is None
 
@@ -141,7 +144,7 @@ def test_the_manifest_can_be_seen_before_anything_is_made(ann: Visitor, plane: C
 def test_a_name_is_judged_while_it_is_typed(ann: Visitor, shop: str) -> None:
     assert ann.get("/stores/new/name?name=a-free-one").json() == {"free": True, "words": "This name is free."}
     assert ann.get(f"/stores/new/name?name={shop}").json()["free"] is False
-    assert "DNS label" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
+    assert "Choose a name" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
 
 
 S3 = {"backup": {"s3": {"endpoint": "https://s3.example.com", "bucket": "stores", "region": "eu"}}}
@@ -281,9 +284,9 @@ def test_a_change_that_is_refused_says_why_where_it_was_asked(ann: Visitor, shop
     assert answer.status_code == 200
     assert answer.url.partition("#")[0] == f"{ann.url}/stores/{shop}/"
     assert re.search(r'value="nodots"[^>]*aria-invalid="true"', answer.text)
-    assert "a hostname must be a full domain name" in words(answer)
+    assert "Choose a full address of your own that no other shop has" in words(answer)
     again = ann.get(f"/stores/{shop}/")
-    assert "a hostname must be a full domain name" not in words(again)
+    assert "Choose a full address of your own that no other shop has" not in words(again)
 
 
 def test_every_address_of_a_form_can_be_loaded_again(ann: Visitor, shop: str) -> None:
@@ -370,7 +373,7 @@ def test_without_the_api_a_page_says_what_goes_on(plane: ControlPlane) -> None:
         api.processes[0].stop()
         answer = ann.get("/")
         assert answer.status_code == 503
-        assert "The shops go on selling" in words(answer)
+        assert "The shops keep selling" in words(answer)
         assert requests.get(f"{dashboard.url}/readyz", timeout=5).status_code == 503
         assert requests.get(f"{dashboard.url}/healthz", timeout=5).status_code == 200
         api.start()
@@ -383,7 +386,7 @@ def test_who_asks_too_much_of_the_api_learns_for_how_long(plane: ControlPlane) -
         ann.sign_in(token_of(plane, "ann"))
         answer = ann.get("/")
         assert answer.status_code == 429
-        assert re.search(r"It goes on in \d+ seconds", words(answer))
+        assert re.search(r"Try again in \d+ seconds", words(answer))
 
 
 @pytest.fixture
@@ -465,3 +468,50 @@ def test_a_key_that_is_refused_is_not_shown_again(ann: Visitor, shop: str) -> No
     assert 'such as "sk_live_..."' in words(answer)
     assert "NotToBeShown" not in answer.text
     assert "NotToBeShown" not in str(ann.session.cookies)
+
+
+def test_a_new_shop_says_when_it_will_be_ready_and_an_ended_one_offers_no_more(
+    ann: Visitor, api: Api, plane: ControlPlane, platform: Platform, shop: str
+) -> None:
+    def put(name: str, status: dict[str, Any]) -> None:
+        plane.client.patch(
+            {"apiVersion": API, "kind": "Store", "metadata": {"name": name}}, {"status": status}, "status"
+        )
+
+    def page_with(text: str) -> str:
+        def shown() -> str | None:
+            page = words(ann.get("/stores/slow/"))
+            return page if text in page else None
+
+        return wait_until(shown, f"the page says {text!r}")
+
+    since = written(datetime.now(UTC))
+    steps = [("DatabaseReady", "True"), ("BackendReady", "False"), ("Ready", "False")]
+    conditions = [
+        {"type": kind, "status": status, "reason": "AsDesired", "message": "", "lastTransitionTime": since}
+        for kind, status in steps
+    ]
+    status = {"phase": "Provisioning", "url": "http://slow.example.com", "conditions": conditions}
+    platform.hooks.stop()  # nothing changes the store then
+    try:
+        spec = {"backup": {"schedule": "0 3 * * *"}, "expiresAt": "2031-12-24T00:00:00Z"}
+        api.caller("ann").create("slow", engine="woocommerce", **spec)
+        put("slow", {**status, "release": {"target": "11.0.1", "since": since}})
+        page = page_with("Step 2 of 2")
+        assert "This usually takes a few minutes." in page
+        assert "Shoppers will reach your shop at http://slow.example.com." in page
+        assert "Visit shop" not in page
+        # Another one of the same software took three hours, and then a second.
+        api.caller("ann").create("measured", engine="woocommerce")
+        made = plane.client.get(API, "Store", "measured")["metadata"]["creationTimestamp"]
+        put("measured", {"firstReady": written(datetime.fromisoformat(made) + timedelta(hours=3))})
+        page_with("Expected to be ready in")
+        put("measured", {"firstReady": written(datetime.fromisoformat(made) + timedelta(seconds=1))})
+        assert "Back up now" in page_with("This is taking longer than usual.")
+        put("slow", {"phase": "Suspended", "deletesAt": "2031-12-31T00:00:00Z"})
+        page = page_with("It has ended. It is deleted with its data unless you choose a later end date.")
+        assert [
+            offer for offer in ("Back up now", "Close the shop", "Open the shop", "Restart the shop") if offer in page
+        ] == []
+    finally:
+        platform.start_hooks()

@@ -1,4 +1,4 @@
-"""Who is signed in: what is kept of them and of nobody else, how it goes on, and how it ends."""
+"""Who is signed in: what is kept of them and of nobody else, how it is renewed, and how it ends."""
 
 from __future__ import annotations
 

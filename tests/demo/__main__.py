@@ -102,7 +102,7 @@ def smoke(cluster: Cluster) -> int:
 
 
 def show(cluster: Cluster, console: Console, leave: bool) -> int:
-    """Apply the samples, show every change until all are Ready, then go on until Ctrl-C unless ``leave``."""
+    """Apply the samples, show every change until all are Ready, then continue until Ctrl-C unless ``leave``."""
     cluster.kubectl("apply", "-f", str(SAMPLES))
     watching = Watching(cluster, console)
     blocked = watching.until_ready(READY_SECONDS)

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class DemoError(Exception):
-    """The demo can't go on; the message says why and what to do."""
+    """The demo can't continue; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

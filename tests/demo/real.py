@@ -57,7 +57,7 @@ def agreed(console: Console, yes: bool) -> bool:
     if not sys.stdin.isatty():
         console.print("Nobody can be asked here: ARGS=--yes agrees. Containers are simulated instead.")
         return False
-    return console.input("Go on? (y: yes, anything else: simulate the containers) ").strip().lower() in ("y", "yes")
+    return console.input("Continue? (y: yes, anything else: simulate the containers) ").strip().lower() in ("y", "yes")
 
 
 @contextmanager

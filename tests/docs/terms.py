@@ -16,7 +16,7 @@ CHECKED = ["*.md", "*.py", "*.yaml", "*.yml", "*.tpl", "*.html", "*.js", "*.sh",
 
 TERMS = {
     r"told|tells": "reported, returns, shows, documents",
-    r"doors|every door|which door": "interface",
+    r"(?<!fridge's )doors?": "interface",
     r"mend(?:s|ed|ing)?": "repair, revert, correct",
     r"asleep": "suspended",
     r"receipts?": "deletion record",
@@ -30,6 +30,9 @@ TERMS = {
     r"goes on by itself|go on by themselves|gone by itself": "continues, recovers automatically",
     r"played by": "simulated by",
     r"so for \d+ s": "for the last ... s",
+    r"for ever": "forever",
+    r"as its parent's": "as in the base class",
+    r"none of ours": "invalid, not one of ...",
 }
 PATTERN = re.compile("|".join(rf"(?P<t{number}>\b(?:{term})\b)" for number, term in enumerate(TERMS)), re.IGNORECASE)
 

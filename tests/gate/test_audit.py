@@ -50,7 +50,7 @@ def test_a_create_a_change_a_suspension_and_a_delete_are_reported(gate: Gate, cl
         ("pat", "suspend", "admitted", {"suspended": False}, {"suspended": True}),
         (ANN, "delete", "admitted", last, None),
     ]
-    assert {(each.door, each.owner, bool(each.request_id)) for each in gate.records(store="life")} == {
+    assert {(each.interface, each.owner, bool(each.request_id)) for each in gate.records(store="life")} == {
         ("kubectl", ANN, True)
     }
 

@@ -44,7 +44,7 @@ def test_nobody_chooses_a_new_stores_shard(clients: dict[str, Client]) -> None:
 
 
 def test_a_store_without_a_shard_is_not_made(gate: Gate, clients: dict[str, Client]) -> None:
-    """As where the webhook that gives it did not answer in time, which lets a request go on."""
+    """As where the webhook that gives it did not answer in time, which lets a request continue."""
     hooks = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration"}
     hooks["metadata"] = {"name": "store-gate"}  # type: ignore[assignment]
     gate.client.delete(hooks)

@@ -50,7 +50,7 @@ MUTATIONS = [
         "if still := None:",
     ),
     Mutation(
-        "a Job that is not needed any more goes on beside others",
+        "a Job that is not needed any more keeps running beside others",
         "hooks/core/staging.py",
         "if waits_for is None and superseded and (stage.offline or _has_jobs(stage)):",
         "if False:",

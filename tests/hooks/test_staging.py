@@ -1,4 +1,4 @@
-"""Stages: what is asked for when, and that nothing which is there is taken away."""
+"""Stages: what is asked for when, and that nothing which exists is removed."""
 
 from __future__ import annotations
 

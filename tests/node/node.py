@@ -98,7 +98,7 @@ class Node:
         return self.namespaces.run("ctr", "--address", files.SOCKET, "--namespace", "k8s.io", *arguments)
 
     def kill(self, name: str) -> None:
-        """End one of its programs as a crash would (SIGKILL); containers go on."""
+        """End one of its programs as a crash would (SIGKILL); containers continue."""
         self.processes[name].kill()
 
     def start(self, name: str) -> None:

@@ -61,7 +61,7 @@ def refusal(via: Relay, of: Account, content: bytes, *to: str) -> tuple[int, str
 
 
 class Dripping(threading.Thread):
-    """A mail server that takes a mail's content, and then answers a byte now and then, for ever."""
+    """A mail server that takes a mail's content, and then answers a byte now and then, forever."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -65,12 +66,14 @@ class Life(ABC, Generic[StoreT]):
         self._saved[f"snapshot/{name}"] = set(self.orders)
 
     def back_up(self) -> None:
-        """Save the database and the uploads."""
-        self.store.archive("backup")
+        """Save the database and the uploads. Its report counts every order: all of them are of today."""
+        report = json.loads(self.store.archive("backup"))
+        assert report["orders"] == len(self.orders)
+        assert min(report["bytes"], report["databaseBytes"], report["uploadsBytes"]) > 0
         self._saved["latest"] = set(self.orders)
 
     def restore(self, archive: str, **spec: Any) -> None:
-        """Bring back what was saved, while nothing serves, and go on as that spec says."""
+        """Bring back what was saved, while nothing serves, and continue as that spec says."""
         self.store.close()
         self.store.cluster.start("StatefulSet", "database")
         self.store.archive("restore", archive)

@@ -69,9 +69,9 @@ def write_address(page: Page, **other: str) -> None:
 
 
 def fill_address(page: Page, **other: str) -> None:
-    """Fill in the address and go on."""
+    """Fill in the address and continue."""
     write_address(page, **other)
-    press(page, "Go on to delivery")
+    press(page, "Continue to delivery")
 
 
 def check_out(page: Page, delivery: str = "Standard") -> str:
@@ -81,6 +81,6 @@ def check_out(page: Page, delivery: str = "Standard") -> str:
     _wait_for_the_shop(page)
     fill_address(page)
     page.get_by_role("radio", name=delivery).check()
-    press(page, "Go on to payment")
+    press(page, "Continue to payment")
     press(page, "Order and pay")
     return str(page.locator("dd code").text_content())

@@ -75,10 +75,12 @@ class RunningStore(ABC):
         self.ingress.stop()
         self.cluster.stop()
 
-    def archive(self, *arguments: str) -> None:
-        """Run the backup's container with these arguments, as its Jobs do."""
+    def archive(self, *arguments: str) -> str:
+        """Run the backup's container with these arguments, as its Jobs do; its termination message."""
         (made,) = self.cluster.containers("CronJob", "backup")
-        Container(self.cluster, "backup", made.pod, {**made.spec, "args": list(arguments)}).run()
+        container = Container(self.cluster, "backup", made.pod, {**made.spec, "args": list(arguments)})
+        container.run()
+        return container.termination.read_text()
 
     def _render(self, tls: bool) -> None:
         over = {"ingress": {**settings_of("hooks")["ingress"], "tlsIssuer": "issuer" if tls else ""}}

@@ -105,7 +105,7 @@ def test_a_sold_out_cart_can_not_be_ordered_and_says_why(page: Page, shop: Medus
     put_in_cart(page, "Beeswax candle")
     page.get_by_role("link", name="Check out").click()
     fill_address(page)
-    page.get_by_role("button", name="Go on to payment").click()
+    page.get_by_role("button", name="Continue to payment").click()
     (item,) = shop.api("GET", "/admin/inventory-items", sku="BEESWAX-CANDLE")["inventory_items"]
     level = f"/admin/inventory-items/{item['id']}/location-levels/{item['location_levels'][0]['location_id']}"
     shop.api("POST", level, {"stocked_quantity": 0})
@@ -211,7 +211,7 @@ def test_every_page_is_accessible_and_fits(
         look(page, "address with errors", "Not yet: Address")
         fill_address(page)
         look(page, "delivery", "Delivery")
-        page.get_by_role("button", name="Go on to payment").click()
+        page.get_by_role("button", name="Continue to payment").click()
         look(page, "payment", "Payment")
         page.get_by_role("button", name="Order and pay").click()
         look(page, "order", "Order")

@@ -24,6 +24,23 @@ def test_sizes_are_in_one_form(quantity: str, text: str) -> None:
     assert filters.binary(quantity) == text
 
 
+@pytest.mark.parametrize(
+    ("language", "number", "text"),
+    [
+        ("en", 0, "0 B"),
+        ("en", 1023, "1,023 B"),
+        ("en", 1536, "1.5 KiB"),
+        ("de", 1536, "1,5 KiB"),
+        ("en", 120 * 2**20, "120 MiB"),
+        ("en", 2 * 2**30, "2 GiB"),
+        ("de", 5000 * 2**40, "5.000 TiB"),
+    ],
+    indirect=["language"],
+)
+def test_a_number_of_bytes_is_read_in_the_unit_that_suits_it(language: str, number: int, text: str) -> None:
+    assert filters.size(number) == text
+
+
 @pytest.mark.usefixtures("language")
 @pytest.mark.parametrize(
     ("text", "words"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storeplatform.dashboard.history import actor, sentence
+from storeplatform.dashboard.history import actor, line, sentence
 
 pytestmark = pytest.mark.usefixtures("language")
 
@@ -55,3 +55,17 @@ def test_an_action_is_a_sentence(done: dict[str, Any], words: str) -> None:
 )
 def test_what_was_refused_may_be_anything(sent: Any) -> None:
     assert sentence(record("update", sent, sent)).startswith("changed flowers")
+
+
+@pytest.mark.parametrize(
+    ("language", "reader", "said"),
+    [
+        ("en", "ann", "You closed flowers"),
+        ("en", "ben", "ann closed flowers"),
+        ("de", "ann", "Sie haben flowers geschlossen"),
+        ("de", "ben", "ann hat flowers geschlossen"),
+    ],
+    indirect=["language"],
+)
+def test_an_entry_says_who_did_what_as_a_sentence_of_the_language(language: str, reader: str, said: str) -> None:
+    assert line(record("suspend"), reader) == said

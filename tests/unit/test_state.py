@@ -8,7 +8,8 @@ import pytest
 
 from storeplatform.api.views import PHASES
 from storeplatform.common.reasons import REASONS
-from storeplatform.dashboard.state import Steps, backup, state, steps
+from storeplatform.dashboard.state import Record, Steps, record, state, steps
+from storeplatform.hooks.core.hosts import unproven
 from tests.dashboard.language import TECHNICAL
 
 ENGINE = {"steps": ["DatabaseReady", "BackendReady"]}
@@ -59,23 +60,6 @@ def test_the_advice_is_of_the_state_and_leads_to_the_part_that_helps(
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "reason", "comes"),
-    [
-        ("", "True", "AsDesired", ""),
-        ("2030-01-01T00:00:00Z", "True", "AsDesired", "made"),
-        ("2030-01-01T00:00:00Z", "False", "JobRunning", "underway"),
-        ("2030-01-01T00:00:00Z", "False", "JobFailed", "failed"),
-        ("2030-01-01T00:00:00Z", "", "", "underway"),
-    ],
-)
-def test_a_backup_is_made_only_where_it_was_observed(asked: str, status: str, reason: str, comes: str) -> None:
-    found = [{"type": "BackupMade", "status": status, "reason": reason}] if status else []
-    spec = {"backup": {"schedule": "0 3 * * *", "requestedAt": asked}}
-    assert backup({"spec": spec, "status": {"conditions": found}}) == comes
-    assert backup({"spec": {}, "status": {}}) == ""
-
-
-@pytest.mark.parametrize(
     ("shown", "done"),
     [
         (store("Provisioning", DatabaseReady="True", BackendReady="False"), Steps(1, 2)),
@@ -87,3 +71,40 @@ def test_a_backup_is_made_only_where_it_was_observed(asked: str, status: str, re
 def test_progress_counts_the_steps_of_the_engine(shown: dict[str, Any], done: Steps | None) -> None:
     assert steps(shown, ENGINE) == done
     assert steps(shown, {}) is None
+
+
+def being_made(**release: str) -> dict[str, Any]:
+    """A new shop of which one step of two is done."""
+    shown = store("Provisioning", DatabaseReady="True", BackendReady="False")
+    shown["status"]["release"] = {"target": "1", **release}
+    return {**shown, "createdAt": "2030-01-01T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("release", "seconds", "ready_at"),
+    [
+        ({"since": "2030-01-01T12:00:01Z"}, 90, "2030-01-01T12:01:31+00:00"),
+        ({"since": "2030-01-05T12:00:00Z"}, 90, "2030-01-05T12:01:30+00:00"),  # closed before it was ready, then opened
+        ({}, 90, "2030-01-01T12:01:30+00:00"),
+        ({"running": "1", "since": "2030-01-01T12:00:01Z"}, 90, None),
+        ({}, None, None),
+    ],
+)
+def test_a_new_shop_is_expected_by_the_time_that_others_took(
+    release: dict[str, str], seconds: int | None, ready_at: str | None
+) -> None:
+    found = steps(being_made(**release), {**ENGINE, "secondsToReady": seconds})
+    assert found
+    assert (found.ready_at and found.ready_at.isoformat()) == ready_at
+
+
+@pytest.mark.parametrize("message", ["", "no such record"])
+def test_the_record_of_an_address_to_confirm_is_what_the_platform_looks_for(message: str) -> None:
+    wanted = {"name": "_store-platform.shop.example.com", "value": "store-platform=0123"}
+    status = {"host": "shop.example.com", "message": message}
+    said = unproven({"spec": {"host": "shop.example.com", "record": wanted}, "status": status})
+    condition = {"type": "HostnameVerified", "status": "False", "message": said}
+    shown = {"status": {"conditions": [condition]}}
+    assert record(shown) == Record("shop.example.com", wanted["name"], wanted["value"])
+    assert record({"status": {"conditions": [{**condition, "status": "True"}]}}) is None
+    assert record({"status": {}}) is None

@@ -30,7 +30,7 @@ class Holds:
         wait_until(lambda: self._gates(f"{probe}-0"), "the holds are in force")
 
     def release(self, stores: Iterable[str]) -> None:
-        """Let stores go on; done again, what was held meanwhile goes on too."""
+        """Let stores continue; done again, what was held meanwhile continues too."""
         names = list(stores)
         self._client.patch(HOLDS, {"data": dict.fromkeys(names)})
         waiting = self._client.list_all("v1", "Pod", labelSelector=f"{STORE_LABEL} in ({','.join(names)})")

@@ -1,7 +1,7 @@
 """What befalls the hooks, the loop or the API server while stores are on their way.
 
-Each fault is given `release`, which lets the stores go on: while the part is down or sees nothing, so that what it knew
-is no longer so when it comes back.
+Each fault is given `release`, which lets the stores continue: while the part is down or sees nothing, so that what it
+knew is no longer so when it comes back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release
 
 
 def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The loop goes on with what it was doing, by its old cache."""
+    """The loop continues with what it was doing, by its old cache."""
     platform.loop.freeze()
     release()
     time.sleep(STALE_SECONDS)

@@ -1,6 +1,6 @@
 """The hooks, the loop or the API server fails on a store's way: the store becomes what it would have been.
 
-At each stage of each process a store is held until all are at theirs; then the part is killed, or goes on by what it
+At each stage of each process a store is held until all are at theirs; then the part is killed, or continues by what it
 knew before the stores went on. Each store is compared object by object with a run in which nothing fails. No volume is
 lost and no Secret changed on the way. The matrix is printed at the end.
 """

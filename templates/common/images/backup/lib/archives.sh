@@ -10,6 +10,7 @@ backup_archive() {
   [[ -z $there ]] || fail "$FAILED" "an archive of this very second is there already" "Run it again"
   make_archive "archives/$name" "$name" "$made"
   prune archives "$BACKUP_KEEP" "$name"
+  report "$archive_bytes"
   echo "backup $name is made"
 }
 
@@ -38,9 +39,9 @@ list_archives() {
   sed -E '/./!d; s/,"sha256":.*/}/' <<<"$all" | sort --reverse
 }
 
-# make_archive PATH NAME MADE
+# make_archive PATH NAME MADE: sets archive_bytes.
 make_archive() {
-  local stage dump uploads='' bytes again
+  local stage dump uploads='' again
   stage=$(staged "$1")
   unfinished_archive=$1
   forget_errors
@@ -59,10 +60,10 @@ make_archive() {
     again=$(get "$stage/uploads.tar" | digest) && [[ $again == "$uploads" ]] ||
       fail "$FAILED" "the uploads' archive can't be read back whole" "$remedy"
   fi
-  bytes=$(sizes "$stage" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  archive_bytes=$(sizes "$stage" | awk '{ sum += $1 } END { printf "%.0f", sum }')
   still_locked
   forget_errors
-  printf '{"made":"%s","name":"%s","bytes":%d,"sha256":{"database.dump":"%s"%s}}\n' "$3" "$2" "$bytes" "$dump" \
+  printf '{"made":"%s","name":"%s","bytes":%d,"sha256":{"database.dump":"%s"%s}}\n' "$3" "$2" "$archive_bytes" "$dump" \
     "${uploads:+,\"uploads.tar\":\"$uploads\"}" | publish "$1" || fail "$FAILED" "the archive could not be finished" "$remedy"
   unfinished_archive=
 }

@@ -4,6 +4,7 @@
 database_access="MARIADB_USER, MYSQL_PWD and MARIADB_DATABASE"
 session_query="SELECT CONNECTION_ID()"
 lock_query="SELECT GET_LOCK('store-backup', 30)"
+size_query="SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = DATABASE()"
 load_remedy="Correct the cause and run it again"
 # Where a restore puts what comes, and what goes.
 readonly COMING=store_restore_coming GOING=store_restore_going
@@ -22,6 +23,12 @@ database_answers() { mariadb-admin "${connection[@]}" --connect-timeout=5 --sile
 
 # exec_session: answers queries from stdin, a line each.
 exec_session() { exec mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names --unbuffered; }
+
+# query_database SQL: its one answer; half a minute is long enough for what only counts.
+query_database() {
+  timeout 60 mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names \
+    --init-command="SET max_statement_time = 30" --execute="$1" "$MARIADB_DATABASE"
+}
 
 # WordPress and WooCommerce have tables alone: no triggers, views or routines.
 dump_database() {

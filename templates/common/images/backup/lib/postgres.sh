@@ -5,6 +5,7 @@ database_access="PGUSER, PGPASSWORD and PGDATABASE"
 session_query="SELECT pg_backend_pid()"
 # "store-ba" in ASCII: a number that nobody else takes by chance. Waits for lock_timeout at most.
 lock_query="SELECT 1 FROM pg_advisory_lock(x'73746f72652d6261'::bigint)"
+size_query="SELECT pg_database_size(current_database())"
 load_remedy="Correct the cause and run it again (out of shared memory: raise the server's max_locks_per_transaction)"
 
 connection_settings() {
@@ -19,6 +20,11 @@ database_answers() { pg_isready --quiet --timeout=5; }
 
 # exec_session: answers queries from stdin, a line each.
 exec_session() { exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1; }
+
+# query_database SQL: its one answer; half a minute is long enough for what only counts.
+query_database() {
+  PGOPTIONS="$PGOPTIONS -c statement_timeout=30s" timeout 60 psql --no-psqlrc --quiet --tuples-only --no-align --command="$1"
+}
 
 dump_database() { pg_dump --format=custom --lock-wait-timeout=60s; }
 read_dump() { pg_restore --file=/dev/null; }

@@ -188,7 +188,7 @@ function store_card_webhook( WP $wp ): void {
 }
 add_action( 'parse_request', 'store_card_webhook' );
 
-/** A card was declined: WooCommerce tells the owner once, and the shopper may try again on the same page. */
+/** A card was declined: WooCommerce informs the owner once, and the shopper may try again on the same page. */
 function store_card_failed( ?WC_Order $order ): void {
 	if ( $order && ! store_card_take( $order ) && $order->has_status( 'pending' ) ) {
 		$order->update_status( 'failed', 'A payment by card was declined.' );
