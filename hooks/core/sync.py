@@ -11,7 +11,7 @@ from storeplatform.common.objects import namespace_of
 from storeplatform.common.times import moment
 
 from ..settings import Settings
-from . import guards, integrations, status
+from . import guards, integrations, passing, status
 from .acceptance import NotAccepted, accept
 from .expiry import Expiry, expiry
 from .objects import Object, dig
@@ -81,12 +81,11 @@ def _answer(
 ) -> Object:
     pace = "settled" if its_status["phase"] in ("Ready", "Suspended") else "changing"
     seconds, now = _resync(request, settings, pace), moment(request.now)
-    ahead = end.next_seconds(now) if end and now else None
-    return {
-        "status": its_status,
-        "children": children,
-        "resyncAfterSeconds": min(seconds, ahead + 1) if ahead else seconds,
-    }
+    if end and now and (ahead := end.next_seconds(now)):
+        seconds = min(seconds, ahead + 1)
+    if as_before := passing.held(request, its_status):
+        its_status, seconds = as_before[0], min(seconds, as_before[1])
+    return {"status": its_status, "children": children, "resyncAfterSeconds": seconds}
 
 
 def _unwritten(request: SyncRequest, settings: Settings, answer: Object) -> float:
