@@ -1,7 +1,9 @@
 """What is desired now: one stage after another, and nothing taken away that is there.
 
-A stage's objects are asked for once all earlier stages are as they should be. Objects of later stages that
-are there already stay as they were last applied, so a shop goes on serving while an earlier stage is repaired.
+A stage's workloads and Jobs are asked for once all earlier stages are as they should be. What runs nothing (Services,
+claims, policies, the Ingress) is made as soon as the namespace is the store's, and then changes with its stage. Objects
+of later stages that are there already stay as they were last applied, so a shop goes on serving while an earlier stage
+is repaired.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from . import jobs
 from .objects import Key, Object, dig
 from .progress import Blocker, blocker
-from .render import REVISION, Manifest, RenderedStage
+from .render import CLUSTER_SCOPED, REVISION, Manifest, RenderedStage
 from .request import SyncRequest
 from .retention import as_applied, disposable, protected, update
 from .workloads import WORKLOADS, idle, serving, stopped, stopping, stuck, without_pods
@@ -50,7 +52,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
     result, stages = Desired(), _continued(stages, request)
     superseded, saving = _superseded(stages, request), _saving(stages, request)
     rolling = _rolling(stages, request)
-    offline = False
+    offline = placed = False
     for place, stage in enumerate(stages):
         if stage.optional:
             _plan_optional(stage, request, result)
@@ -72,7 +74,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
         for manifest in stage.manifests:
             seen = request.observed.get(manifest.key)
             if seen is None:
-                if waits_for is None:
+                if waits_for is None or _needs_no_turn(manifest, placed):
                     result.children.append(manifest.body)
                 found = found or _missing(manifest, waits_for)
                 continue
@@ -88,6 +90,7 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
                 found = found or its
         if stage.manifests:
             result.judge(stage.condition, unbound if found and unbound else found)
+        placed = placed or (stage.role == "place" and result.first_blocked is None)
     result.children += leftovers(stages, request, migrated, everything=result.first_blocked is not None)
     return result
 
@@ -250,6 +253,16 @@ def _has_jobs(stage: RenderedStage) -> bool:
 def _unfinished(stage: RenderedStage, request: SyncRequest) -> bool:
     seen = [(manifest.key, request.observed.get(manifest.key)) for manifest in stage.manifests]
     return any(obj is None or blocker(key, obj) is not None for key, obj in seen)
+
+
+def _needs_no_turn(manifest: Manifest, placed: bool) -> bool:
+    """Whether an object is made before its stage's turn: one that runs nothing, once it has its place.
+
+    :param placed: whether the host and the namespace are the store's.
+    """
+    if manifest.key.kind in CLUSTER_SCOPED:
+        return True
+    return placed and manifest.key.kind not in (*WORKLOADS, "Job")
 
 
 def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:

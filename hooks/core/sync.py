@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from storeplatform.common.objects import namespace_of
 from storeplatform.common.times import moment
 
 from ..settings import Settings
-from . import guards, integrations, status
+from . import guards, integrations, passing, status
 from .acceptance import NotAccepted, accept
 from .expiry import Expiry, expiry
 from .objects import Object, dig
@@ -18,6 +20,10 @@ from .request import SyncRequest
 from .retention import as_applied
 from .staging import close, plan
 from .workloads import still_needed
+
+# How soon to be asked again where the status that is answered changes what comes next. Metacontroller does not ask for
+# statuses of its own (ignoreStatusChanges in metacontroller/platform/controller.yaml), except of what is being deleted.
+NEXT_STEP_SECONDS = 0.5
 
 
 def sync(request: SyncRequest, settings: Settings) -> Object:
@@ -35,8 +41,12 @@ def sync(request: SyncRequest, settings: Settings) -> Object:
         }
     answer = _living(request, settings)
     guards.check(request, answer["children"])
-    # Asked to finalize a live store: it moves to another shard, whose controller finds every child in place.
-    return {**answer, "finalized": request.finalizing}
+    return {
+        **answer,
+        "resyncAfterSeconds": min(answer["resyncAfterSeconds"], _unwritten(request, settings, answer)),
+        # Asked to finalize a live store: it moves to another shard, whose controller finds every child in place.
+        "finalized": request.finalizing,
+    }
 
 
 def customize(request: SyncRequest) -> list[Object]:
@@ -71,12 +81,25 @@ def _answer(
 ) -> Object:
     pace = "settled" if its_status["phase"] in ("Ready", "Suspended") else "changing"
     seconds, now = _resync(request, settings, pace), moment(request.now)
-    ahead = end.next_seconds(now) if end and now else None
-    return {
-        "status": its_status,
-        "children": children,
-        "resyncAfterSeconds": min(seconds, ahead + 1) if ahead else seconds,
-    }
+    if end and now and (ahead := end.next_seconds(now)):
+        seconds = min(seconds, ahead + 1)
+    if as_before := passing.held(request, its_status):
+        its_status, seconds = as_before[0], min(seconds, as_before[1])
+    return {"status": its_status, "children": children, "resyncAfterSeconds": seconds}
+
+
+def _unwritten(request: SyncRequest, settings: Settings, answer: Object) -> float:
+    """Seconds until the next question where the status that is answered is not the Store's yet; infinite where it is.
+
+    Its write may fail without an error, so a store is settled only once the status was seen. And what the core reads
+    from it again, such as a release that was rejected, may have other children follow.
+    """
+    written = {**answer["status"], "observedGeneration": dig(request.parent, "metadata", "generation")}
+    if request.status == written:
+        return math.inf
+    following = _living(replace(request, parent={**request.parent, "status": written}), settings)
+    same = all(following[part] == answer[part] for part in ("status", "children"))
+    return _resync(request, settings, "changing") if same else NEXT_STEP_SECONDS
 
 
 def _resync(request: SyncRequest, settings: Settings, pace: str) -> float:

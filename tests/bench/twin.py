@@ -59,11 +59,16 @@ def ready(client: Client, obj: Object) -> bool:
     """Whether it does its work, where that takes time."""
     metadata = obj["metadata"]
     seen = client.get(obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace", ""))
+    return does_its_work(obj["kind"], seen)
+
+
+def does_its_work(kind: str, seen: Object) -> bool:
+    """The same of an object as it is seen."""
     status = seen.get("status", {})
-    if obj["kind"] == "Job":
+    if kind == "Job":
         return any(each["type"] == "Complete" and each["status"] == "True" for each in status.get("conditions", []))
-    if obj["kind"] in ("Deployment", "StatefulSet"):
-        return status.get("availableReplicas", 0) >= seen["spec"]["replicas"]
+    if kind in ("Deployment", "StatefulSet"):
+        return bool(status.get("availableReplicas", 0) >= seen["spec"]["replicas"])
     return True
 
 

@@ -129,6 +129,7 @@ def composite(url: str) -> Object:
         "apiVersion": GROUP_VERSION,
         "resource": "things",
         "labelSelector": {"matchLabels": {"shard": "a"}},
+        "ignoreStatusChanges": True,
     }
     return {
         "apiVersion": "metacontroller.k8s.io/v1alpha1",

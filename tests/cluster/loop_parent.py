@@ -4,6 +4,7 @@ import base64
 import logging
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import Any
 
 from .client import ApiError, Client, Object
 from .loop_cache import Cache, controller_of, key_of
@@ -32,12 +33,14 @@ class ParentController:
         hooks = {name: Hook(hook, self._read_secret) for name, hook in spec["hooks"].items()}
         self._sync_hook, self._finalize_hook = hooks["sync"], hooks.get("finalize")
         self._parent_selector = spec["parentResource"].get("labelSelector") or {}
+        self._ignores_status = spec["parentResource"].get("ignoreStatusChanges", False)
+        self._steering: dict[str, tuple[Any, ...]] = {}
         self._generates_selector = spec.get("generateSelector", False)
         self._queue = WorkQueue()
         self._stopped = Event()
         customize = hooks.get("customize")
         self._related = Related(client, composite, customize, self._queue.add) if customize else None
-        self._parents = self._cache(spec["parentResource"], self._parent_changed)
+        self._parents = self._cache(spec["parentResource"], self._parent_event)
         rules = spec.get("childResources", [])
         self._children = [self._cache(rule, self._child_changed) for rule in rules]
         self._methods = {
@@ -77,6 +80,14 @@ class ParentController:
         return base64.b64decode(secret["data"][reference["key"]]).decode()
 
     # What has to be synced
+
+    def _parent_event(self, parent: Object) -> None:
+        """A parent was added, changed or removed: where statuses are ignored, only what steers it counts."""
+        key, metadata = key_of(parent), parent["metadata"]
+        steering = tuple(metadata.get(name) for name in ("uid", "generation", "labels", "annotations"))
+        same, self._steering[key] = self._steering.get(key) == steering, steering
+        if not (self._ignores_status and same and "deletionTimestamp" not in metadata):
+            self._parent_changed(parent)
 
     def _parent_changed(self, parent: Object) -> None:
         if self._is_ours(parent):

@@ -13,7 +13,7 @@ from .processes import Process
 STAND_IN = "stand-in"
 CONFLICT = "the object has been modified"
 FLAGS = (
-    "--workers=20",
+    "--workers=4",
     "--client-go-qps=300",
     "--client-go-burst=600",
     "--discovery-interval=2s",

@@ -38,6 +38,20 @@ def test_the_status_gets_the_observed_generation(client: Client, name: str) -> N
     assert status == {"seen": 3, "observedGeneration": 2}
 
 
+def test_a_status_is_no_event_and_a_label_is_one(client: Client, hook: HookServer, name: str) -> None:
+    client.create(thing(name, colour="red"))
+    settled(client, name)
+    before = wait_for_quiet(hook, name)
+    client.patch(thing(name), {"status": {"seen": 7}}, "status")
+    client.create(thing(f"{name}-2", colour="red"))  # what comes after the status is answered
+    settled(client, f"{name}-2")
+    client.delete(thing(f"{name}-2"))
+    assert len(hook.calls_for(name)) == before
+    client.patch(thing(name), {"metadata": {"labels": {"other": "label"}}})
+    settled(client, name)
+    assert len(hook.calls_for(name)) > before
+
+
 def test_deletion_calls_finalize_until_it_says_finalized(client: Client, hook: HookServer, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)

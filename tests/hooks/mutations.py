@@ -1,4 +1,4 @@
-"""The core broken in fifteen ways, each of which has to be noticed.
+"""The core broken in seventeen ways, each of which has to be noticed.
 
 ``python -m tests.hooks.mutations`` breaks a copy of the core in one way after another, tests and explores that, and
 prints what caught it. It ends with 1 where one was not caught. LIFE.md has the result of the last run.
@@ -17,7 +17,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 # The orders of events that have a name, then the exploration: the first that fails has caught it.
-TESTS = [f"tests/hooks/test_{name}.py" for name in ("life", "status", "staging", "guards", "backup", "exploration")]
+TESTS = [
+    f"tests/hooks/test_{name}.py" for name in ("life", "status", "staging", "guards", "backup", "resync", "exploration")
+]
 PARTS = ("api", "common", "dashboard", "hooks", "metacontroller", "templates")
 
 
@@ -120,6 +122,18 @@ MUTATIONS = [
         "common/times.py",
         "except OverflowError:\n        return LAST if hours > 0 else FIRST",
         "except ZeroDivisionError:\n        return LAST if hours > 0 else FIRST",
+    ),
+    Mutation(
+        "nobody asks for what follows from a status",
+        "hooks/core/sync.py",
+        'return _resync(request, settings, "changing") if same else NEXT_STEP_SECONDS',
+        "return math.inf",
+    ),
+    Mutation(
+        "what runs nothing is made before host and namespace are the store's",
+        "hooks/core/staging.py",
+        "return placed and manifest.key.kind not in",
+        "return manifest.key.kind not in",
     ),
 ]
 

@@ -25,6 +25,8 @@ GOOD, NEW, UNMIGRATABLE, UNSTARTABLE = "2.21.2", "2.22.0", "2.23.0", "2.24.0"
 VERSIONS = [GOOD, NEW, UNMIGRATABLE, UNSTARTABLE]
 DOMAIN = "stores.localhost"
 HISTORY = 4
+# Longer than a store that is not settled may wait for the next question.
+SETTLED_SECONDS = 60
 
 
 @dataclass
@@ -78,8 +80,10 @@ class Simulation:
         self.now = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
         self.version = 0
         self.writes = 0
-        self.past: list[tuple[Object, dict[Key, Object]]] = []
+        self.past: list[tuple[Object, dict[Key, Object], int]] = []
         self.gone = False
+        self._asks_at: datetime | None = None
+        self._asked_about: tuple[int, int] | None = None
         self._copies: dict[Key, tuple[Any, Object]] = {}
         self.answer: Object = {}
 
@@ -92,12 +96,15 @@ class Simulation:
         """
         if self.gone:
             return
-        self.past = [*self.past, (_copied(self.parent), self._frozen())][-HISTORY:]
+        self.past = [*self.past, (_copied(self.parent), self._frozen(), self.version)][-HISTORY:]
         parent = self.past[max(0, len(self.past) - 1 - parent_age)][0]
-        seen = self.past[max(0, len(self.past) - 1 - children_age)][1]
+        _, seen, version = self.past[max(0, len(self.past) - 1 - children_age)]
         deleted = "deletionTimestamp" in parent["metadata"]
         request = SyncRequest(parent, seen, deleted, self.written(), self._pods() if self.sees_pods else ())
+        # What is not seen yet is an event that comes, and a write that failed is tried again.
+        self._asked_about = (version, parent["metadata"]["generation"]) if lost != "children" else None
         self.answer = orjson.loads(orjson.dumps(sync(request, self.settings)))
+        self._asks_at = self.now + timedelta(seconds=self.answer["resyncAfterSeconds"])
         if self.answer["finalized"] and deleted:
             self.gone = True
             return
@@ -156,6 +163,7 @@ class Simulation:
     def _remove(self, key: Key) -> None:
         """Background deletion: the object goes at once, its pods end later."""
         self.live.pop(key)
+        self.version += 1
         if pods := self.pods.get(key.name):
             pods.ending, pods.running, pods.pending = pods.ending + pods.running, 0, 0
         if key.kind == "Namespace":
@@ -382,20 +390,43 @@ class Simulation:
     def settle(self, rounds: int = 120) -> None:
         """Let the cluster do its work, with no other event, until nothing changes.
 
-        :raise AssertionError: that has no end.
+        The hooks are asked once the spec or a child has changed, and when they wanted to be. A status is no event.
+
+        :raise AssertionError: that has no end, or something was left for the resync of a settled store.
         """
         for _ in range(rounds):
             before = (self.writes, self.version)
-            self.sync()
+            asked = self._asks()
+            if asked:
+                self.sync()
             moved = [self.step(key) for key in list(self.live) if key.kind != "CronJob"]
             moved.append(self.end_pods())
             runs = [key for key in self.live if key.kind == "CronJob" and self.pods.get(key.name, Pods()).running]
             moved += [self.step(key) for key in runs]
             self.wait(5)
             still = not any(moved) and before == (self.writes, self.version)
-            if self.gone or (still and not self._more_in_time()):
+            if self.gone:
+                return
+            if still and (asked or self._resync()) and not self._more_in_time():
                 return
         raise AssertionError(f"no end: {self.status}")
+
+    def _asks(self) -> bool:
+        """Whether Metacontroller asks the hooks now. It asks for every status while a store is being deleted."""
+        due = self._asks_at is None or self.now >= self._asks_at
+        events = self._asked_about != (self.version, self.parent["metadata"]["generation"])
+        return due or events or "deletionTimestamp" in self.parent["metadata"]
+
+    def _resync(self) -> bool:
+        """Let time go by until the hooks are asked again; whether they were, and nothing was left to be done."""
+        assert self._asks_at
+        seconds, writes = (self._asks_at - self.now).total_seconds(), self.writes
+        self.now = self._asks_at
+        if seconds < SETTLED_SECONDS or self.parent["spec"].get("expiresAt"):
+            return False
+        self.sync()
+        assert self.writes == writes, f"left for the next resync: {self.status}"
+        return True
 
     def _more_in_time(self) -> bool:
         """Whether something waits for time alone: then it goes by."""

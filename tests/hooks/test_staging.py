@@ -11,28 +11,28 @@ from storeplatform.hooks.settings import Settings
 
 from .world import World, conditions, ready, store
 
+HOST = {"Hostname demo.stores.localhost", "Namespace store-demo"}
+# What runs nothing, of whatever stage.
 MADE = {
-    "ResourceQuota plan",
+    "Ingress store",
     "LimitRange defaults",
-    "NetworkPolicy deny-all",
-    "NetworkPolicy allow-dns",
     "NetworkPolicy backend",
     "NetworkPolicy database",
+    "NetworkPolicy default",
     "NetworkPolicy jobs",
+    "NetworkPolicy storefront",
+    "PersistentVolumeClaim database",
+    "PersistentVolumeClaim uploads",
+    "ResourceQuota plan",
     "RoleBinding intent-api",
     "RoleBinding owner-integrations",
-    "NetworkPolicy storefront",
     "Secret credentials",
     "Secret integration-mail",
     "Secret integration-payments",
-    "PodDisruptionBudget backend",
-    "PodDisruptionBudget database",
-    "PodDisruptionBudget storefront",
+    "Service backend",
+    "Service database",
+    "Service storefront",
 }
-DATABASE = {"PersistentVolumeClaim database", "Service database", "StatefulSet database"}
-VOLUMES = {"PersistentVolumeClaim uploads"}
-BACKEND = {"Service backend", "Deployment backend"}
-STOREFRONT = {"Service storefront", "Deployment storefront"}
 
 
 def names(children: list) -> set[str]:
@@ -45,31 +45,66 @@ def child(world: World, secret: str) -> Any:
     return found
 
 
-HOST = {"Hostname demo.stores.localhost"}
-
-
-def test_the_first_answer_is_the_host_and_the_second_adds_the_namespace_alone(world: World) -> None:
+def test_the_first_answer_is_the_host_and_the_namespace_alone(world: World) -> None:
     assert names(world.step()["children"]) == HOST
-    assert names(world.ask()["children"]) == {*HOST, "Namespace store-demo"}
 
 
-def test_each_stage_adds_its_objects_once_the_one_before_is_ready(world: World) -> None:
+def test_nothing_is_made_in_a_namespace_while_the_host_is_not_the_stores(world: World) -> None:
+    world.step()
+    (host,) = [key for key in world.observed if key.kind == "Hostname"]
+    del world.observed[host]
+    assert names(world.ask()["children"]) == HOST
+
+
+def test_nothing_is_made_in_a_namespace_that_is_not_the_stores(world: World) -> None:
+    world.step()
+    (namespace,) = [key for key in world.observed if key.kind == "Namespace"]
+    del world.observed[namespace]
+    assert names(world.ask()["children"]) == HOST
+
+
+def test_each_stage_adds_what_runs_once_the_one_before_is_ready(world: World) -> None:
     seen: list[set[str]] = []
-    for _ in range(9):
+    for _ in range(6):
         made = names(world.step()["children"])
         seen.append(made - set().union(*seen))
     job = names([world.find("Job", "migrate-")])
     assert seen == [
         HOST,
-        {"Namespace store-demo"},
         MADE,
-        DATABASE,
-        VOLUMES,
+        {"StatefulSet database"},
         job,
-        BACKEND,
-        STOREFRONT,
-        {"Ingress store"},
+        {"Deployment backend"},
+        {"Deployment storefront"},
     ]
+
+
+def test_nothing_runs_before_quota_limits_and_policies_are_there(world: World) -> None:
+    world.step()
+    world.step()
+    for guard in ("ResourceQuota", "LimitRange", "NetworkPolicy"):
+        key = next(key for key in world.observed if key.kind == guard)
+        seen = world.observed.pop(key)
+        assert "StatefulSet" not in {child["kind"] for child in world.ask()["children"]}, guard
+        world.observed[key] = seen
+    assert "StatefulSet" in {child["kind"] for child in world.ask()["children"]}
+
+
+def test_what_runs_nothing_is_made_again_although_an_earlier_stage_is_not_ready(world: World) -> None:
+    world.settle()
+    world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
+    for name in ("Service storefront", "Ingress store"):
+        world.observed = {key: obj for key, obj in world.observed.items() if str(key) != name}
+        assert name in names(world.ask()["children"])
+
+
+def test_an_early_object_that_is_there_changes_with_its_stage(world: World) -> None:
+    world.settle()
+    before = world.find("Service", "storefront")["spec"]
+    world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
+    world.find("Service", "storefront")["spec"] = {**before, "ports": []}
+    (service,) = [c for c in world.ask()["children"] if str(Key.of(c)) == "Service storefront"]
+    assert service["spec"] == before
 
 
 def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.credentials import METACONTROLLER
 from tests.cluster.waiting import wait_until
 
 from .platform import Platform
 
 MANY = 30
+# A store's objects; and what Metacontroller may do for each store on its way to Ready, with room for a slow machine.
+OBJECTS, UPDATES, SYNCS = 24, 13, 18
 
 
 @pytest.fixture
@@ -33,9 +37,22 @@ def test_a_ready_store_asked_for_twenty_times_is_written_to_never(resyncing: Pla
 
 def test_thirty_stores_at_once_are_all_ready_and_nothing_is_logged_as_an_error(platform: Platform) -> None:
     names = [f"many-{number}" for number in range(MANY)]
+    mark, syncs = platform.plane.audit.mark(), platform.syncs()
     for name in names:
         platform.apply(name, owner=f"owner-of-{name}")
     for name in names:
         platform.await_phase(name, "Ready", 180)
     assert platform.loop.log_errors() == []
     assert [line for line in platform.hooks_lines() if line["level"] != "info"] == []
+    made = Counter(
+        each.verb if each.code < 400 else "refused"
+        for each in platform.plane.audit.requests(mark)
+        if each.user == METACONTROLLER.username and each.verb not in ("list", "watch") and each.resource != "events"
+    )
+    assert made["create"] == MANY * OBJECTS
+    # The finalizer, and every status.
+    assert made["update"] <= MANY * UPDATES
+    # The Store is read once a sync, and for the finalizer.
+    assert platform.syncs() - syncs <= MANY * SYNCS
+    assert made["get"] <= MANY * (SYNCS + 1)
+    assert sum(made.values()) <= MANY * (OBJECTS + UPDATES + SYNCS + 1)

@@ -39,7 +39,7 @@ EDITS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def children(platform: Platform) -> dict[str, Object]:
     """A Ready store's object of each kind, as it was before any hand."""
-    platform.apply(NAME, backup={"schedule": "0 3 1 1 *"})
+    platform.apply(NAME, backup={"schedule": "0 3 1 1 *"}, storefront={"replicas": 2})
     platform.await_phase(NAME, "Ready")
     found = platform.children(NAME)
     return {
@@ -82,7 +82,6 @@ def test_a_deleted_child_comes_back_the_same(platform: Platform, children: dict[
     before = live(platform, children[kind])
     platform.client.delete(before)
     wait_until(lambda: live(platform, before)["metadata"]["uid"] != before["metadata"]["uid"], f"another {kind}")
-    # Metacontroller's annotation of a Secret comes with the sync after its creation.
     wait_until(lambda: comparable(live(platform, before)) == comparable(before), f"the new {kind} is as the old one")
     platform.await_phase(NAME, "Ready")
 
