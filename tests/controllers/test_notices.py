@@ -139,7 +139,7 @@ def test_a_sender_that_is_killed_before_it_notes_a_mail_does_not_repeat_it(
             wait_until(lambda: notices(plane), "it is noted that the mail was sent", 60)
         # As if that had not come about.
         for note in notices(plane):
-            plane.client.delete(note)
+            plane.client.delete({**note, "apiVersion": COORDINATION, "kind": "Lease"})
     (found,) = server.to("flowers@example.com")
     assert found["From"].addresses[0].addr_spec == "platform@mail.example.com"
     assert str(found["Subject"]) == "Käse: Das Update wurde zurückgenommen"
@@ -150,7 +150,7 @@ def test_a_sender_that_is_killed_before_it_notes_a_mail_does_not_repeat_it(
 def test_a_relay_that_is_down_delays_a_mail_and_what_was_noted_is_not_sent_again(
     plane: ControlPlane, relay: Relay, server: MailServer, home: Path
 ) -> None:
-    become(plane, shop("tea", dict(FAILED_UPGRADE)))
+    become(plane, shop("tea", dict(FAILED_UPGRADE), shop={"title": "Tea", "country": "US", "currency": "USD"}))
     relay.stop()
     with controllers(plane, home, "127.0.0.1#53", relay, DASHBOARD) as url:
         failed = 'store_controller_failures_total{controller="notices"}'
@@ -158,7 +158,7 @@ def test_a_relay_that_is_down_delays_a_mail_and_what_was_noted_is_not_sent_again
         relay.start()
         wait_until(lambda: len(notices(plane)) == 2, "both mails are noted", 120)
     (tea,) = server.to("tea@example.com")
-    assert str(tea["Subject"]) == "tea: the update was taken back"
+    assert str(tea["Subject"]) == "Tea: the update was taken back"
     # What the relay remembers is gone, and the notes are not.
     relay.stop()
     relay.start()
