@@ -1,4 +1,4 @@
-import { ProductStatus } from "@medusajs/framework/utils"
+import { Modules, ProductStatus } from "@medusajs/framework/utils"
 import {
   createInventoryLevelsWorkflow,
   createProductsWorkflow,
@@ -53,7 +53,8 @@ async function makeProducts(shop: Shop, currency: string): Promise<void> {
 }
 
 /**
- * Remove what a try that was killed has made in part, since its SKUs could not be given again. The handles of the rest.
+ * Remove what a try that was killed has made in part, since its SKUs could not be given again, and the prices that nothing
+ * has. The handles of the rest.
  */
 async function keepWhole(shop: Shop): Promise<Set<string>> {
   const fields = ["id", "handle", "variants.prices.id"]
@@ -65,6 +66,9 @@ async function keepWhole(shop: Shop): Promise<Set<string>> {
   const items = await shop.all("inventory_item", ["id", "variants.id"], { sku: SAMPLES.flatMap(skus) })
   const loose = items.filter(({ variants }) => !variants?.some(Boolean)).map(({ id }) => id)
   if (loose.length) await deleteInventoryItemWorkflow(shop.container).run({ input: loose })
+  const sets = await shop.all("price_set", ["id", "variant_link.variant_id", "shipping_option_link.shipping_option_id"])
+  const unused = sets.filter((set) => !set.variant_link && !set.shipping_option_link).map(({ id }) => id)
+  if (unused.length) await shop.container.resolve(Modules.PRICING).deletePriceSets(unused)
   return new Set(there.filter(isWhole).map((product) => product.handle))
 }
 
