@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from . import jobs
 from .objects import Key, Object, dig
 from .progress import Blocker, blocker
-from .render import CLUSTER_SCOPED, REVISION, Manifest, RenderedStage
+from .render import REVISION, Manifest, RenderedStage
 from .request import SyncRequest
 from .retention import as_applied, disposable, protected, update
 from .workloads import WORKLOADS, idle, serving, stopped, stopping, stuck, without_pods
@@ -260,8 +260,6 @@ def _needs_no_turn(manifest: Manifest, placed: bool) -> bool:
 
     :param placed: whether the host and the namespace are the store's.
     """
-    if manifest.key.kind in CLUSTER_SCOPED:
-        return True
     return placed and manifest.key.kind not in (*WORKLOADS, "Job")
 
 

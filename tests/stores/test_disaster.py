@@ -25,7 +25,7 @@ CLAIMS = {
 }
 BACKUP = {"schedule": "0 3 1 1 *"}
 HOST = "bread.example.com"
-LAST_STAGE = ("networking.k8s.io/v1", "Ingress", "store", "store-bakery")
+LAST_STAGE = ("apps/v1", "Deployment", "storefront", "store-bakery")
 
 
 @dataclass
