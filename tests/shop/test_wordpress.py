@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
+from ..cluster.waiting import wait_until
 from ..containers.sandbox import Container
 from .wordpress import WordPressStore
 
@@ -35,7 +37,9 @@ def site(provisioned: Any) -> WordPressStore:
     """The store with its backend serving."""
     store: WordPressStore = provisioned[0]
     backend = store.cluster.launch("Deployment", "backend")
-    backend.await_probe("startupProbe")
+    backend.await_probe("startupProbe")  # the web server's; PHP may listen a moment later
+    page, host = f"http://127.0.0.1:{store.ports['backend']}/", {"Host": store.ingress.host}
+    wait_until(lambda: requests.get(page, headers=host, timeout=60).status_code != 503, "PHP answers", 120)
     store.ingress.start()
     return store
 
