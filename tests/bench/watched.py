@@ -46,4 +46,7 @@ def _family(pids: Iterable[int]) -> list[psutil.Process]:
 
 
 def _pss(process: psutil.Process) -> int:
-    return int(process.memory_full_info().pss)
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:  # a node starts many that end within a moment
+        return 0
