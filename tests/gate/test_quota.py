@@ -36,14 +36,18 @@ def set_quota(client: Client, name: str, most: int, owner: str | None = None) ->
 
 
 def create_all(clients: dict[str, Client], asked: list[tuple[str, Object]]) -> list[ApiError]:
-    """Create them all at once; what was refused."""
+    """Create them all at once; what was refused. A gate that is too busy asks to try again."""
 
     def create(each: tuple[str, Object]) -> ApiError | None:
-        try:
-            clients[each[0]].create(each[1])
-        except ApiError as error:
-            return error
-        return None
+        def answered() -> list[ApiError | None]:
+            try:
+                clients[each[0]].create(each[1])
+            except ApiError as error:
+                return [] if error.code == 429 else [error]
+            return [None]
+
+        (found,) = wait_until(answered, "the gate has judged it", 60, interval=1)
+        return found
 
     with ThreadPoolExecutor(len(asked)) as pool:
         return [error for error in pool.map(create, asked) if error]
