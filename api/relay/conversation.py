@@ -189,19 +189,14 @@ class Conversation:
 
     async def _passed_on(self, account: Account, recipients: list[str]) -> Answer:
         content = bytearray()
-        held, inside_a_line = 0, False
+        held = 0
         refusal: Answer | None = None
         try:
             async with asyncio.timeout(CONTENT_SECONDS):
                 while True:
-                    try:
-                        line = await self.reader.readuntil(b"\r\n")
-                    except asyncio.LimitOverrunError as error:
-                        await self.reader.readexactly(error.consumed)
-                        refusal, inside_a_line = refusal or _LONG_LINE, True
-                        continue
-                    if inside_a_line:
-                        inside_a_line = False
+                    line = await self._whole_line()
+                    if line is None:
+                        refusal = refusal or _LONG_LINE
                         continue
                     if line == b".\r\n":
                         break
@@ -235,18 +230,23 @@ class Conversation:
 
     async def _line(self, seconds: float) -> bytes:
         """The next line. :raise LineTooLong: it was too long."""
-        too_long = False
         async with asyncio.timeout(seconds):
-            while True:
-                try:
-                    line = await self.reader.readuntil(b"\r\n")
-                except asyncio.LimitOverrunError as error:
-                    await self.reader.readexactly(error.consumed)
-                    too_long = True
-                    continue
-                if too_long:
-                    raise LineTooLong
-                return line.removesuffix(b"\r\n")
+            line = await self._whole_line()
+        if line is None:
+            raise LineTooLong
+        return line.removesuffix(b"\r\n")
+
+    async def _whole_line(self) -> bytes | None:
+        """The next line and its end; None for one that was too long, which is skipped."""
+        too_long = False
+        while True:
+            try:
+                line = await self.reader.readuntil(b"\r\n")
+            except asyncio.LimitOverrunError as error:
+                await self.reader.readexactly(error.consumed)
+                too_long = True
+                continue
+            return None if too_long else line
 
     async def _ask(self, words: str) -> str:
         await self._say(334, base64.b64encode(words.encode()).decode())

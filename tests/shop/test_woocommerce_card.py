@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -92,17 +91,11 @@ def shopper(shop: WordPressStore) -> Shopper:
     return Shopper(shop)
 
 
-def php(shop: WordPressStore, code: str) -> str:
-    """What some code of WordPress' shows."""
-    container = shop.cluster.containers("Deployment", "backend")[0]
-    return container.exec(["php", "-d", "display_errors=stderr", "-r", f'require "/app/html/wp-load.php"; {code}'])
-
-
 def orders(shopper: Shopper) -> list[tuple[str, str]]:
     """The number and status of each order of theirs, the newest first."""
     code = f"""foreach (wc_get_orders(array("billing_email" => "{shopper.email}")) as $order)
         echo $order->get_id(), " ", $order->get_status(), "\\n";"""
-    return [(number, status) for number, status in map(str.split, php(shopper.shop, code).splitlines())]
+    return [(number, status) for number, status in map(str.split, shopper.shop.php(code).splitlines())]
 
 
 def paid(shopper: Shopper) -> list[str]:
@@ -164,7 +157,7 @@ def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(shopper: Sho
 def test_who_comes_back_without_having_paid_keeps_the_cart(shopper: Shopper, stripe: Stripe) -> None:
     shopper.to_provider()
     (order,) = orders(shopper)
-    key = php(shopper.shop, f"echo wc_get_order({order[0]})->get_order_key();")
+    key = shopper.shop.php(f"echo wc_get_order({order[0]})->get_order_key();")
     back = shopper.get(f"{shopper.shop.url}/wc-api/{CARD}/?order={order[0]}&key={key}")
     assert "Your payment has not arrived, and nothing was ordered." in back.text
     assert "Notebook" in back.text
@@ -209,7 +202,7 @@ def test_a_webhook_pays_an_order_once_however_often_and_at_once_it_comes(
         assert thanked(shopper.get(back))
         assert [*answers] == [200] * 4
     (number,) = paid(shopper)
-    notes = php(shop, f'foreach (wc_get_order_notes(array("order_id" => {number})) as $n) echo $n->content, "\\n";')
+    notes = shop.php(f'foreach (wc_get_order_notes(array("order_id" => {number})) as $n) echo $n->content, "\\n";')
     assert notes.count("Payment via Card") == 1
 
 
@@ -239,12 +232,12 @@ def test_an_order_that_was_cancelled_takes_no_money_and_one_that_was_paid_is_not
     page = shopper.to_provider()
     ((number, _),) = orders(shopper)
     cancel = 'wc_get_order({0})->update_status("cancelled");'
-    php(shop, cancel.format(number))
+    shop.php(cancel.format(number))
     assert "This page is over" in stripe.pay(page, number=VISA).text
     other = Shopper(shop)
     stripe.pay(other.to_provider(), number=VISA)
     ((number, _),) = orders(other)
-    php(shop, cancel.format(number))
+    shop.php(cancel.format(number))
     assert paid(other) == [number]
 
 
@@ -253,7 +246,7 @@ def test_a_refund_is_paid_back_to_the_card(shopper: Shopper, shop: WordPressStor
     (number,) = paid(shopper)
     refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
     code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
-    assert php(shop, code) == ""
+    assert shop.php(code) == ""
     assert stripe.objects("refunds")[0]["amount"] == 250
 
 
@@ -280,24 +273,17 @@ def test_while_the_provider_is_away_nothing_is_ordered_and_invoice_works(
 
 
 def test_the_check_passes_or_ends_in_the_providers_words(shop: WordPressStore) -> None:
-    container = shop.cluster.containers("Deployment", "backend")[0]
-    check = ["sh", "-c", "export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check payments"]
-    container.exec(check)
+    assert shop.check("payments") == (0, "")
     shop.cluster.write_secret("integration-payments", {**KEYS, "publishableKey": "pk_live_OfAnother"})
     try:
-        with pytest.raises(subprocess.CalledProcessError) as failure:
-            container.exec(check)
+        found = shop.check("payments")
     finally:
         shop.cluster.write_secret("integration-payments", KEYS)
-    assert failure.value.returncode == 2
-    said = container.exec(["cat", "/tmp/said"])
-    assert said == "the secret key is a test key and the publishable key is a live key"
+    assert found == (2, "the secret key is a test key and the publishable key is a live key")
 
 
 def test_no_key_is_in_a_log_or_in_the_database(shop: WordPressStore) -> None:
-    dump = "mariadb-dump --protocol=tcp --host=127.0.0.1 --user=root --password=$MARIADB_ROOT_PASSWORD wordpress"
-    dump = f"{dump} --port={shop.ports['database']}"
     texts = [file.read_text(errors="replace") for file in shop.cluster.area.glob("*.log")]
-    texts.append(shop.cluster.exec("StatefulSet", "database", "sh", "-c", dump))
+    texts.append(shop.database_text())
     keys = [KEYS["secretKey"], KEYS["webhookSecret"], "sk_test_TheNextOne"]
     assert [key for key in keys for text in texts if key in text] == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 from storeplatform.templates import ENGINES
 
 from ..containers.image import Image, built
-from ..containers.sandbox import Object
+from ..containers.sandbox import Container, Object
 from ..debian import need
 from .store import RunningStore, backup_image, named
 
@@ -69,6 +70,29 @@ class WordPressStore(RunningStore):
         self.cluster.run("Job", "provision")
         self.cluster.start("Deployment", "backend")
         self.ingress.start()
+
+    def php(self, code: str) -> str:
+        """What some code of WordPress' shows."""
+        return self._php().exec(
+            ["php", "-d", "display_errors=stderr", "-r", f'require "/app/html/wp-load.php"; {code}']
+        )
+
+    def check(self, integration: str) -> tuple[int, str]:
+        """How the check of an integration ends, and what it says where it fails."""
+        command = f"export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check {integration}"
+        try:
+            self._php().exec(["sh", "-c", command])
+        except subprocess.CalledProcessError as failure:
+            return failure.returncode, self._php().exec(["cat", "/tmp/said"])
+        return 0, ""
+
+    def database_text(self) -> str:
+        """Everything in the shop's database."""
+        dump = "mariadb-dump --protocol=tcp --host=127.0.0.1 --user=root --password=$MARIADB_ROOT_PASSWORD wordpress"
+        return self.cluster.exec("StatefulSet", "database", "sh", "-c", f"{dump} --port={self.ports['database']}")
+
+    def _php(self) -> Container:
+        return self.cluster.containers("Deployment", "backend")[0]
 
     def images(self) -> dict[str, Image]:
         version = self.spec.get("version", NEW)

@@ -4,6 +4,7 @@
 // of which nobody knows whether the server took it is sent again, with the same Message-ID.
 
 require __DIR__ . '/store-platform/smtp.php';
+require_once __DIR__ . '/store-platform/work.php';
 
 const STORE_MAIL_PREFIX = 'store_mail_';
 const STORE_MAIL_ACTION = 'store_platform_send_mails';
@@ -103,15 +104,7 @@ function store_mail_send_waiting(): void {
 }
 add_action( STORE_MAIL_ACTION, 'store_mail_send_waiting' );
 
-// Due whenever the shop's regular work is done.
-add_action(
-	'action_scheduler_init',
-	function (): void {
-		if ( wp_doing_cron() && ! as_has_scheduled_action( STORE_MAIL_ACTION ) ) {
-			as_schedule_recurring_action( time(), MINUTE_IN_SECONDS, STORE_MAIL_ACTION, array(), 'store-platform', true );
-		}
-	}
-);
+store_regularly( STORE_MAIL_ACTION );
 
 /** How many mails the relay takes from this store in this hour. */
 function store_mail_left(): int {

@@ -3,6 +3,7 @@
 // An order is paid once its provider says so, whoever asks: the shopper who comes back, a webhook, or the shop's regular work.
 
 require __DIR__ . '/store-platform/stripe.php';
+require_once __DIR__ . '/store-platform/work.php';
 
 const STORE_CARD        = 'store_card';
 const STORE_CARD_PAGE   = '_store_card_page';
@@ -49,16 +50,19 @@ function store_card_page( int $id ): string {
 	return store_card_alone(
 		$id,
 		function ( ?WC_Order $order ) use ( $id ): string {
-			if ( ! $order || store_card_take( $order ) ) {
+			if ( ! $order || $order->get_date_paid() ) {
 				return '';
 			}
-			$page  = store_card_read( $order );
+			$page = store_card_read( $order );
+			if ( store_card_take( $order, $page ) ) {
+				return '';
+			}
 			$units = store_stripe_units( (float) $order->get_total(), $order->get_currency() );
 			$same  = $page && $page['amount_total'] === $units && strtoupper( $page['currency'] ) === $order->get_currency();
 			if ( $same && $page['status'] === 'open' && ( $page['expires_at'] ?? PHP_INT_MAX ) > time() + STORE_CARD_LEFT ) {
 				return $page['url'];
 			}
-			store_card_close( $order );
+			store_card_close( $page );
 			$metadata = array( 'store_order' => $id, 'store' => getenv( 'STORE_NAME' ) );
 			$made     = store_stripe_ask(
 				'POST',
@@ -102,11 +106,7 @@ function store_card_read( WC_Order $order ): ?array {
 }
 
 /** Let an order be paid if its page is: whether it is. Called while nobody else does anything with it. */
-function store_card_take( WC_Order $order ): bool {
-	if ( $order->get_date_paid() ) {
-		return true;
-	}
-	$page = store_card_read( $order );
+function store_card_take( WC_Order $order, ?array $page ): bool {
 	if ( ! $page || $page['payment_status'] !== 'paid' ) {
 		return false;
 	}
@@ -121,17 +121,36 @@ function store_card_take( WC_Order $order ): bool {
 	return $order->payment_complete( $intent );
 }
 
-/** Let nobody pay on an order's page any more. */
-function store_card_close( WC_Order $order ): void {
-	$page = store_card_read( $order );
+/** Let nobody pay on a page any more. */
+function store_card_close( ?array $page ): void {
 	if ( $page && $page['status'] === 'open' ) {
 		store_stripe_ask( 'POST', "/v1/checkout/sessions/{$page['id']}/expire" );
 	}
 }
 
-/** Whether an order is paid. :raise Store_Stripe_Error: nobody knows. */
+/** Let nobody pay an order any more, unless that was done. Called while nobody else does anything with it. */
+function store_card_end( ?WC_Order $order ): void {
+	if ( ! $order || $order->get_date_paid() ) {
+		return;
+	}
+	$page = store_card_read( $order );
+	if ( ! store_card_take( $order, $page ) ) {
+		store_card_close( $page );
+	}
+}
+
+/** Whether an order is paid, by now. Called while nobody else does anything with it. */
+function store_card_is_paid( WC_Order $order ): bool {
+	return $order->get_date_paid() || store_card_take( $order, store_card_read( $order ) );
+}
+
+/**
+ * Whether an order is paid.
+ *
+ * @throws Store_Stripe_Error Nobody knows.
+ */
 function store_card_settle( int $id ): bool {
-	return store_card_alone( $id, fn( ?WC_Order $order ) => $order && store_card_take( $order ) );
+	return store_card_alone( $id, fn( ?WC_Order $order ) => $order && store_card_is_paid( $order ) );
 }
 
 /** A shopper comes back from the page. */
@@ -190,7 +209,7 @@ add_action( 'parse_request', 'store_card_webhook' );
 
 /** A card was declined: WooCommerce informs the owner once, and the shopper may try again on the same page. */
 function store_card_failed( ?WC_Order $order ): void {
-	if ( $order && ! store_card_take( $order ) && $order->has_status( 'pending' ) ) {
+	if ( $order && ! store_card_is_paid( $order ) && $order->has_status( 'pending' ) ) {
 		$order->update_status( 'failed', 'A payment by card was declined.' );
 	}
 }
@@ -200,14 +219,7 @@ add_action(
 	'woocommerce_order_status_cancelled',
 	function ( int $id ): void {
 		try {
-			store_card_alone(
-				$id,
-				function ( ?WC_Order $order ): void {
-					if ( $order && ! store_card_take( $order ) ) {
-						store_card_close( $order );
-					}
-				}
-			);
+			store_card_alone( $id, 'store_card_end' );
 		} catch ( Store_Stripe_Error $error ) {
 			error_log( "payments: order $id: {$error->getMessage()}" );
 		}
@@ -238,12 +250,4 @@ function store_card_settle_waiting(): void {
 }
 add_action( STORE_CARD_SETTLE, 'store_card_settle_waiting' );
 
-// Due whenever the shop's regular work is done.
-add_action(
-	'action_scheduler_init',
-	function (): void {
-		if ( wp_doing_cron() && ! as_has_scheduled_action( STORE_CARD_SETTLE ) ) {
-			as_schedule_recurring_action( time(), MINUTE_IN_SECONDS, STORE_CARD_SETTLE, array(), 'store-platform', true );
-		}
-	}
-);
+store_regularly( STORE_CARD_SETTLE );

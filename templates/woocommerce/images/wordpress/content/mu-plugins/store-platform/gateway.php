@@ -60,14 +60,7 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 	private function leave_other_page( int $order_id ): void {
 		$before = (int) ( WC()->session ? WC()->session->get( STORE_CARD ) : 0 );
 		if ( $before && $before !== $order_id ) {
-			store_card_alone(
-				$before,
-				function ( ?WC_Order $order ): void {
-					if ( $order && ! store_card_take( $order ) ) {
-						store_card_close( $order );
-					}
-				}
-			);
+			store_card_alone( $before, 'store_card_end' );
 		}
 		if ( WC()->session ) {
 			WC()->session->set( STORE_CARD, $order_id );
