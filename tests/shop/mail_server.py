@@ -2,8 +2,9 @@
 
     python -P mail_server.py FOLDER
 
-The folder is all that is shared with whoever starts it: ``settings.json`` (``port``, ``tls``), ``rules.json``, which is
-read anew for each decision (``password``, ``refused`` recipients), ``server.pem`` (key and certificate), and ``mails``.
+The folder is all that is shared with whoever starts it: ``settings.json`` (``address``, ``port``, ``tls``),
+``rules.json``, which is read anew for each decision (``password``, ``refused`` recipients), ``server.pem`` (key and
+certificate), and ``mails``.
 """
 
 from __future__ import annotations
@@ -84,7 +85,9 @@ async def serve(folder: Path) -> None:
         )
 
     at_once = context if settings["tls"] == "tls" else None
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", settings["port"], ssl=at_once)
+    server = await asyncio.get_running_loop().create_server(
+        connection, settings["address"], settings["port"], ssl=at_once
+    )
     await server.serve_forever()
 
 

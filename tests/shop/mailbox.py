@@ -26,16 +26,16 @@ class MailServer:
     """Runs between ``start`` and ``stop``, and again.
 
     :param folder: where it keeps its mails. :param tls: "starttls"; "tls" from the start; or "none", where it asks for
-        no password.
+        no password. :param address: to listen on, if not the loopback's.
     """
 
-    def __init__(self, folder: Path, password: str, tls: str = "starttls") -> None:
+    def __init__(self, folder: Path, password: str, tls: str = "starttls", address: str = "") -> None:
         (self.port,) = free_ports(1)
-        self.folder = folder
+        self.folder, self.address, self.host = folder, address or "127.0.0.1", address or HOST
         self.authority = trustme.CA()
         (folder / "mails").mkdir()
-        (folder / "settings.json").write_text(json.dumps({"port": self.port, "tls": tls}))
-        issued = self.authority.issue_cert(HOST)
+        (folder / "settings.json").write_text(json.dumps({"address": self.address, "port": self.port, "tls": tls}))
+        issued = self.authority.issue_cert(self.host)
         issued.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
         self.rule(password)
         self._process = Process("mail server", [sys.executable, "-P", str(PROGRAM), str(folder)], folder / "log")
@@ -52,7 +52,7 @@ class MailServer:
         """What a shop is given of it."""
         return {
             "provider": "smtp",
-            "host": HOST,
+            "host": self.host,
             "port": str(self.port),
             "username": USER,
             "password": self.password,
@@ -88,7 +88,7 @@ class MailServer:
         return wait_until(lambda: self.to(address, part_of_subject), what, timeout)[0]
 
     def _takes_connections(self) -> bool:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10):
+        with socket.create_connection((self.address, self.port), timeout=10):
             return True
 
 

@@ -1,6 +1,7 @@
 """Stripe on this machine: localstripe's API and signed events, and a hosted page for paying by card, which it lacks.
 
-``python -m tests.shop.stripe PORT`` serves all of it. The cards are Stripe's own test cards:
+``python -m tests.shop.stripe PORT [ADDRESS PAGES]`` serves all of it; PAGES is where browsers find it.
+The cards are Stripe's own test cards:
 https://docs.stripe.com/testing
 """
 
@@ -15,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -23,6 +25,8 @@ from ..cluster.waiting import wait_until
 from .store import RunningStore
 
 PAGE_HOST = "checkout.stripe.com"
+# Below localstripe's own pages, which need no key.
+PAGES = "/_config/pages"
 VISA, DECLINED, SECURE = "4242424242424242", "4000000000000002", "4000002760003184"
 KEYS = {
     "provider": "stripe",
@@ -52,8 +56,7 @@ class Stripe:
 
     def pay(self, page: str, **form: str) -> requests.Response:
         """Fill in the hosted page at that address; where it is paid, the answer leads back to the shop."""
-        address = f"{self.url}/_config/pages/{page.rpartition('/')[2]}"
-        return requests.post(address, form, allow_redirects=False, timeout=30)
+        return requests.post(self.url + urlsplit(page).path, form, allow_redirects=False, timeout=30)
 
     def objects(self, kind: str) -> list[Any]:
         """All objects of a kind, such as "refunds", the newest first."""
@@ -81,8 +84,11 @@ def deliver(shop: RunningStore, event: dict[str, Any], **how: Any) -> int:
     return requests.post(address, body, headers=headers, proxies={"http": shop.ingress.url}, timeout=60).status_code
 
 
-def main(port: int) -> None:
-    """Serve until ended."""
+def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_HOST}") -> None:
+    """Serve until ended.
+
+    :param address: to listen on. :param pages_at: the origin under which shoppers find the hosted pages.
+    """
     from aiohttp import web
     from localstripe import resources, server
 
@@ -105,7 +111,7 @@ def main(port: int) -> None:
             self.amount_total, self.currency = int(price["unit_amount"]), price["currency"]
             self.metadata = asked["metadata"]
             self.payment_intent = None
-            self.url = f"https://{PAGE_HOST}/c/pay/{self.id}"
+            self.url = f"{pages_at}{PAGES}/{self.id}"
             self.status, self.payment_status = "open", "unpaid"
             self._intent_metadata = asked["payment_intent_data"]["metadata"]
             pages[self.id] = self
@@ -145,7 +151,7 @@ def main(port: int) -> None:
         )
         words = f"<p role=alert>{html.escape(fault)}</p>" if fault else ""
         link = f"<a href='{back}'>Back to the shop</a>"
-        text = f"<!doctype html><title>Pay</title>{words}<form method=post>{fields}</form>{link}"
+        text = f"<!doctype html><title>Pay</title>{words}<main><form method=post>{fields}</form></main>{link}"
         return web.Response(text=text, content_type="text/html")
 
     async def show(request: web.Request) -> web.Response:
@@ -189,17 +195,17 @@ def main(port: int) -> None:
     server.app.router.add_get(sessions + "/{id}", retrieve)
     server.app.router.add_post(sessions + "/{id}/expire", answer(Session._api_expire))
     server.app.router.add_get("/_config/events", past)
-    server.app.router.add_get("/_config/pages/{id}", show)
-    server.app.router.add_post("/_config/pages/{id}", take)
+    server.app.router.add_get(PAGES + "/{id}", show)
+    server.app.router.add_post(PAGES + "/{id}", take)
 
     async def serve() -> None:
         runner = web.AppRunner(server.app)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, address, port).start()
         await asyncio.Event().wait()
 
     asyncio.run(serve())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

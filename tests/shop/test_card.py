@@ -7,17 +7,20 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Page, expect
 
 from ..cluster.waiting import wait_until
 from .medusa import MedusaStore
+from .shopper import fill_address, press, put_in_cart, visit
 from .stripe import DECLINED, KEYS, PAGE_HOST, SECURE, VISA, Stripe, deliver
 
-CARD = "pp_stripe_stripe"
+CARD, INVOICE = "pp_stripe_stripe", "pp_system_default"
 SUCCEEDED = "payment_intent.succeeded"
 ADDRESS = {
     "first_name": "Ann",
@@ -121,6 +124,23 @@ def test_an_order_by_card_is_paid_in_the_admin(shopper: Shopper, shop: MedusaSto
     assert stripe.events(SUCCEEDED)[-1]["data"]["object"]["amount"] == round(order["total"] * 100)
 
 
+def test_a_browser_buys_by_card(page: Page, shop: MedusaStore, stripe: Stripe) -> None:
+    page.route(f"https://{PAGE_HOST}/**", lambda route: route.fulfill(body="<h1>Pay</h1>", content_type="text/html"))
+    put_in_cart(page, "Notebook", "Plain")
+    visit(page, "/checkout")
+    fill_address(page)
+    press(page, "Continue to payment")
+    page.get_by_role("radio", name="Card").check()
+    page.get_by_role("button", name="Order and pay").click()
+    page.wait_for_url(f"https://{PAGE_HOST}/**")
+    visit(page, stripe.pay(page.url, number=VISA).headers["Location"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, Ann.")
+    expect(page.get_by_text("Paid", exact=True)).to_be_visible()
+    page.go_back()
+    visit(page, "/cart")
+    expect(page.get_by_text("There is nothing in it yet.")).to_be_visible()
+
+
 def test_only_the_form_that_orders_may_lead_to_the_provider(shopper: Shopper) -> None:
     shopper.to_payment()
     for path, targets in (
@@ -160,6 +180,78 @@ def test_ordering_again_after_paying_gives_the_one_order(shopper: Shopper, shop:
     stripe.pay(shopper.to_provider(), number=VISA)
     assert thanked(shopper.send("/checkout/payment", {"provider": CARD}))
     assert len(shopper.orders()) == 1
+
+
+def test_ordering_twice_at_once_gives_one_page_to_pay_on(shopper: Shopper, stripe: Stripe) -> None:
+    form = shopper.to_payment()
+    (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', form)
+    data = {"csrf_token": token, "provider": CARD}
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(shopper.ask, "POST", "/checkout/payment", data, allow_redirects=False) for _ in range(2)]
+    pages = {answer.result().headers.get("Location", "") for answer in answers} - {""}
+    paid = [page for page in pages if stripe.pay(page, number=VISA).status_code == 303]
+    assert len(paid) == 1
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    assert len(shopper.orders()) == 1
+
+
+def test_webhooks_and_the_shopper_at_once_make_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    event = stripe.events(SUCCEEDED)[-1]
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(deliver, shop, event) for _ in range(3)]
+        assert thanked(shopper.ask("GET", "/checkout/paid"))
+        assert [answer.result() for answer in answers] == [200] * 3
+    assert len(shopper.orders()) == 1
+
+
+def test_a_refund_and_a_cancellation_pay_back_to_the_card(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    (order,) = shopper.orders()
+    fields = "*payment_collections.payments"
+    made = shop.api("GET", f"/admin/orders/{order['id']}", fields=fields)["order"]
+    payment = made["payment_collections"][0]["payments"][0]["id"]
+    shop.api("POST", f"/admin/payments/{payment}/refund", {"amount": 5})
+    assert stripe.objects("refunds")[0]["amount"] == 500
+    other = Shopper(shop)
+    stripe.pay(other.to_provider(), number=VISA)
+    assert thanked(other.ask("GET", "/checkout/paid"))
+    (order,) = other.orders()
+    shop.api("POST", f"/admin/orders/{order['id']}/cancel")
+    assert stripe.objects("refunds")[0]["amount"] == round(order["total"] * 100)
+
+
+def test_while_the_provider_is_unreachable_nothing_is_ordered_and_invoice_works(
+    shopper: Shopper, stripe: Stripe
+) -> None:
+    shopper.to_payment()
+    begun = Shopper(shopper.shop)
+    begun.to_provider()
+    stripe.stop()
+    try:
+        # A page that was begun may have been paid, so no other way is taken meanwhile.
+        for somebody, way in ((shopper, CARD), (begun, CARD), (begun, INVOICE)):
+            refused = somebody.send("/checkout/payment", {"provider": way})
+            assert refused.status_code == 502
+            assert "The payment provider can&#39;t be reached, and nothing was ordered." in refused.text
+            assert somebody.orders() == []
+        assert "Thank you, Ann." in shopper.send("/checkout/payment", {"provider": INVOICE}).text
+    finally:
+        stripe.start()
+
+
+def test_an_owner_turns_invoice_off(shopper: Shopper, shop: MedusaStore) -> None:
+    (region,) = shop.api("GET", "/admin/regions")["regions"]
+    providers = f"/admin/regions/{region['id']}"
+    shop.api("POST", providers, {"payment_providers": [CARD]})
+    try:
+        page = shopper.to_payment()
+        assert (CARD in page, INVOICE in page) == (True, False)
+        assert shopper.send("/checkout/payment", {"provider": INVOICE}).status_code == 422
+        assert shopper.orders() == []
+    finally:
+        shop.api("POST", providers, {"payment_providers": [CARD, INVOICE]})
 
 
 def test_a_webhook_makes_one_order_however_often_it_comes(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:

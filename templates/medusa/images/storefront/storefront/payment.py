@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .medusa import Medusa, Object
 from .regions import Region
@@ -23,12 +23,7 @@ class Provider:
 
 # By Medusa's id. One that is not here is not offered: its session would wait for steps these pages don't have.
 KNOWN = [
-    Provider(
-        "pp_stripe_stripe",
-        "Card",
-        "You pay on the page of our payment provider, Stripe.",
-        "https://checkout.stripe.com",
-    ),
+    Provider("pp_stripe_stripe", "Card", "You pay on the page of our payment provider, Stripe."),
     Provider("pp_system_default", "Invoice", "You pay when the goods are with you."),
 ]
 
@@ -39,8 +34,8 @@ BEGIN_SECONDS = 20
 def providers(medusa: Medusa, region: Region) -> list[Provider]:
     """The ways to pay that the region has, that work now, and that these pages know."""
     there = {each["id"] for each in medusa.get("payment-providers", region_id=region.id)["payment_providers"]}
-    there &= {each["id"] for each in medusa.get("payment-methods")["payment_methods"]}
-    return [provider for provider in KNOWN if provider.id in there]
+    pages = {each["id"]: each.get("page", "") for each in medusa.get("payment-methods")["payment_methods"]}
+    return [replace(known, page=pages[known.id]) for known in KNOWN if known.id in there & pages.keys()]
 
 
 def begin(medusa: Medusa, cart: Object, provider: Provider, title: str) -> str:

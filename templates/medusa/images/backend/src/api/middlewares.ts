@@ -14,7 +14,7 @@ import { mailPaymentFailed } from "../mail/payment-failed"
 /** No session begins with a provider that has no keys. */
 function refuseUnavailable(request: MedusaRequest, _: MedusaResponse, next: MedusaNextFunction): void {
   const { provider_id } = (request.body ?? {}) as { provider_id?: string }
-  if (provider_id && !waysToPay().includes(provider_id)) {
+  if (provider_id && !waysToPay().some(({ id }) => id === provider_id)) {
     throw new MedusaError(MedusaError.Types.NOT_ALLOWED, "This way to pay is not available at the moment.")
   }
   next()

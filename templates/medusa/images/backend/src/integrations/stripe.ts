@@ -3,8 +3,10 @@ import Stripe from "stripe"
 import { fieldsOf, type Fields } from "./fields"
 
 export const STRIPE = "pp_stripe_stripe"
+const PAGES = "https://checkout.stripe.com"
 
-export type Connection = Readonly<{ client: Stripe; webhookSecret: string }>
+/** `pages` is the origin of the hosted pages to pay on. */
+export type Connection = Readonly<{ client: Stripe; webhookSecret: string; pages: string }>
 
 let last: { fields: string; connection: Connection } | undefined
 
@@ -18,14 +20,16 @@ export function connect(): Connection | undefined {
 }
 
 function open(fields: Fields): Connection {
-  return { client: new Stripe(fields.secretKey, options(fields.secretKey)), webhookSecret: fields.webhookSecret }
+  const { secretKey, webhookSecret } = fields
+  const limits = { timeout: 15_000, maxNetworkRetries: 1, telemetry: false }
+  const { server, pages } = standIn(secretKey)
+  return { client: new Stripe(secretKey, { ...limits, ...server }), webhookSecret, pages }
 }
 
-/** Where Stripe is. Tests put another server in its place by STRIPE_API_URL: never for a key that moves money. */
-function options(secretKey: string): Stripe.StripeConfig {
-  const url = process.env.STRIPE_API_URL
-  const limits = { timeout: 15_000, maxNetworkRetries: 1, telemetry: false }
-  if (!url || !/^(sk|rk)_test_/.test(secretKey)) return limits
+/** Stripe's own servers, or those that tests and the demo put in their place: never for a key that moves money. */
+function standIn(secretKey: string): { server: Stripe.StripeConfig; pages: string } {
+  const { STRIPE_API_URL: url, STRIPE_PAGES: pages = PAGES } = process.env
+  if (!url || !/^(sk|rk)_test_/.test(secretKey)) return { server: {}, pages: PAGES }
   const { hostname, port, protocol } = new URL(url)
-  return { ...limits, host: hostname, port, protocol: protocol === "http:" ? "http" : "https" }
+  return { server: { host: hostname, port, protocol: protocol === "http:" ? "http" : "https" }, pages }
 }

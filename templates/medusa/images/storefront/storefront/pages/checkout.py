@@ -13,6 +13,9 @@ from ..security import allow_form_targets
 from ..shop import Shop
 
 NOT_ORDERED = "The order could not be made. Something in your cart may be sold by now: look there and try again."
+NO_PROVIDER = (
+    "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
+)
 NOT_PAID = "Your payment has not arrived, and nothing was ordered. Your cart is kept: try again, or choose another way."
 
 Page = str | Response | tuple[str, int]
@@ -68,15 +71,19 @@ def blueprint(shop: Shop) -> Blueprint:
         chosen = [each for each in _providers(shop) if each.id == request.form.get("provider")]
         if not chosen:
             return _payment_page(shop, cart, error="Choose how you pay."), 422
-        if (paid := _order_of_paid(shop, cart)) is not None:
-            return _to_order(shop, paid)
         try:
+            if (paid := _order_of_paid(shop, cart)) is not None:
+                return _to_order(shop, paid)
             if page := payment.begin(shop.medusa, cart, chosen[0], shop.config.title):
                 return redirect(page, 303)
             made = shop.carts.complete()
         except Refused as error:
             current_app.logger.warning("cart %s was not ordered: %s", cart["id"], error)
             return _payment_page(shop, cart, error=NOT_ORDERED), 409
+        except BackendUnavailable:
+            if not (chosen[0].page or payment.begun(cart)):
+                raise
+            return _payment_page(shop, cart, error=NO_PROVIDER), 502
         return _to_order(shop, made)
 
     @pages.get("/paid")

@@ -4,5 +4,5 @@ import { waysToPay } from "../../../integrations/ways-to-pay"
 
 /** The providers that work now, whatever a region offers. */
 export function GET(_: MedusaRequest, response: MedusaResponse): void {
-  response.json({ payment_methods: waysToPay().map((id) => ({ id })) })
+  response.json({ payment_methods: waysToPay() })
 }
