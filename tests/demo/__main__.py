@@ -7,6 +7,7 @@ processes, if you agree. Elsewhere: on the local control plane, where everything
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from rich.markup import escape
 from storeplatform.metacontroller import MANIFESTS
 from tests.cluster.processes import LAUNCHER
 from tests.cluster.waiting import wait_until
+from tests.shop.stripe import DECLINED, SECURE, VISA
 from tests.smoke.shopping import Shop
 from tests.smoke.steps import FAILURES
 
@@ -27,6 +29,10 @@ from . import controller, kind, local, real
 from .cluster import Cluster, DemoError
 from .watching import Watching
 
+CARDS = f"""\
+To pay by card, choose Card in a shop whose owner has set the keys of a payment provider:
+  {VISA}  is paid      {DECLINED}  is declined      {SECURE}  asks for 3-D Secure
+"""
 SAMPLES = MANIFESTS / "samples" / "stores.yaml"
 READY_SECONDS = 600.0
 
@@ -45,7 +51,7 @@ In a browser, while this demo runs:
 {shops}
   as the owner   {owner_link}
   as an admin    {admin_link}
-
+{payments}
 The same by the intent API, as the owner ann@example.com or as an admin:
 
   export API={api}/api/v1 OWNER={owner} ADMIN={admin}
@@ -116,7 +122,8 @@ def show(cluster: Cluster, console: Console, leave: bool) -> int:
     if not blocked:
         more = {"kubeconfig": cluster.kubeconfig, "bin_dir": cluster.bin_dir, "api": cluster.api}
         links = {f"{name}_link": link for name, link in cluster.links.items()}
-        console.print(TRY.format(**more, **cluster.tokens, **links, shops=shops(cluster, watching)))
+        shown = {"shops": shops(cluster, watching), "payments": payments(cluster)}
+        console.print(TRY.format(**more, **cluster.tokens, **links, **shown))
     watching.forever()
     return 0
 
@@ -135,6 +142,28 @@ def buy(cluster: Cluster, console: Console, watching: Watching) -> None:
             console.print(f"{name} sells: a visitor has placed order {shop.order()}.")
         except FAILURES as error:
             raise DemoError(f"{name} does not sell: {error}") from error
+    if cluster.payments:
+        pay(cluster, console, watching)
+
+
+def pay(cluster: Cluster, console: Console, watching: Watching) -> None:
+    """Give the first store the keys of the payment provider, and pay there by card.
+
+    :raise DemoError: that is not possible.
+    """
+    name, store = next(iter(watching.stores.items()))
+    console.print(f"{name} gets the keys of a payment provider; its pods see them within two minutes ...")
+    secret = ("secret", "integration-payments", "--namespace", f"store-{name}")
+    cluster.kubectl("patch", *secret, "--type=merge", "-p", json.dumps({"stringData": dict(cluster.payments)}))
+
+    def paid() -> str:
+        return Shop(store["status"]["url"], cluster.base_url).order(VISA)
+
+    try:
+        order = wait_until(paid, f"{name} takes cards", 300, interval=5)
+    except FAILURES as error:
+        raise DemoError(f"{name} takes no cards: {error}") from error
+    console.print(f"{name} takes cards: a visitor has paid order {order} by card {VISA}.")
 
 
 def shops(cluster: Cluster, watching: Watching) -> str:
@@ -143,6 +172,12 @@ def shops(cluster: Cluster, watching: Watching) -> str:
         return ""
     urls = [store["status"]["url"] for store in watching.stores.values()]
     return "\n" + "".join(f"  a shop         {url}{cluster.port}\n" for url in urls if url.endswith(".localhost"))
+
+
+def payments(cluster: Cluster) -> str:
+    """How cards are tried, and where mails are seen; nothing where there are neither."""
+    mails = f"  the mails      {cluster.mailbox}\n" if cluster.mailbox else ""
+    return f"{mails}\n{CARDS}" if mails else ""
 
 
 if __name__ == "__main__":

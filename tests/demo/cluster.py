@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,17 @@ class Kubectl:
 class Cluster(Kubectl):
     """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s, ``links`` sign each of
     them in at the dashboard; ``base_url`` is the ingress controller's, empty where there is none; ``port`` is what a
-    browser on this machine adds to a store's address, such as ":8080"."""
+    browser on this machine adds to a store's address, such as ":8080"; ``mailbox`` shows what is sent by the platform's
+    mail relay, empty where there is none; ``payments`` are an owner's keys of the payment provider, none where there is
+    no provider."""
 
     api: str
     tokens: Mapping[str, str]
     links: Mapping[str, str]
     base_url: str = ""
     port: str = ""
+    mailbox: str = ""
+    payments: Mapping[str, str] = field(default_factory=dict)
 
     def stores(self) -> list[dict[str, Any]]:
         """All Stores, by name."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import trustme
 import yaml
 from rich.console import Console
 
@@ -26,6 +27,9 @@ IMAGE = "store-platform:0.1.0"
 # The callers of the demo are service accounts; the groups of those are their namespaces.
 NAMESPACES = {"owner": "demo-owners", "admin": "demo-admins"}
 LINKS = "sign-in-links"
+# The namespace of mail.yaml, and where its mail server is.
+MAIL = "demo-mail"
+MAIL_HOST = f"mail.{MAIL}"
 # Its manifests for kind, with host ports.
 INGRESS_NGINX = "https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.13.3/deploy/static/provider/kind/deploy.yaml"
 # Where kind.yaml lets it answer.
@@ -58,10 +62,15 @@ def cluster(console: Console) -> Iterator[Cluster]:
             kubectl.kubectl("create", "namespace", "store-platform")
             kubectl.kubectl("label", "namespace", "store-platform", "pod-security.kubernetes.io/enforce=restricted")
             _give_links(kubectl, {word: tokens[name] for name, word in words.items()})
+            _take_mails(kubectl)
             _install(kubectl, console, Path(folder))
-            with _forwarded(kubectl, "api") as api, _forwarded(kubectl, "dashboard") as dashboard:
+            with (
+                _forwarded(kubectl, "api") as api,
+                _forwarded(kubectl, "dashboard") as dashboard,
+                _forwarded(kubectl, "mail", MAIL) as mailbox,
+            ):
                 links = {name: f"{dashboard}/signin/link/{word}" for name, word in words.items()}
-                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens, links, BASE_URL)
+                yield Cluster(kubeconfig, kubectl.bin_dir, api, tokens, links, BASE_URL, mailbox=mailbox)
         finally:
             run("kind", "delete", "cluster", *kind[1:])
 
@@ -72,6 +81,26 @@ def _load_shops(console: Console) -> None:
     medusa = [image for image in run(BUILD_IMAGES, "--list").split() if image.startswith("store-medusa-")]
     run(BUILD_IMAGES, *[image.partition(":")[0] for image in medusa], BUILDER="docker")
     run("kind", "load", "docker-image", *medusa, "--name", NAME)
+
+
+def _take_mails(cluster: Kubectl) -> None:
+    """A mail server that the platform's relay passes mails on to."""
+    authority = trustme.CA()
+    issued = authority.issue_cert(MAIL_HOST)
+    certificate = {
+        "tls.crt": b"".join(each.bytes() for each in issued.cert_chain_pems).decode(),
+        "tls.key": issued.private_key_pem.bytes().decode(),
+    }
+    credentials = {
+        "username": "relay",
+        "password": secrets.token_urlsafe(),
+        "ca.crt": authority.cert_pem.bytes().decode(),
+    }
+    cluster.kubectl("apply", "-f", str(Path(__file__).with_name("mail.yaml")))
+    for name, namespace, data in (("certificate", MAIL, certificate), ("mail-server", "store-platform", credentials)):
+        metadata = {"name": name, "namespace": namespace}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
+        cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(secret))
 
 
 def _install(cluster: Kubectl, console: Console, folder: Path) -> None:
@@ -86,6 +115,11 @@ def _install(cluster: Kubectl, console: Console, folder: Path) -> None:
         # Accounts of the demo's own namespaces are owners and admins of the API.
         "api": {"settings": {"roles": {role: [f"system:serviceaccounts:{name}"] for role, name in NAMESPACES.items()}}},
         "dashboard": {"linksSecret": LINKS},
+        "hooks": {"settings": {"mail": {"senderDomain": "mail.example.com"}}},
+        "relay": {
+            "credentialsSecret": "mail-server",
+            "settings": {"server": {"host": MAIL_HOST, "port": 587, "tls": "starttls"}},
+        },
     }
     (folder / "values.yaml").write_text(yaml.safe_dump(values))
     files = [f"--values={file}" for file in (chart / "values-local.yaml", folder / "values.yaml")]
@@ -106,12 +140,12 @@ def _give_links(cluster: Kubectl, links: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _forwarded(cluster: Kubectl, service: str) -> Iterator[str]:
-    """Where one of the platform's services answers on this machine meanwhile."""
+def _forwarded(cluster: Kubectl, service: str, namespace: str = "store-platform") -> Iterator[str]:
+    """Where a service answers on this machine meanwhile."""
     command = [
         str(cluster.bin_dir / "kubectl"),
         "port-forward",
-        "--namespace=store-platform",
+        f"--namespace={namespace}",
         f"service/{service}",
         ":80",
     ]

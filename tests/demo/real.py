@@ -18,12 +18,15 @@ from tests.cluster.waiting import WaitTimeout
 from tests.debian import PackagesMissing, missing, need
 from tests.node.cluster import DOMAIN
 from tests.node.cluster import cluster as node_cluster
-from tests.node.images import ImageError, Images
+from tests.node.images import ImageError
 from tests.node.node import PACKAGES, why_not
 from tests.node.trial import refused
+from tests.shop.stripe import KEYS
 
 from .cluster import Cluster, DemoError
 from .forward import forwarded
+from .mailbox import mailbox
+from .provider import PayingImages, provider
 
 # What goes wrong while it is made, by no fault of this program's.
 FAILURES = (BuildError, HelmError, ImageError, PackagesMissing, WaitTimeout)
@@ -68,20 +71,22 @@ def cluster(console: Console) -> Iterator[Cluster]:
         need(*PACKAGES)
         if reason := refused():
             raise DemoError(f"no real node is possible here: {reason}. ARGS=--simulated simulates the containers")
-        images = Images()
+        images = PayingImages()
         images.all()
         words = {name: secrets.token_urlsafe(32) for name in ("owner", "admin")}
         console.print("Starting the node and installing the platform ...")
         with (
             node_cluster(images, users=USERS, values=_values(), prepare=lambda plane: _prepare(plane, words)) as real,
             forwarded(real.node.place.address) as port,
+            provider(real.node),
+            mailbox(real.mail) as mails,
         ):
             at = "" if port == 80 else f":{port}"
             api, dashboard = f"http://api.{DOMAIN}{at}", f"http://dashboard.{DOMAIN}{at}"
             plane = real.plane
             tokens = {"owner": token_of(plane, "ann"), "admin": token_of(plane, "ada")}
             links = {name: f"{dashboard}/signin/link/{word}" for name, word in words.items()}
-            yield Cluster(plane.kubeconfig("admin"), plane.bin_dir, api, tokens, links, real.base_url, at)
+            yield Cluster(plane.kubeconfig("admin"), plane.bin_dir, api, tokens, links, real.base_url, at, mails, KEYS)
     except FAILURES as error:
         raise DemoError(str(error)) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,11 +15,15 @@ from ..backup.targets import BUCKET, S3Server
 from ..charts.helm import NAMESPACE, RELEASE, Helm, build, copy_chart
 from ..cluster.controlplane import ControlPlane
 from ..cluster.credentials import User
+from ..shop.mail_server import USER
+from ..shop.mailbox import MailServer
 from .images import Images
 from .node import MANIFESTS, Node
 
 DOMAIN = "stores.localhost"
 STORAGE_CLASS = "folders"
+MAIL_DOMAIN = "mail.example.com"
+MAIL_CREDENTIALS = "mail-server"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Cluster:
     node: Node
     plane: ControlPlane
     s3: S3Server
+    mail: MailServer
     helm: Helm
     chart: Path
     values: Path
@@ -72,30 +77,41 @@ def cluster(
         s3 = S3Server(folder, node.namespaces.address)
         stack.callback(s3.process.kill)
         s3.start()
+        mails = node.home / "mails"
+        mails.mkdir()
+        mail = MailServer(mails, secrets.token_urlsafe(24), address=node.namespaces.address)
+        stack.callback(mail.stop)
+        mail.start()
         made = Cluster(
             node,
             plane,
             s3,
+            mail,
             Helm(build(), folder / "helm", plane.kubeconfig("admin")),
             copy_chart(folder),
             folder / "values.yaml",
             f"http://{node.place.address}",
         )
-        made.values.write_text(yaml.safe_dump(merged(_values(s3), values or {})))
+        made.values.write_text(yaml.safe_dump(merged(_values(s3, mail), values or {})))
         _prepare(made)
         prepare(plane)
         made.upgrade()
         yield made
 
 
-def _values(s3: S3Server) -> dict[str, Any]:
+def _values(s3: S3Server, mail: MailServer) -> dict[str, Any]:
     return {
         "hooks": {
             "settings": {
                 "domain": DOMAIN,
                 "storage": {"className": STORAGE_CLASS},
                 "backup": {"s3": {"endpoint": s3.endpoint, "bucket": BUCKET, "region": "us-east-1"}},
+                "mail": {"senderDomain": MAIL_DOMAIN},
             }
+        },
+        "relay": {
+            "credentialsSecret": MAIL_CREDENTIALS,
+            "settings": {"server": {"host": mail.host, "port": mail.port, "tls": "starttls"}},
         },
         "api": {"host": f"api.{DOMAIN}", "settings": {"quota": {"owner": 20, "global": 50}}},
         "dashboard": {"host": f"dashboard.{DOMAIN}"},
@@ -112,19 +128,15 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prepare(made: Cluster) -> None:
-    """What the chart expects to find: its namespace, and the keys of the object store."""
+    """What the chart expects to find: its namespace, and the credentials of the object store and the mail server."""
     client = made.plane.client
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
     keys = yaml.safe_dump({"accessKeyId": "an-id", "secretAccessKey": "a-key"})
-    client.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "s3-credentials", "namespace": NAMESPACE},
-            "data": {"credentials.yaml": base64.b64encode(keys.encode()).decode()},
-        }
-    )
+    account = {"username": USER, "password": made.mail.password, "ca.crt": made.mail.certificate}
+    for name, data in (("s3-credentials", {"credentials.yaml": keys}), (MAIL_CREDENTIALS, account)):
+        metadata = {"name": name, "namespace": NAMESPACE}
+        client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
 
 
 __all__ = ["Cluster", "cluster", "merged"]

@@ -7,11 +7,15 @@ import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import EmailMessage
 
 import pytest
 
 from ..cluster.waiting import wait_until
+from ..shop.mailbox import texts
+from ..shop.shopper import ADDRESS
 from ..shop.stripe import KEYS
+from .cluster import MAIL_DOMAIN
 from .files import CLUSTER_DNS
 from .namespaces import Inside
 from .stores import Stores
@@ -144,6 +148,34 @@ def give(stores: Stores, store: str, keys: dict[str, str] | dict[str, None]) -> 
     patch = json.dumps({"stringData": keys} if all(keys.values()) else {"data": keys})
     where = ("--namespace", f"store-{store}")
     stores.real.kubectl("patch", "secret", "integration-payments", *where, "--type=merge", "-p", patch)
+
+
+def test_of_a_store_only_the_backend_reaches_the_mail_relay_which_reaches_the_mail_server_alone(
+    stores: Stores, outside: int
+) -> None:
+    mail = stores.real.mail
+    (pod,) = [each for each in stores.pods("store-platform") if each["metadata"]["name"].startswith("relay-")]
+    relay = [("relay", pod["status"]["podIP"], 8465), ("relay's metrics", pod["status"]["podIP"], 9090)]
+    assert open_ways(stores, SOURCES, relay) == {(f"{store}/backend", "relay") for store in STORES}
+    assert not stores.can_connect("ingress-nginx", "deployment/ingress", pod["status"]["podIP"], 8465)
+    targets = [("mail server", mail.address, mail.port), *elsewhere(stores, outside), *components(stores)]
+    reached = [
+        name
+        for name, address, port in targets
+        if stores.can_connect("store-platform", "deployment/relay", address, port)
+    ]
+    assert reached == ["mail server"]
+
+
+def test_an_order_is_confirmed_by_the_relay(stores: Stores) -> None:
+    mail, order = stores.real.mail, stores.shop("one").order()
+
+    def confirmations() -> list[EmailMessage]:
+        return [each for each in mail.to(ADDRESS["E-mail"]) if order in texts(each)[0]]
+
+    (found,) = wait_until(confirmations, f"order {order} is confirmed", 240)
+    assert found["From"].addresses[0].addr_spec == f"one@{MAIL_DOMAIN}"
+    assert f"{stores.get('one')['status']['url']}/orders" in texts(found)[0]
 
 
 def test_without_policies_the_outside_would_be_reached(stores: Stores, outside: int) -> None:

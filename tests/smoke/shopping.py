@@ -52,8 +52,12 @@ class Shop:
         answer = self._browser.open(self.url, timeout=30)
         return "" if answer.ok else str(answer.status_code)
 
-    def order(self) -> str:
-        """Buy the first product that the front page offers for sale; the order's reference."""
+    def order(self, card: str = "") -> str:
+        """Buy the first product that the front page offers for sale; the order's reference.
+
+        :param card: the number of the card to pay with, if not in the first way that the shop offers.
+        :raise ShopError: the shop refuses, or offers no payment by card.
+        """
         self._open("/")
         self._follow("/products/", FOR_SALE)
         self._choose("variant")
@@ -64,8 +68,11 @@ class Shop:
         self._send("the address")
         self._choose("option")
         self._send("the delivery")
-        self._choose("provider")
+        self._choose("provider", "Card" if card else "")
         self._send("the payment")
+        if card:
+            self._form()["number"] = card
+            self._send("the card")
         reference = self._browser.page.select_one("dd code")
         if reference is None:
             raise ShopError(f"there is no order after the payment, but {self._seen()}")
@@ -107,11 +114,14 @@ class Shop:
             raise ShopError(f"there is no field {label!r}, but {self._seen()}")
         return str(field["name"])
 
-    def _choose(self, name: str) -> None:
-        """The first that can be chosen, where there is a choice."""
-        choice = self._browser.page.select_one(f'main input[type="radio"][name="{name}"]:not([disabled])')
-        if choice is not None:
-            self._form()[name] = choice["value"]
+    def _choose(self, name: str, label: str = "") -> None:
+        """The first with that label that can be chosen, where there is a choice."""
+        choices = self._browser.page.select(f'main input[type="radio"][name="{name}"]:not([disabled])')
+        fitting = [each for each in choices if label in each.parent.get_text()]
+        if fitting:
+            self._form()[name] = fitting[0]["value"]
+        elif label:
+            raise ShopError(f"{label} can't be chosen: {self._seen()}")
 
     def _send(self, what: str) -> None:
         self._form()
