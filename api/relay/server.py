@@ -95,7 +95,8 @@ class Server:
             await conversation.run()
             with suppress(TimeoutError):
                 async with asyncio.timeout(1):
-                    writer.close()
+                    if not transport.is_closing():  # closed twice, CPython 3.11.2 can't abort it any more
+                        writer.close()
                     await writer.wait_closed()
         except OSError:  # a TimeoutError too
             return

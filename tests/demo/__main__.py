@@ -147,11 +147,11 @@ def buy(cluster: Cluster, console: Console, watching: Watching) -> None:
 
 
 def pay(cluster: Cluster, console: Console, watching: Watching) -> None:
-    """Give the first store the keys of the payment provider, and pay there by card.
+    """Give a store that a browser can open the keys of the payment provider, and pay there by card.
 
     :raise DemoError: that is not possible.
     """
-    name, store = next(iter(watching.stores.items()))
+    name, store = next(each for each in watching.stores.items() if each[1]["status"]["url"].endswith(".localhost"))
     console.print(f"{name} gets the keys of a payment provider; its pods see them within two minutes ...")
     secret = ("secret", "integration-payments", "--namespace", f"store-{name}")
     cluster.kubectl("patch", *secret, "--type=merge", "-p", json.dumps({"stringData": dict(cluster.payments)}))

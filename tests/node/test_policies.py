@@ -176,6 +176,7 @@ def test_an_order_is_confirmed_by_the_relay(stores: Stores) -> None:
     (found,) = wait_until(confirmations, f"order {order} is confirmed", 240)
     assert found["From"].addresses[0].addr_spec == f"one@{MAIL_DOMAIN}"
     assert f"{stores.get('one')['status']['url']}/orders" in texts(found)[0]
+    assert '"level": "error"' not in stores.real.kubectl("logs", "--namespace=store-platform", "deployment/relay")
 
 
 def test_without_policies_the_outside_would_be_reached(stores: Stores, outside: int) -> None:

@@ -30,9 +30,9 @@ class Shop:
         session = requests.Session()
         session.trust_env = False
         if base_url:
-            through = Through(base_url, str(urlsplit(url).hostname))
-            session.mount("http://", through)
-            session.mount("https://", through)
+            host = str(urlsplit(url).hostname)
+            for scheme in ("http", "https"):
+                session.mount(f"{scheme}://{host}", Through(base_url, host))
         self._browser = mechanicalsoup.StatefulBrowser(session=session)
 
     def title(self) -> str:

@@ -13,9 +13,7 @@ from ..security import allow_form_targets
 from ..shop import Shop
 
 NOT_ORDERED = "The order could not be made. Something in your cart may be sold by now: look there and try again."
-NO_PROVIDER = (
-    "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
-)
+NO_PROVIDER = "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
 NOT_PAID = "Your payment has not arrived, and nothing was ordered. Your cart is kept: try again, or choose another way."
 
 Page = str | Response | tuple[str, int]
