@@ -1,4 +1,4 @@
-"""The platform's own names in a cluster."""
+"""Names that the platform gives to objects in a cluster."""
 
 from __future__ import annotations
 

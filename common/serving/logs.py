@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, whoever writes it (us, Flask, gunicorn)."""
+"""Write all logs (ours, Flask's and gunicorn's) to stderr, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gunicorn import glogging
 def configure_logs(hide: Collection[str] = ()) -> None:
     """Send structlog's and the standard library's records through one JSON renderer.
 
-    :param hide: secrets that a line may hold though nobody means it to, such as a path of a request that failed.
+    :param hide: secrets to redact, in case a line contains one by accident, such as in the path of a failed request.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -49,7 +49,7 @@ def _without(line: str, secrets: Collection[str]) -> str:
 
 
 class JSONLogger(glogging.Logger):
-    """Gunicorn's own lines, in the one JSON log."""
+    """Write gunicorn's own lines to the JSON log."""
 
     def setup(self, cfg: Any) -> None:
         self.error_log.handlers.clear()
