@@ -1,4 +1,4 @@
-"""The HTTP shell of the intent API: it authenticates, limits, dispatches and measures requests."""
+"""The HTTP layer of the intent API: authenticate, limit, dispatch and measure requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .tokens import InvalidToken, IssuerUnavailable, Tokens
 
 PREFIX = "/api/v1"
 MAX_REQUEST_BYTES = 64 * 1024
-# How long a reader waits for the cache to have what they wrote through another process.
+# In seconds: how long a request waits until the cache contains what the caller wrote through another process.
 CATCH_UP_SECONDS = 2.0
 
 HTTP_KINDS = {
@@ -48,7 +48,7 @@ HTTP_KINDS = {
 SOON = {"Retry-After": "1"}
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="store-platform"'}
 
-# Nothing this API answers is a page, may be framed, or may be kept by anybody but who asked.
+# Responses are not pages: nothing may frame them, and only the caller may cache them.
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -62,11 +62,11 @@ log = structlog.get_logger("api")
 
 
 def make_app(services: Services) -> Flask:
-    """The WSGI application. ``services`` must be started in the process that answers, and be stopped with it."""
+    """Return the WSGI application. The process that serves it must start ``services``, and stop it at the end."""
     app = Flask("storeplatform.api", static_folder=None, template_folder=None)
     origins = services.settings["cors"]["origins"]
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    # An owner may be "https://issuer#sub": an address is taken as it is.
+    # An owner may be "https://issuer#sub", so slashes in paths must not be merged.
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = bool(origins)
     if proxies := services.settings["trustedProxies"]:
@@ -125,7 +125,10 @@ def make_app(services: Services) -> Flask:
 
 
 def _caller(services: Services, rates: Rates) -> Caller:
-    """The caller. :raise Problem: the request has no valid token, or its user has no role here."""
+    """Return the caller.
+
+    :raise Problem: the request has no valid token, or its user has no role here.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem("unauthenticated", "send a token: Authorization: Bearer <token>", headers=CHALLENGE)
@@ -137,7 +140,10 @@ def _caller(services: Services, rates: Rates) -> Caller:
 
 
 def _identified(token: str, tokens: Tokens, rates: Rates) -> Identity:
-    """Whose token it is. :raise Problem: nobody's, or too many such came from there, or it can't be checked now."""
+    """Return the identity that the token proves.
+
+    :raise Problem: the token is invalid, too many invalid ones came from that address, or it can't be checked now.
+    """
     if tokens.costs(token):
         rates.refuse_guesses(g.address)
     try:
@@ -164,7 +170,7 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
             call = read(operation, request, call)
             response = response_of(function(call))
             if operation.method == "GET":
-                # The answer is at least as new as this version, so /changes can continue from it.
+                # The response is at least as new as this version, so /changes can continue from it.
                 response.headers["Resource-Version"] = str(version)
             return response
         except (Problem, ApiException) as error:
@@ -182,7 +188,10 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
 
 
 def _catch_up(cache: Cache) -> None:
-    """Wait until the cache has what the caller wrote. :raise Problem: it has not, or has nothing yet."""
+    """Wait until the cache contains what the caller wrote.
+
+    :raise Problem: it does not in time, or the cache is still empty.
+    """
     least = version_in(request.headers.get("Min-Resource-Version", ""))
     if least is not None and not cache.wait_for(least, CATCH_UP_SECONDS):
         raise Problem("not-yet", "this server has not seen that version yet: try again", headers=SOON)
@@ -197,7 +206,7 @@ def _health(app: Flask, services: Services) -> None:
 
     @app.get("/readyz")
     def readyz() -> tuple[dict[str, Any], int]:
-        """Ready once all stores were read, until the shutdown begins; reports how stale the cache is."""
+        """Report whether all stores have been read and the process is not shutting down, and how stale the cache is."""
         cache = services.cache
         ready = cache.synced and not cache.stopping
         state = {

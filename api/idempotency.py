@@ -1,9 +1,9 @@
-"""A create that comes again with its Idempotency-Key makes no second store.
+"""Make creations with an Idempotency-Key safe to repeat.
 
-A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server makes it once,
-for however many replicas ask at the same time. It holds a hash of the request's body, and the uid of the Store it made
-once that is known. The Store carries the Lease's name in an annotation that only this API may write, so that a create
-which was interrupted between the two is recognized too. ``forget_old`` removes keys after a day.
+A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server creates it only
+once, even if several replicas try at the same time. It contains a hash of the request's body, and the UID of the
+created Store once that is known. The Store has the Lease's name in an annotation that only this API may write, so a
+creation that was interrupted between the two is recognized too. ``forget_old`` removes keys after a day.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = structlog.get_logger("api.idempotency")
 
 @dataclass
 class Attempt:
-    """One create with a key. ``lease`` is the key's, as it is on the API server."""
+    """One creation with a key. ``lease`` is the key's, as it is on the API server."""
 
     cluster: Cluster
     leases: Leases
@@ -46,13 +46,13 @@ class Attempt:
     lease: Object
 
     def mark(self, metadata: dict[str, Any]) -> None:
-        """Have the Store that is to be made carry the key."""
+        """Add the key to the metadata of the Store that is about to be created."""
         metadata["annotations"] = {**metadata.get("annotations", {}), KEY_ANNOTATION: self.name}
 
     def made_before(self, name: str) -> Object | None:
-        """The Store of that name, where this key made it; None where it has made none yet.
+        """Return the Store of that name if this key created it; None if it has created none yet.
 
-        :raise Problem: that Store is being deleted, or is deleted.
+        :raise Problem: that Store is deleted, or being deleted.
         """
         store = self.cluster.find(name)
         ours = store is not None and store["metadata"].get("annotations", {}).get(KEY_ANNOTATION) == self.name
@@ -70,9 +70,11 @@ class Attempt:
         return store
 
     def made(self, store: Object) -> None:
-        """Remember what the key made. Should that fail, the Store's annotation still says so while it is there.
+        """Record what the key created.
 
-        The Store is made by then, so no failure here may be the caller's answer.
+        If that fails, the Store's annotation identifies it for as long as the Store exists.
+
+        The Store exists by then, so a failure here must not be reported to the caller.
         """
         self.lease["metadata"]["annotations"][MADE] = store["metadata"]["uid"]
         try:
@@ -83,7 +85,7 @@ class Attempt:
 
 @contextmanager
 def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body) -> Iterator[Attempt]:
-    """Hold a key for one request. A request that is refused gives a key back that it was the first to use.
+    """Hold a key for one request. If the request is refused and was the key's first use, the key is released.
 
     :raise Problem: the key is too long, or was used for another request.
     """
@@ -110,7 +112,7 @@ def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body)
 
 
 def forget_old(leases: Leases, now: datetime) -> int:
-    """Remove the keys that are older than a day; how many there were."""
+    """Remove keys older than a day; return how many."""
     old = [each for each in leases.list(LABELS) if now - _created(each) > KEPT]
     for each in old:
         leases.delete(each)

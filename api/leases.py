@@ -1,4 +1,4 @@
-"""Leases in the platform's namespace: objects of which the API server makes each name once."""
+"""Leases in the platform's namespace, used because the API server creates each name only once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .cluster import Cluster, Object, answered, made_yet, selector
 
 
 class Leases:
-    """:raise ApiException, Unreachable: of each method, as ``Cluster``'s."""
+    """Create, read and change Leases. :raise ApiException, Unreachable: by each method, like ``Cluster``."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.namespace, self.coordination = namespace, client.CoordinationV1Api(cluster.api)
 
     def create(self, name: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Object | None:
-        """The Lease as it was made; None where one of its name is there."""
+        """Create the Lease and return it; None if one of that name exists."""
         body: Any = {"metadata": {"name": name, "labels": labels, "annotations": annotations}, "spec": {}}
         with answered():
             try:
@@ -31,11 +31,11 @@ class Leases:
             return dict(orjson.loads(answer.data))
 
     def find(self, name: str) -> Object | None:
-        """The Lease, None where there is none."""
+        """Return the Lease; None if there is none."""
         return made_yet(lambda: self.coordination.read_namespaced_lease(name, self.namespace, _preload_content=False))
 
     def list(self, labels: Mapping[str, str]) -> list[Object]:
-        """Those that have these labels."""
+        """Return the Leases that have these labels."""
         with answered():
             answer: Any = self.coordination.list_namespaced_lease(
                 self.namespace, label_selector=selector(labels), _preload_content=False
@@ -43,7 +43,7 @@ class Leases:
             return list(orjson.loads(answer.data)["items"])
 
     def replace(self, lease: Object) -> Object:
-        """The Lease as it is now; 409 where it is not the one that was read."""
+        """Replace the Lease and return it; 409 if it changed since it was read."""
         name, body = lease["metadata"]["name"], lease
         with answered():
             answer: Any = self.coordination.replace_namespaced_lease(
@@ -55,7 +55,7 @@ class Leases:
             return dict(orjson.loads(answer.data))
 
     def delete(self, lease: Object) -> None:
-        """Remove the Lease if it is as it was read; do nothing if it was changed or removed since."""
+        """Delete the Lease unless it was changed or deleted since it was read."""
         metadata = lease["metadata"]
         unchanged = client.V1Preconditions(uid=metadata["uid"], resource_version=metadata["resourceVersion"])
         with answered():

@@ -11,7 +11,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
-    """Of one application, in ``registry``. ``store_api_cache_stale_seconds`` over a minute is worth an alert."""
+    """The metrics of one application, in ``registry``. Alert if ``store_api_cache_stale_seconds`` is over a minute."""
 
     def __init__(self, registry: CollectorRegistry, cache: Cache, streams: Streams) -> None:
         self.registry = registry
@@ -33,6 +33,6 @@ class Metrics:
             Gauge(name, what, registry=registry).set_function(value)
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
-        """One answered request."""
+        """Count one answered request."""
         self._requests.labels(operation, str(status)).inc()
         self._seconds.labels(operation).observe(seconds)

@@ -1,8 +1,9 @@
-"""Deletes stores whose grace period is over, and idempotency keys after a day. A hook can't delete its parent, so a
-CronJob runs this.
+"""Delete stores whose grace period is over, and idempotency keys after a day.
 
-``python -m storeplatform.api.reaper``. Its role is to list and delete Stores, and the Leases that keys are, no more.
-STORE_PLATFORM_NAMESPACE: the platform's own.
+A hook can't delete its parent, so a CronJob runs this.
+
+``python -m storeplatform.api.reaper``. Its role may only list and delete Stores, and the Leases of idempotency keys.
+STORE_PLATFORM_NAMESPACE: the platform's own namespace.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ PAGE = 500
 
 
 def due(store: dict[str, Any], now: datetime) -> bool:
-    """Whether a Store is to be deleted: its status, made from its newest spec, says when, and that is past.
+    """Whether a Store has to be deleted: the time in its status, computed from the current spec, has passed.
 
-    A Store whose end was moved after that status was made is not due; nor is a protected one.
+    A Store whose expiry changed after that status was written is not due; nor is a protected one.
     """
     spec, status = store["spec"], store.get("status", {})
     current = status.get("observedGeneration") == store["metadata"]["generation"]
@@ -44,7 +45,7 @@ def due(store: dict[str, Any], now: datetime) -> bool:
 
 
 def stores(api: client.CustomObjectsApi) -> Iterator[dict[str, Any]]:
-    """Every Store, a page at a time."""
+    """Yield every Store, read page by page."""
     page: Any = {"metadata": {}}
     while page["metadata"].get("continue") or "items" not in page:
         page = api.list_cluster_custom_object(
@@ -54,7 +55,10 @@ def stores(api: client.CustomObjectsApi) -> Iterator[dict[str, Any]]:
 
 
 def reap(api: client.CustomObjectsApi, now: datetime) -> int:
-    """Delete what is due, one log line each; how many could not be. A Store that changed meanwhile is left alone."""
+    """Delete what is due, with one log line each; return how many deletions failed.
+
+    A Store that changed meanwhile is kept.
+    """
     failed = 0
     for store in stores(api):
         if not due(store, now):
@@ -73,7 +77,7 @@ def reap(api: client.CustomObjectsApi, now: datetime) -> int:
 
 
 def main() -> None:
-    """Reap once, in the cluster this runs in or the one of the current kubeconfig."""
+    """Run once, in the cluster this runs in or the one of the current kubeconfig."""
     api, now = connect(), datetime.now(UTC)
     failed = reap(client.CustomObjectsApi(api), now)
     forgotten = forget_old(Leases(Cluster(api), os.environ.get("STORE_PLATFORM_NAMESPACE") or "store-platform"), now)

@@ -1,6 +1,6 @@
-"""SQLAlchemy's engines for the audit's databases, of which neither can hold the process up.
+"""Create SQLAlchemy engines for the audit's databases, so that neither can block the process.
 
-PostgreSQL: every wait has an end. SQLite waits for the disk inside its library, so each of its calls is made apart.
+PostgreSQL: every wait has a timeout. SQLite waits for the disk inside its library, so its calls run in a thread.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from sqlalchemy.engine import URL, Engine
 
 from storeplatform.common.serving.apart import apart
 
-# To see whether a connection that was kept is still good.
+# In seconds: the timeout of the check whether a pooled connection is still usable.
 PING_SECONDS = 0.5
-# libpq takes no less.
+# In seconds: libpq's minimum.
 CONNECT_SECONDS = 2
 WAIT_INTERVAL = 0.1
 
 
 class TimedConnection(psycopg.Connection[Any]):
-    """One whose waits end after ``seconds``, and the connection with them: what is under way there is not known."""
+    """A connection whose waits time out after ``seconds``. It is closed then, because its state is unknown."""
 
     seconds = PING_SECONDS
 
     def wait(self, gen: PQGen[RV], interval: float = WAIT_INTERVAL, timeout: float | None = None) -> RV:
-        """As in the base class. :raise psycopg.OperationalError: the database does not answer."""
+        """Like the base class.
+
+        :raise psycopg.OperationalError: the database does not respond in time.
+        """
         try:
             return super().wait(gen, interval, self.seconds if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
@@ -38,52 +41,55 @@ class TimedConnection(psycopg.Connection[Any]):
 
 
 class ApartCursor(sqlite3.Cursor):
-    """Each call in a thread of its own."""
+    """A cursor that runs each call in a thread."""
 
     def execute(self, *arguments: Any) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().execute, *arguments)
 
     def executemany(self, *arguments: Any) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().executemany, *arguments)
 
     def fetchone(self) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().fetchone)
 
     def fetchmany(self, *arguments: Any) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().fetchmany, *arguments)
 
     def fetchall(self) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().fetchall)
 
 
 class ApartConnection(sqlite3.Connection):
-    """As ``ApartCursor``."""
+    """A connection that runs each call in a thread."""
 
     def cursor(self, factory: Any = ApartCursor) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return super().cursor(factory)
 
     def commit(self) -> None:
-        """As in the base class."""
+        """Like the base class."""
         apart(super().commit)
 
     def rollback(self) -> None:
-        """As in the base class."""
+        """Like the base class."""
         apart(super().rollback)
 
 
 def make_engine(url: URL) -> Engine:
-    """The engine of a database. :raise OSError: SQLite's folder can't be made."""
+    """Return the engine for a database.
+
+    :raise OSError: SQLite's folder can't be created.
+    """
     return _postgresql(url) if url.get_backend_name() == "postgresql" else _sqlite(url)
 
 
 def give(connection: sa.Connection, seconds: float) -> None:
-    """What is done on this connection may take so long until it is given back, where it has an end at all."""
+    """Set the timeout for the connection's calls until it is returned to the pool, if its database supports that."""
     driver = connection.connection.driver_connection
     if isinstance(driver, TimedConnection):
         driver.seconds = seconds

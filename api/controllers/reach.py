@@ -1,4 +1,4 @@
-"""What of the cluster the controllers reach beside Stores: namespaces, and the roles of readers."""
+"""The controllers' access to the cluster beside Stores: namespaces, and readers' roles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..cluster import Cluster, Object, answered, selector
 
 
 class Reach:
-    """:raise ApiException, Unreachable: of each method, as ``Cluster``'s."""
+    """Calls of the API server. :raise ApiException, Unreachable: by each method, like ``Cluster``."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._core, self._rbac = client.CoreV1Api(cluster.api), client.RbacAuthorizationV1Api(cluster.api)
 
     def namespaces(self, label: str) -> Iterator[Object]:
-        """Every namespace that has the label, a page at a time."""
+        """Yield every namespace that has the label, read page by page."""
         more: str | None = None
         while True:
             with answered():
@@ -32,13 +32,13 @@ class Reach:
                 return
 
     def roles(self, labels: Mapping[str, str]) -> list[Object]:
-        """The ClusterRoles that have those labels."""
+        """Return the ClusterRoles that have those labels."""
         with answered():
             answer: Any = self._rbac.list_cluster_role(label_selector=selector(labels), _preload_content=False)
             return list(orjson.loads(answer.data)["items"])
 
     def put_role(self, role: Any, binding: Any, new: bool) -> Object:
-        """Make a ClusterRole and its binding, or replace what the role allows. One that is there is as good."""
+        """Create a ClusterRole and its binding, or replace the role's rules. An existing binding is kept."""
         name = role["metadata"]["name"]
         with answered():
             if not new:
@@ -57,7 +57,7 @@ class Reach:
             return dict(role)
 
     def delete_role(self, name: str) -> None:
-        """Remove a ClusterRole and its binding of the same name."""
+        """Delete a ClusterRole and the binding of the same name."""
         with answered():
             for delete in (self._rbac.delete_cluster_role_binding, self._rbac.delete_cluster_role):
                 try:

@@ -1,4 +1,4 @@
-"""SMTP with one client (RFC 5321, 4954): what a store's pod sends, and no more of the protocol than that."""
+"""The server side of SMTP (RFC 5321, 4954) for one client: only the part of the protocol that stores' pods use."""
 
 from __future__ import annotations
 
@@ -40,15 +40,18 @@ _LONG_LINE = Answer(554, f"5.6.0 a line may have {LINE_BYTES} bytes")
 
 
 class Ended(Exception):
-    """The client has left, or has to."""
+    """The client has disconnected, or must be disconnected."""
 
 
 class LineTooLong(Exception):
-    """A line has more bytes than it may have; it was skipped."""
+    """A line exceeds its limit; it was skipped."""
 
 
 class Conversation:
-    """:param account_of: the account of a user name, None where there is none."""
+    """One client's SMTP session.
+
+    :param account_of: returns the account of a user name, None if there is none.
+    """
 
     def __init__(
         self,
@@ -64,16 +67,20 @@ class Conversation:
         self._recipients: list[str] = []
         self._mistakes = self._sign_ins = 0
         self._in_mail = self._leaving = False
-        # What counts this connection as its store's, once it has signed in.
+        # The context that counts this connection as its store's, entered when the client has signed in.
         self._presence = AsyncExitStack()
 
     def leave(self) -> bool:
-        """End once the mail that is on its way has its answer; whether there is one."""
+        """End the session once the mail in progress is answered; return whether there is one."""
         self._leaving = True
         return self._in_mail
 
     async def run(self) -> None:
-        """Answer until the client leaves. :raise TimeoutError: it takes too long. :raise OSError: it is lost."""
+        """Reply until the client disconnects.
+
+        :raise TimeoutError: it takes too long.
+        :raise OSError: the connection is lost.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with asyncio.timeout_at(begun + SIGN_IN_SECONDS) as self._patience, self._presence:
@@ -173,7 +180,7 @@ class Conversation:
             return Answer(503, "5.5.1 MAIL and RCPT first")
         recipients = self._recipients
         self._reset()
-        # A connection that is old enough to be ended has its mail's answer first.
+        # A connection that has reached its maximum age is ended only after its mail is answered.
         self._patience.reschedule(asyncio.get_running_loop().time() + MAIL_SECONDS)
         self._in_mail = True
         try:
@@ -229,7 +236,10 @@ class Conversation:
         self._sender, self._recipients = None, []
 
     async def _line(self, seconds: float) -> bytes:
-        """The next line. :raise LineTooLong: it was too long."""
+        """Return the next line.
+
+        :raise LineTooLong: it was too long.
+        """
         async with asyncio.timeout(seconds):
             line = await self._whole_line()
         if line is None:
@@ -237,7 +247,7 @@ class Conversation:
         return line.removesuffix(b"\r\n")
 
     async def _whole_line(self) -> bytes | None:
-        """The next line and its end; None for one that was too long, which is skipped."""
+        """Return the next line with its end; None if it was too long and was skipped."""
         too_long = False
         while True:
             try:
@@ -260,7 +270,10 @@ class Conversation:
 
 
 def _decoded(text: str) -> str:
-    """:raise ValueError: it is no text in base64."""
+    """Decode base64.
+
+    :raise ValueError: it is not text in base64.
+    """
     try:
         return base64.b64decode(text, validate=True).decode()
     except binascii.Error as error:

@@ -1,4 +1,4 @@
-"""How many stores there may be. The gate holds it; here it is read and set."""
+"""Read and set the limits of stores. The gate enforces them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ def _write(after: str, token: str) -> str:
 
 
 def _read(cursor: str) -> tuple[str, str]:
-    """The name of a StoreQuota and the API server's token that a cursor stands for. :raise Problem: it is none."""
+    """Return the StoreQuota's name and the API server's token in a cursor.
+
+    :raise Problem: it is invalid.
+    """
     if not cursor:
         return "", ""
     try:
@@ -103,7 +106,7 @@ def _no_cursor() -> Problem:
 
 
 class Quotas:
-    """Limits are read as they are now; what is used is counted in the cache."""
+    """Limits are read from the API server; the number of stores comes from the cache."""
 
     def __init__(self, services: Services) -> None:
         self.cluster, self.cache, self.trail = services.cluster, services.cache, services.trail
@@ -144,10 +147,11 @@ class Quotas:
         return Answer({"items": items, "next": following})
 
     def _page(self, after: str, token: str, limit: int) -> tuple[list[tuple[str, Object | None]], str | None]:
-        """Owners after that name of a StoreQuota, each with theirs, and the cursor of the next page.
+        """Return a page of owners with their quotas, after the StoreQuota of that name, and the cursor of the next
+        page.
 
-        A page of the API server's list begins at ``token``. Owners without a StoreQuota are put in where theirs
-        would be.
+        ``token`` is where the API server's list continues. Owners without a StoreQuota are inserted where theirs would
+        be.
         """
         page = self._objects(limit, token)
         following = page["metadata"].get("continue") or ""
@@ -204,7 +208,7 @@ class Quotas:
             except ApiException as error:
                 if error.status != 409:
                     raise
-                # The gate has just reserved a place in it, or made it.
+                # The gate has just reserved a place in it, or created it.
                 found = self.cluster.find(name, QUOTAS)
         raise Problem("conflict", "the quota is being used a lot just now: try again", headers={"Retry-After": "1"})
 
