@@ -1,4 +1,5 @@
-"""``python -m tests.docs.terms``: words that the project does not use, and the standard ones, for ``tox -e lint``.
+"""Check the texts for words that the project does not use, and print the standard ones (``python -m tests.docs.terms``,
+part of ``tox -e lint``).
 
 docs/contributing/glossary.md has the terms of the platform.
 """
@@ -38,7 +39,7 @@ PATTERN = re.compile("|".join(rf"(?P<t{number}>\b(?:{term})\b)" for number, term
 
 
 def found() -> Iterator[str]:
-    """Each use, with its place and what to write instead."""
+    """Yield each use, with its place and what to write instead."""
     listed = subprocess.run(["git", "ls-files", *CHECKED], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.split():
         if ROOT / name == Path(__file__):

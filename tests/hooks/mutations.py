@@ -1,7 +1,7 @@
-"""The core broken in seventeen ways, each of which has to be noticed.
+"""Break the core in seventeen ways, each of which must be noticed.
 
-``python -m tests.hooks.mutations`` breaks a copy of the core in one way after another, tests and explores that, and
-prints what caught it. It ends with 1 where one was not caught. LIFE.md has the result of the last run.
+``python -m tests.hooks.mutations`` applies one mutation after another to a copy of the core, runs the tests and the
+exploration, and prints what caught it. It exits with 1 if one was not caught. LIFE.md has the result of the last run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-# The orders of events that have a name, then the exploration: the first that fails has caught it.
+# The named histories, then the exploration: the first one that fails has caught it.
 TESTS = [
     f"tests/hooks/test_{name}.py" for name in ("life", "status", "staging", "guards", "backup", "resync", "exploration")
 ]
@@ -24,7 +24,7 @@ PARTS = ("api", "common", "dashboard", "hooks", "metacontroller", "templates")
 
 
 class Mutation(NamedTuple):
-    """One way to break a file that a store's life depends on: ``old`` must be there once, and becomes ``new``."""
+    """One change to a file that a store's life depends on: ``old`` must occur once, and becomes ``new``."""
 
     what: str
     file: str
@@ -139,10 +139,10 @@ MUTATIONS = [
 
 
 def explored(mutation: Mutation, histories: int) -> str:
-    """Test and explore a core that is broken so. What caught it: the first test that failed, and its message; empty
-    where nothing did.
+    """Test and explore the mutated core. Return the first test that failed, and its message; "" if none did.
 
-    :raise ValueError: what is to be broken is not in the file. :raise RuntimeError: the tests did not run.
+    :raise ValueError: the file does not contain what is to be changed.
+    :raise RuntimeError: the tests did not run.
     """
     with tempfile.TemporaryDirectory() as home:
         copied = Path(home)
@@ -179,7 +179,7 @@ def explored(mutation: Mutation, histories: int) -> str:
 
 
 def main(histories: int = 400) -> int:
-    """Break the core in each way; 1 where one is not noticed."""
+    """Apply each mutation; return 1 if one is not noticed."""
     missed = 0
     for mutation in MUTATIONS:
         caught = explored(mutation, histories)
