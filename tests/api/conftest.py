@@ -17,7 +17,7 @@ __all__ = ["binary", "redis"]
 
 
 def install(plane: ControlPlane) -> None:
-    """What the API needs of a cluster."""
+    """Install what the API needs in a cluster."""
     apply_shipped(plane.client)
 
 
