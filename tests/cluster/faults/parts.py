@@ -1,7 +1,7 @@
-"""What befalls the hooks, the loop or the API server while stores are on their way.
+"""Faults of the hooks, the controller or the API server while stores are in progress.
 
-Each fault is given `release`, which lets the stores continue: while the part is down or sees nothing, so that what it
-knew is no longer so when it comes back.
+Each fault receives `release`, which lets the stores continue: it is called while the part is down or blind, so that the
+part's knowledge is outdated when it continues.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Release = Callable[[], None]
 Fault = Callable[[Platform, LaggingProxy, Release], None]
 
 STALE_SECONDS = 6.0
-# Around the 10 s that Metacontroller waits for a hook's answer.
+# Around the 10 s that Metacontroller waits for a hook's response.
 IN_TIME_SECONDS, TOO_LATE_SECONDS = 4.0, 11.0
 
 
@@ -40,7 +40,7 @@ def kill_api_server(platform: Platform, proxy: LaggingProxy, release: Release) -
 
 
 def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The hooks answer, first in time and then too late, what was asked before the stores went on."""
+    """The hooks respond, first in time and then too late, to requests from before the stores continued."""
     platform.hooks.freeze()
     release()
     time.sleep(IN_TIME_SECONDS)
@@ -51,7 +51,7 @@ def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release
 
 
 def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The loop continues with what it was doing, by its old cache."""
+    """The controller continues with its current work, using its outdated cache."""
     platform.loop.freeze()
     release()
     time.sleep(STALE_SECONDS)
@@ -59,7 +59,7 @@ def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release
 
 
 def tell_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The API server takes writes, and its watches lag: the loop asks and decides by what was."""
+    """The API server accepts writes, but its watches lag: the controller works with outdated state."""
     proxy.hold_back()
     release()
     time.sleep(STALE_SECONDS)
