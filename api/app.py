@@ -164,7 +164,7 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
         call = call_of(operation, request, g.caller, g.request_id, g.interface)
         try:
             if call.caller.role not in ALLOWED[operation.access]:
-                raise Problem("forbidden", f"this is not for the role {call.caller.role.value}")
+                raise Problem("forbidden", f"your role ({call.caller.role.value}) is not allowed to do this")
             _catch_up(services.cache)
             version = services.cache.version
             call = read(operation, request, call)
@@ -227,13 +227,13 @@ def _errors(app: Flask) -> None:
 
     needs = {Unreachable: "the cluster", StorageError: "the counter of requests", SQLAlchemyError: "the audit database"}
 
-    def away(error: Exception) -> Response:
+    def unavailable(error: Exception) -> Response:
         log.error("what a request needs is unavailable", error=type(error).__name__, request_id=g.get("request_id", ""))
         what = next(what for kind, what in needs.items() if isinstance(error, kind))
         return answer(Problem("unavailable", f"{what} does not answer: try again", headers=UNAVAILABLE))
 
     for kind in needs:
-        app.register_error_handler(kind, away)
+        app.register_error_handler(kind, unavailable)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

@@ -87,7 +87,7 @@ def _components(spec: APISpec) -> None:
         "Store",
         {
             **said,
-            "description": "A store: its details, what is wanted of it, and what is.",
+            "description": "A store: its details, spec and status.",
             "required": [*said["required"], *more],
             "properties": {**said["properties"], **more},
         },

@@ -60,12 +60,14 @@ class Attempt:
         if store is None or not ours or (uid and store["metadata"]["uid"] != uid):
             if uid:
                 raise Problem(
-                    "conflict", f"the store {name} that this request made is deleted: a new one needs a new key"
+                    "conflict",
+                    f"the store {name} that this request created is deleted: use a new key to create another one",
                 )
             return None
         if store["metadata"].get("deletionTimestamp"):
             raise Problem(
-                "conflict", f"the store {name} that this request made is being deleted: a new one needs a new key"
+                "conflict",
+                f"the store {name} that this request created is being deleted: use a new key to create another one",
             )
         return store
 
@@ -80,7 +82,11 @@ class Attempt:
         try:
             self.lease = self.leases.replace(self.lease)
         except (ApiException, Unreachable) as error:
-            log.warning("a key does not know what it made", store=store["metadata"]["name"], error=type(error).__name__)
+            log.warning(
+                "the result of an idempotency key was not recorded",
+                store=store["metadata"]["name"],
+                error=type(error).__name__,
+            )
 
 
 @contextmanager
@@ -100,9 +106,7 @@ def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body)
             "unavailable", "the first use of this key was just refused: try again", headers={"Retry-After": "1"}
         )
     if lease["metadata"]["annotations"].get(BODY) != digest:
-        raise Problem(
-            "idempotency-mismatch", "this Idempotency-Key was used for another request: a new one needs a new key"
-        )
+        raise Problem("idempotency-mismatch", "this Idempotency-Key was used for another request: use a new key")
     try:
         yield Attempt(cluster, leases, name, lease)
     except (ApiException, Problem) as error:

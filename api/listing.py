@@ -100,7 +100,7 @@ def _read(cursor: str, sort: str) -> tuple[Any, str]:
     if not known or made_for != sort:
         raise Problem(
             "invalid",
-            "the cursor must be one that this list gave, with the same sort: begin without one",
-            {"?cursor": "must be the next of the page before"},
+            "the cursor must come from this list with the same sort: start again without a cursor",
+            {"?cursor": "must be the value of next on the previous page"},
         )
     return value, name

@@ -16,17 +16,15 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, cache: Cache, streams: Streams) -> None:
         self.registry = registry
         self._requests = Counter(
-            "store_api_requests", "Answers, by operation and HTTP status", ["operation", "status"], registry=registry
+            "store_api_requests", "Responses, by operation and HTTP status", ["operation", "status"], registry=registry
         )
         self._seconds = Histogram(
-            "store_api_duration_seconds", "Time to an answer", ["operation"], registry=registry, buckets=BUCKETS
+            "store_api_duration_seconds", "Time to a response", ["operation"], registry=registry, buckets=BUCKETS
         )
-        self.in_progress = Gauge(
-            "store_api_requests_in_progress", "Requests that came and have no answer yet", registry=registry
-        )
+        self.in_progress = Gauge("store_api_requests_in_progress", "Requests without a response yet", registry=registry)
         gauges = (
             ("store_api_cache_stores", "Stores in the cache", lambda: len(cache)),
-            ("store_api_cache_stale_seconds", "How old what is read may be", cache.stale_seconds),
+            ("store_api_cache_stale_seconds", "The age of the cache", cache.stale_seconds),
             ("store_api_streams", "Open streams of changes and logs", streams.open),
         )
         for name, what, value in gauges:

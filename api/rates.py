@@ -58,7 +58,7 @@ class Rates:
         seconds = max(0, int(reset - time.time())) + 1
         headers = {"RateLimit-Limit": str(self._refused.amount), "RateLimit-Remaining": "0"}
         headers |= {"RateLimit-Reset": str(seconds), "Retry-After": str(seconds)}
-        detail = f"at most {self._refused} tokens may be refused: wait, then try again with the right one"
+        detail = f"too many invalid tokens (at most {self._refused}): wait, then try again with a valid one"
         raise Problem("too-many-requests", detail, headers=headers)
 
     def count_refused(self, address: str) -> None:
@@ -70,7 +70,7 @@ class Rates:
 
     def register(self, app: Flask) -> None:
         """Limit the application's operations. Callers are authenticated by then."""
-        app.after_request(self._tell)
+        app.after_request(self._add_headers)
         self._open.init_app(app)
         self._closed.init_app(app)
 
@@ -82,7 +82,7 @@ class Rates:
         )(view)
         return counted
 
-    def _tell(self, response: Response) -> Response:
+    def _add_headers(self, response: Response) -> Response:
         """Add the RateLimit headers, with relative seconds as in the RFC drafts."""
         limit = self._closed.current_limit or self._open.current_limit
         if limit is None:

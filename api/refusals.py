@@ -32,7 +32,7 @@ def problem_of(error: ApiException) -> Problem:
     if error.status == 404:
         return Problem("not-found", message)
     if reason == "AlreadyExists":
-        return Problem("conflict", "a store of this name is there already: choose another", {"/name": "must be new"})
+        return Problem("conflict", "a store of this name already exists: choose another name", {"/name": "must be new"})
     if error.status == 409:
         return Problem(
             "conflict", f"it changed meanwhile: read it and try again ({message})", headers={"Retry-After": "1"}

@@ -80,7 +80,7 @@ def make_services() -> Services:
     try:
         cluster = Cluster(connect())
     except ConfigException as error:
-        raise ConfigurationError(f"there is no cluster to talk to: {error}") from error
+        raise ConfigurationError(f"no cluster is configured: {error}") from error
     registry = CollectorRegistry()
     return Services(
         settings,

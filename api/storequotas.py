@@ -54,7 +54,8 @@ def exceeded(owner: str | None, name: str, limit: int) -> str:
     :param owner: None for all owners together.
     """
     who = "the platform" if owner is None else owner
+    stores = "store" if limit == 1 else "stores"
     return (
-        f"{who} may have {limit} {'store' if limit == 1 else 'stores'}, and no more fits (StoreQuota {name}): delete "
-        "a store that is not needed, or ask a platform admin to raise spec.maxStores of that StoreQuota"
+        f"{who} may have {limit} {stores}, and all of them are in use (StoreQuota {name}): delete a store that is not "
+        "needed, or ask a platform admin to raise spec.maxStores of that StoreQuota"
     )

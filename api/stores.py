@@ -65,7 +65,7 @@ class StoreAccess:
         for attempt in range(TRIES):
             store = self.live(call)
             if if_match and not matches(store, if_match):
-                raise Problem("stale", "the store changed since it was read: read it again, and change that")
+                raise Problem("stale", "the store changed since it was read: read it again, and repeat the change")
             new = {**store, "spec": changed(store)}
             new["metadata"] = locked(vouched(store["metadata"], call), store["spec"], new["spec"], call)
             if dry_run:
@@ -88,7 +88,9 @@ class StoreAccess:
     @staticmethod
     def _seen(call: Call, store: Object | None) -> Object:
         if store is None or not call.caller.sees(store["spec"]["owner"]):
-            raise Problem("not-found", f"there is no store {call.path['name']} of yours: list them to see their names")
+            raise Problem(
+                "not-found", f"you have no store named {call.path['name']}: list your stores to see their names"
+            )
         return store
 
 

@@ -38,7 +38,9 @@ class Streams:
                 )
             if self._open.total() >= self.settings["process"]:
                 raise Problem(
-                    "unavailable", "all streams of this server are taken: try again", headers={"Retry-After": "10"}
+                    "unavailable",
+                    "this server has no capacity for another stream: try again",
+                    headers={"Retry-After": "10"},
                 )
             self._open[caller] += 1
         try:

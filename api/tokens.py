@@ -60,7 +60,7 @@ class ReviewedTokens:
             return known
         status = self.cluster.review(token, self.audiences)
         if not status.get("authenticated"):
-            raise InvalidToken("the cluster knows nobody by this token: it is wrong, or has ended")
+            raise InvalidToken("the cluster does not accept this token: it is invalid or has expired")
         if self.audiences and not set(self.audiences) & set(status.get("audiences", [])):
             raise InvalidToken("this token is for another service")
         user = status["user"]
@@ -115,7 +115,7 @@ class IssuedTokens:
             try:
                 return dict(jwt.decode(token, key, algorithms=ALGORITHMS, options=SIGNATURE_ALONE))
             except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-                failure = f"the issuer's token does not hold: {error}"
+                failure = f"the issuer's token is invalid: {error}"
         raise InvalidToken(failure)
 
 
@@ -166,7 +166,7 @@ class Keys:
         try:
             self._keys, self._read_at, self._failure = self._read_keys(), time.monotonic(), None
         except (requests.RequestException, KeyError, TypeError, ValueError, RecursionError, jwt.PyJWTError) as error:
-            self._failure = IssuerUnavailable(f"the issuer's keys can't be had: {type(error).__name__}")
+            self._failure = IssuerUnavailable(f"the issuer's keys are unavailable: {type(error).__name__}")
         with self._lock:
             self._reading = None
         if self._failure:

@@ -14,7 +14,7 @@ from .problems import Problem
 # Statuses that are not refusals: the request was malformed, too frequent, or could not be decided.
 NOT_RECORDED = {400, 401, 413, 415, 428, 429, 500}
 
-UNANSWERED = "the API server did not answer in time: it may have been done all the same"
+UNANSWERED = "the API server did not answer in time: the change may have been made nevertheless"
 
 
 class Trail:

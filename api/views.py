@@ -22,7 +22,7 @@ PHASES = (
     "Suspended",
     "Ready",
 )
-READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not looked at it yet"}
+READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not processed it yet"}
 
 
 def _text(description: str, **kwargs: Any) -> fields.String:

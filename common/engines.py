@@ -103,7 +103,7 @@ def read_engines(templates: Path, retired: Mapping[str, Sequence[str]]) -> Mappi
 def _retire(engines: Mapping[str, Engine], retired: Mapping[str, Sequence[str]]) -> Mapping[str, Engine]:
     for name, versions in retired.items():
         if name not in engines:
-            raise ValidationError(f"retiredVersions.{name}: there is no such engine, but {', '.join(engines)}")
+            raise ValidationError(f"retiredVersions.{name}: there is no such engine: choose from {', '.join(engines)}")
         if unknown := set(versions) - set(engines[name].versions):
             raise ValidationError(f"retiredVersions.{name}: {name} has no {min(unknown)}: remove it from the list")
         if not set(engines[name].versions) - set(versions):

@@ -28,7 +28,7 @@ class Metrics:
             registry=registry,
         )
         self._seconds = Histogram(
-            "store_hook_duration_seconds", "Time to an answer", ["hook"], registry=registry, buckets=BUCKETS
+            "store_hook_duration_seconds", "Time to a response", ["hook"], registry=registry, buckets=BUCKETS
         )
 
     def observe(self, hook: str, status: int, stage: str, seconds: float) -> None:

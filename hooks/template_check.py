@@ -9,7 +9,7 @@ from typing import Any
 from storeplatform.common.configuration import ConfigurationError
 
 from .core import RenderError, Store, render
-from .core.integrations import Connection
+from .core.integrations import ConnectedIntegration
 from .core.render import RenderedStage
 from .settings import Settings
 
@@ -28,7 +28,7 @@ def samples(settings: Settings, engine: str, plan: str) -> list[Store]:
         if each.default is not MISSING and str(each.type) in SAMPLES
     }
     connections = tuple(
-        Connection(name, settings.integrations[name].values["condition"], "x", next(iter(providers)), 443)
+        ConnectedIntegration(name, settings.integrations[name].values["condition"], "x", next(iter(providers)), 443)
         for name in settings.engines[engine].values["integrations"]
         if (providers := settings.integrations[name].values["providers"])
     )

@@ -56,9 +56,11 @@ class Audit:
         self._wake, self._closing, self._lock = Event(), Event(), Lock()
         self._thread: Thread | None = None
         # Alert on any increase of the first two. The third grows while the database is unavailable.
-        self._dropped = Counter("store_audit_dropped", "Records that only the log has", registry=registry)
-        self._errors = Counter("store_audit_write_errors", "Writes the database refused", registry=registry)
-        waiting = Gauge("store_audit_spool_bytes", "What waits on disk for the database", registry=registry)
+        self._dropped = Counter("store_audit_dropped", "Records that are only in the log", registry=registry)
+        self._errors = Counter("store_audit_write_errors", "Writes that the database rejected", registry=registry)
+        waiting = Gauge(
+            "store_audit_spool_bytes", "Bytes of records that wait on disk for the database", registry=registry
+        )
         waiting.set_function(self._spool.bytes)
 
     def start(self) -> None:
@@ -83,7 +85,7 @@ class Audit:
             self._spool.append(json.dumps(values).encode() + b"\n")
         except (SpoolFull, OSError) as error:
             self._dropped.inc()
-            log.error("the audit's spool takes no record", spool=str(self._spool.folder), error=repr(error))
+            log.error("the audit's spool can't store a record", spool=str(self._spool.folder), error=repr(error))
             return
         self.start()
         self._wake.set()

@@ -75,5 +75,5 @@ def _what(record: Record) -> str:
 def _summary(last: Record, outcome: str, count: int) -> Record:
     """Return one record that stands for all dropped ones, made from the last of them."""
     requests = f"{outcome} requests of this caller and kind within a minute"
-    reason = f"one of {count} {requests} of which no other record is kept"
+    reason = f"one of {count} {requests}; the others are not recorded"
     return replace(last, outcome=outcome, reason=reason, before=None, after=None, key="")

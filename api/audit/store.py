@@ -34,7 +34,7 @@ SKEW = timedelta(seconds=2)
 # Records from another replica's spool may arrive late. After this time they are no longer waited for.
 SETTLED = timedelta(days=1)
 
-REFUSED = "by the schema or a policy of the API server; the caller's answer names it"
+REFUSED = "by the schema or a policy of the API server; the response to the caller names it"
 
 TEXTS = ("actor", "interface", "action", "store", "owner", "outcome", "reason", "request_id", "key")
 metadata = sa.MetaData()

@@ -35,7 +35,7 @@ from ..leases import Leases
 from .dns import Resolver
 from .hostnames import Hostnames
 from .leftovers import Leftovers
-from .notices import Notices, Relay
+from .notices import Notices, RelayClient
 from .reach import Reach
 from .readers import Readers
 
@@ -70,7 +70,7 @@ class Runner:
         # For alerts: failing runs, and controllers that have not run for long.
         self._failures = Counter("store_controller_failures", "Runs that failed", ["controller"], registry=registry)
         self._last = Gauge(
-            "store_controller_last_run", "Unix time of the last good run", ["controller"], registry=registry
+            "store_controller_last_run", "Unix time of the last successful run", ["controller"], registry=registry
         )
 
     def run(self) -> None:
@@ -99,7 +99,7 @@ class Runner:
             self._last.labels(controller.name).set_to_current_time()
 
 
-def _relay(values: Mapping[str, Any]) -> Relay | None:
+def _relay(values: Mapping[str, Any]) -> RelayClient | None:
     """Return the mail relay; None if the platform has none.
 
     :raise ConfigurationError: a file is missing or invalid.
@@ -110,7 +110,7 @@ def _relay(values: Mapping[str, Any]) -> Relay | None:
     address = os.environ.get("STORE_PLATFORM_RELAY") or f"{relay_host(values['platformNamespace'])}:{RELAY_PORT}"
     host, _, port = address.rpartition(":")
     account = platform_account(load_relay_key(file_in("STORE_PLATFORM_RELAY_KEY_FILE")), domain)
-    return Relay(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
+    return RelayClient(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ def main() -> None:
         relay = _relay(values)
         cluster = Cluster(connect())
     except ConfigException as error:
-        sys.exit(f"store-platform controllers: there is no cluster to talk to: {error}")
+        sys.exit(f"store-platform controllers: no cluster is configured: {error}")
     except ConfigurationError as error:
         sys.exit(f"store-platform controllers: {error}")
     registry, cache, reach = CollectorRegistry(), Cache(cluster), Reach(cluster)

@@ -25,7 +25,7 @@ class Leftovers:
     def __init__(self, cluster: Cluster, reach: Reach, cache: Cache, registry: CollectorRegistry) -> None:
         self.cluster, self.reach, self.cache = cluster, reach, cache
         # Alert on any.
-        self._count = Gauge("store_leftover_namespaces", "Namespaces of stores that are no more", registry=registry)
+        self._count = Gauge("store_leftover_namespaces", "Namespaces whose Store no longer exists", registry=registry)
 
     def run(self) -> None:
         """Compare namespaces with Stores."""

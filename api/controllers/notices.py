@@ -87,7 +87,7 @@ def due(store: Object) -> Iterator[Notice]:
 
 
 @dataclass(frozen=True)
-class Relay:
+class RelayClient:
     """The relay to send through. ``ca``: PEM certificate of the authority that signs the relay's certificate."""
 
     host: str
@@ -107,7 +107,7 @@ class Relay:
                 made.login(self.account.username, self.account.password)
                 yield made
         except (OSError, smtplib.SMTPException) as error:
-            raise Unreachable(f"the mail relay takes no mails: {_words(error)}") from None
+            raise Unreachable(f"the mail relay is unavailable: {_words(error)}") from None
 
 
 class Notices:
@@ -118,7 +118,7 @@ class Notices:
 
     name, seconds = "notices", 30.0
 
-    def __init__(self, cache: Cache, leases: Leases, relay: Relay, dashboard: str) -> None:
+    def __init__(self, cache: Cache, leases: Leases, relay: RelayClient, dashboard: str) -> None:
         self.cache, self.leases, self.relay, self.dashboard = cache, leases, relay, dashboard
         self._sent: dict[str, Object] | None = None
         # When a rejected mail is sent again, and the pause before that.

@@ -34,7 +34,7 @@ CONTROLLER_USER = "system:serviceaccount:metacontroller:metacontroller"
 
 
 @dataclass(frozen=True)
-class Service:
+class GateService:
     """The application, and what its worker has to start and stop."""
 
     app: Flask
@@ -53,7 +53,7 @@ class Service:
         self.audit.close()
 
 
-def create_service() -> Service:
+def create_service() -> GateService:
     """Return the gate, configured by environment variables.
 
     STORE_PLATFORM_API_SETTINGS: the settings file.
@@ -83,7 +83,7 @@ def create_service() -> Service:
         settings["shards"],
     )
     gate = Gate(cluster, reservations, audit, outcomes, metrics, callers)
-    return Service(make_app(gate, metrics, proof), audit, outcomes, registry)
+    return GateService(make_app(gate, metrics, proof), audit, outcomes, registry)
 
 
 def make_app(gate: Gate, metrics: Metrics, proof: Proof) -> Flask:

@@ -80,7 +80,7 @@ class Gate:
             return self._refuse(review, 403, "Forbidden", str(error))
         except TimeIsUp:
             self._metrics.undecided.inc()
-            message = f"too much is asked for at once to count the stores of {owner} in time: try again"
+            message = f"too many requests at once: the stores of {owner} could not be counted in time: try again"
             return self._refuse(review, 429, "TooManyRequests", message)
         except (ApiException, HTTPError) as error:
             self._metrics.undecided.inc()
@@ -106,7 +106,9 @@ class Gate:
         """
         owner = (review.object.get("spec") or {}).get("owner")
         if review.operation == "CREATE" and owner is not None and review.name != quota_name(owner):
-            message = f"the StoreQuota of {owner} must be named {quota_name(owner)}: by another name it counts nothing"
+            message = (
+                f"the StoreQuota of {owner} must be named {quota_name(owner)}: under any other name it has no effect"
+            )
             self._record(review, record.quota(review, "refused", message))
             return refused(review, 422, "Invalid", message)
         self._record(review, record.quota(review, "admitted", ""))

@@ -12,7 +12,9 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ["operation", "outcome"]
-        self.admissions = Counter("store_gate_admissions", "Requests that were judged", labels, registry=registry)
+        self.admissions = Counter(
+            "store_gate_admissions", "Admission requests that were decided", labels, registry=registry
+        )
         self.seconds = Histogram(
             "store_gate_duration_seconds", "Time to a judgement", ["operation"], registry=registry, buckets=BUCKETS
         )

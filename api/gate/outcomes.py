@@ -95,7 +95,7 @@ class Outcomes:
                 there = self._cluster.store(review.name, Deadline.within(LOOK_SECONDS))
                 stored = happened(review, there)
             except UNANSWERED as error:
-                log.warning("what came of an admission can't be seen", store=review.name, error=repr(error))
+                log.warning("the outcome of an admission is unknown", store=review.name, error=repr(error))
         if stored is None and followed.looks < len(LOOKS):
             with self._changed:
                 followed.due = followed.admitted + LOOKS[followed.looks]

@@ -50,7 +50,7 @@ async def run(settings: RelaySettings) -> None:
         server = Server(listener, settings.certificate, desk, account)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (server.serve(), desk.watch(), _beat(health))]
-            log.info("the relay takes mails")
+            log.info("the relay accepts mails")
             await stopping.wait()
             tasks[0].cancel()
             listener.close()

@@ -21,12 +21,12 @@ from .counters import Counters, Taken
 from .limits import CONTENTS_BYTES, DELIVERIES, DELIVERY_SECONDS, STORE_CONNECTIONS, TURN_SECONDS
 from .message import Unacceptable, check, traced
 from .metrics import Metrics
-from .upstream import Answer, Interrupted, Unavailable, Upstream
+from .upstream import Interrupted, Reply, Unavailable, Upstream
 
 # In seconds: the time between two checks of the server, while it works, and while it does not (first and longest).
 CHECK_SECONDS, RETRY_SECONDS, LONGEST_RETRY_SECONDS = 300.0, 2.0, 60.0
-UNAVAILABLE = Answer(451, "4.3.0 the platform's mail server is unavailable: the mail has to wait")
-BUSY = Answer(451, "4.3.2 too many mails at the same time: the mail has to wait")
+UNAVAILABLE = Reply(451, "4.3.0 the platform's mail server is unavailable: try again later")
+BUSY = Reply(451, "4.3.2 too many mails at the same time: try again later")
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -80,11 +80,11 @@ class Desk:
         try:
             await self._in_thread(self.upstream.check)
         except (Unavailable, ConfigurationError) as error:
-            log.error("the mail server takes no mails", error=str(error))
+            log.error("the mail server is unavailable", error=str(error))
             self.ready = False
         else:
             if not self.ready:
-                log.info("the mail server takes mails")
+                log.info("the mail server is available")
             self.ready = True
         self.metrics.ready.set(self.ready)
 
@@ -139,7 +139,7 @@ class Desk:
         self._contents += size
         return True
 
-    async def deliver(self, account: Account, recipients: Sequence[str], content: bytes) -> Answer:
+    async def deliver(self, account: Account, recipients: Sequence[str], content: bytes) -> Reply:
         """Forward a mail, and return the server's reply to it."""
         identity = secrets.token_hex(8)
         answer = await self._answered(account, recipients, content, identity)
@@ -149,13 +149,13 @@ class Desk:
         log.info("mail", id=identity, store=account.name, recipients=len(recipients), result=result, **said)
         return answer
 
-    async def _answered(self, account: Account, recipients: Sequence[str], content: bytes, identity: str) -> Answer:
+    async def _answered(self, account: Account, recipients: Sequence[str], content: bytes, identity: str) -> Reply:
         try:
             message_id = check(content, account.sender)
         except Unacceptable as error:
-            return Answer(550, f"5.7.1 {error}")
+            return Reply(550, f"5.7.1 {error}")
         if self.taken.has(account.username, message_id, recipients):
-            return Answer(250, "2.0.0 this mail was taken before")
+            return Reply(250, "2.0.0 this mail was accepted before")
         end = time.monotonic() + DELIVERY_SECONDS
         traced_content = traced(content, self.upstream.domain, account.name, identity)
         try:
@@ -167,7 +167,7 @@ class Desk:
             send = self.upstream.send
             answer = await self._in_thread(send, account.sender, recipients, traced_content, end)
         except (Unavailable, ConfigurationError) as error:
-            log.error("the mail server takes no mails", error=str(error))
+            log.error("the mail server is unavailable", error=str(error))
             self._ask_now.set()
             return UNAVAILABLE
         except Interrupted as error:
@@ -178,9 +178,9 @@ class Desk:
         if answer.taken:
             self.taken.add(account.username, message_id, recipients)
             await self._count(account, len(recipients))
-            return Answer(250, f"2.0.0 taken as {identity}")
+            return Reply(250, f"2.0.0 taken as {identity}")
         # 421 would end the connection of a store that did nothing wrong; other codes are not replies to a mail.
-        return answer if answer.code // 100 in (4, 5) and answer.code != 421 else Answer(451, f"4.3.0 {answer.words}")
+        return answer if answer.code // 100 in (4, 5) and answer.code != 421 else Reply(451, f"4.3.0 {answer.words}")
 
     async def _count(self, account: Account, mails: int) -> None:
         try:

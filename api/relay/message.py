@@ -29,7 +29,7 @@ def check(content: bytes, sender: str) -> str:
     fields = _fields(content)
     authors = fields.get(b"from", [])
     if len(authors) != 1 or not _is(authors[0], sender):
-        raise Unacceptable(f"the mail must have one From field, with the address {sender} alone")
+        raise Unacceptable(f"the mail must have one From field, with only the address {sender}")
     if not all(_is(each, sender) for each in fields.get(b"sender", [])):
         raise Unacceptable(f"the mail's Sender field must be left out, or be {sender}")
     if any(name.startswith(b"resent-") for name in fields):

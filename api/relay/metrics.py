@@ -12,10 +12,10 @@ class Metrics:
         self.registry = registry
         self.mails = Counter(
             "store_relay_mails",
-            "Mails by their end: taken, refused, deferred",
+            "Mails by result: taken, refused, deferred",
             ["result"],
             registry=registry,
         )
         self.connections = Gauge("store_relay_connections", "Connections of stores", registry=registry)
         # For alerts: 0.
-        self.ready = Gauge("store_relay_server_ready", "Whether the mail server takes mails", registry=registry)
+        self.ready = Gauge("store_relay_server_ready", "Whether the mail server is available", registry=registry)

@@ -20,7 +20,7 @@ LONGEST_WORDS = 300
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """A server's reply to a mail: an SMTP code, and the text on one line."""
 
     code: int
@@ -58,7 +58,7 @@ class Upstream:
         with self._connection(CONNECT_SECONDS, Unavailable):
             pass
 
-    def send(self, sender: str, recipients: Sequence[str], content: bytes, end: float) -> Answer:
+    def send(self, sender: str, recipients: Sequence[str], content: bytes, end: float) -> Reply:
         """Forward a mail, to all of its recipients or to none. Blocks.
 
         :param end: the deadline, by the monotonic clock.
@@ -195,8 +195,8 @@ def _options(smtp: smtplib.SMTP, content: bytes) -> list[str]:
     return [*([f"size={len(content)}"] if smtp.has_extn("size") else []), *(["body=8bitmime"] if eight_bits else [])]
 
 
-def _said(code: int, words: bytes | str) -> Answer:
-    return Answer(code, _line(words.decode("ascii", "replace") if isinstance(words, bytes) else words))
+def _said(code: int, words: bytes | str) -> Reply:
+    return Reply(code, _line(words.decode("ascii", "replace") if isinstance(words, bytes) else words))
 
 
 def _line(text: str) -> str:

@@ -130,7 +130,7 @@ def _refuse_backup(store: Object) -> None:
     if spec["suspended"] or phase in ("Suspending", "Suspended"):
         raise Problem("store-closed", "this store is closed: open it first, then ask for a backup")
     if backup_request(store) == "underway":
-        raise Problem("backup-underway", "a backup that was asked for is not made yet: wait until it is")
+        raise Problem("backup-underway", "a requested backup is not made yet: wait until it is")
 
 
 def _refuse_before_backup(store: Object) -> None:

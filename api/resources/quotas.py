@@ -101,8 +101,8 @@ def _read(cursor: str) -> tuple[str, str]:
 
 
 def _no_cursor() -> Problem:
-    detail = "the cursor must be one that this list gave, and not long ago: begin without one"
-    return Problem("invalid", detail, {"?cursor": "must be the next of the page before"})
+    detail = "the cursor must come from this list, and be recent: start again without a cursor"
+    return Problem("invalid", detail, {"?cursor": "must be the value of next on the previous page"})
 
 
 class Quotas:
@@ -125,7 +125,7 @@ class Quotas:
     def read_quota(self, call: Call) -> Answer:
         owner = call.query["owner"] or call.caller.name
         if not call.caller.sees(owner):
-            raise Problem("not-found", "only your own quota is there for you: leave owner out")
+            raise Problem("not-found", "you may read only your own quota: leave owner out")
         return Answer(self._quota(owner, self.cluster.find(quota_name(owner), QUOTAS)))
 
     @operation(
@@ -210,7 +210,9 @@ class Quotas:
                     raise
                 # The gate has just reserved a place in it, or created it.
                 found = self.cluster.find(name, QUOTAS)
-        raise Problem("conflict", "the quota is being used a lot just now: try again", headers={"Retry-After": "1"})
+        raise Problem(
+            "conflict", "the quota is being changed by other requests: try again", headers={"Retry-After": "1"}
+        )
 
     def _quota(self, owner: str | None, found: Object | None) -> dict[str, Any]:
         said = (found or {}).get("spec", {}).get("maxStores")

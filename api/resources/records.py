@@ -91,7 +91,9 @@ class Records:
         try:
             found = self.audit.query(_filters(call), limit + 1, call.query["cursor"] or None)
         except ValueError as error:
-            raise Problem("invalid", str(error), {"?cursor": "must be the next of the page before"}) from None
+            raise Problem(
+                "invalid", str(error), {"?cursor": "must be the value of next on the previous page"}
+            ) from None
         following = found[limit - 1].cursor if len(found) > limit else None
         return Answer({"items": [view(each) for each in found[:limit]], "next": following})
 

@@ -212,7 +212,7 @@ class Stores:
         if call.query["confirm"] != name:
             raise Problem(
                 "confirmation-required",
-                f"the store and all its data would be gone: say ?confirm={name} to mean it",
+                f"this deletes the store with all its data: confirm it with ?confirm={name}",
                 {"?confirm": f"must be {name}"},
             )
         left = self.cluster.delete(store)
@@ -236,7 +236,7 @@ class Stores:
         """
         body = call.body
         if unknown := body.keys() - {"name", "spec"}:
-            raise _invalid({f"/{key}": "is not known: name and spec are" for key in unknown})
+            raise _invalid({f"/{key}": "is not allowed: only name and spec are" for key in unknown})
         name, spec = body.get("name"), body.get("spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
             wrong = {"/name": "must be a string"} if not isinstance(name, str) else {"/spec": "must be an object"}
@@ -259,7 +259,7 @@ class Stores:
         if call.caller.role is Role.OWNER and spec.get("owner") != call.caller.name:
             raise Problem(
                 "forbidden",
-                f"a store of yours must have you as its owner: {call.caller.name}",
+                f"you can only have stores that you own: set owner to {call.caller.name}, or leave it out",
                 {"/spec/owner": "must be you"},
             )
         offered = {"/spec/engine": ("engine", self.engines), "/spec/plan": ("plan", self.plans)}

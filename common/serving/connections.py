@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .limits import Limits
+from .limits import ConnectionLimits
 
 
 @dataclass(eq=False, slots=True)
@@ -36,7 +36,7 @@ class Connections:
     :param close: called to close an idle connection.
     """
 
-    def __init__(self, limits: Limits, close: Callable[[Connection], None]) -> None:
+    def __init__(self, limits: ConnectionLimits, close: Callable[[Connection], None]) -> None:
         self._limits, self._close = limits, close
         self._count: dict[str, int] = {}
         self._total = 0

@@ -33,14 +33,14 @@ OWN_FILES = 512
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionLimits:
     """The number of connections in total, and per peer."""
 
     connections: int
     peer: int
 
 
-def raise_open_files() -> Limits:
+def raise_open_files() -> ConnectionLimits:
     """Raise the limit of open files as far as allowed, and return the connection limits that it permits.
 
     A connection may need a second descriptor, for the stream or call that it is forwarded to.
@@ -51,4 +51,4 @@ def raise_open_files() -> Limits:
     if allowed > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     most = max(1, (max(soft, allowed) - OWN_FILES) // 2)
-    return Limits(min(CONNECTIONS, most), min(PEER_CONNECTIONS, max(1, most * 3 // 4)))
+    return ConnectionLimits(min(CONNECTIONS, most), min(PEER_CONNECTIONS, max(1, most * 3 // 4)))

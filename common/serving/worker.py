@@ -132,7 +132,7 @@ class Worker(GeventWorker):
             self.notify()
             gevent.sleep(0.05)
         if busy := self._connections.busy():
-            self.log.warning("%d requests were cut off at the end", busy)
+            self.log.warning("%d requests were cut off at shutdown", busy)
 
     def _accept(self, connection: Connection) -> None:
         """Accept a connection. Runs in gevent's hub, so it must not block."""

@@ -29,7 +29,7 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
             raise GuardError("a child must be an object with apiVersion, kind and metadata.name")
         key = Key.of(child)
         if key in answered:
-            raise GuardError(f"{key} is answered twice: a template must name each object once")
+            raise GuardError(f"{key} is in the response twice: a template must name each object once")
         answered.add(key)
         _check_place(key, child, name)
     lost = [key for key, seen in request.observed.items() if protected(key, seen) and key not in answered]

@@ -25,7 +25,7 @@ MAIL = "mail"
 
 
 @dataclass(frozen=True)
-class Connection:
+class ConnectedIntegration:
     """One configured integration.
 
     ``revision`` changes whenever a value changes; ``port``: the provider's; ``shown``: the fields that may be seen;
@@ -43,7 +43,7 @@ class Connection:
 
 def connections(
     request: SyncRequest, settings: Settings, offered: list[str], namespace: str, reply_to: str
-) -> tuple[Connection, ...]:
+) -> tuple[ConnectedIntegration, ...]:
     """Return the configured integrations of an engine, in its order.
 
     If the owner has configured no mail server, mail is the relay.
@@ -84,7 +84,7 @@ def relay_fields(settings: Settings, name: str, uid: str, reply_to: str) -> dict
     }
 
 
-def status(connected: tuple[Connection, ...], request: SyncRequest) -> Object:
+def status(connected: tuple[ConnectedIntegration, ...], request: SyncRequest) -> Object:
     """Return the status of the integrations: since when each has its state, and the fields that may be seen."""
     shown = {}
     for each in connected:
@@ -100,7 +100,7 @@ def status(connected: tuple[Connection, ...], request: SyncRequest) -> Object:
 
 
 def unusable(
-    connected: tuple[Connection, ...], settings: Settings, offered: list[str], life: Life, name: str
+    connected: tuple[ConnectedIntegration, ...], settings: Settings, offered: list[str], life: Life, name: str
 ) -> dict[str, Blocker | None]:
     """Return the faults that no Job can find, by condition: invalid fields, and a clone without keys of its own."""
     found: dict[str, Blocker | None] = {
@@ -118,8 +118,8 @@ def unusable(
     return found
 
 
-def _by_relay(integration: Integration, fields: dict[str, str], settings: Settings) -> Connection:
-    return Connection(
+def _by_relay(integration: Integration, fields: dict[str, str], settings: Settings) -> ConnectedIntegration:
+    return ConnectedIntegration(
         integration.name,
         integration.values["condition"],
         _revision(fields, settings),
@@ -134,16 +134,18 @@ def _revision(data: Object, settings: Settings) -> str:
     return derive(settings.root_key, "integration", *parts)[:12]
 
 
-def _connection(integration: Integration, data: Object, settings: Settings) -> Connection:
+def _connection(integration: Integration, data: Object, settings: Settings) -> ConnectedIntegration:
     given = decoded(data)
     revision = _revision(data, settings)
     condition = integration.values["condition"]
     try:
         provider = integration.check(given)
     except InvalidIntegration as error:
-        return Connection(integration.name, condition, revision, fault=f"Secret {integration.secret}: {error}")
+        return ConnectedIntegration(
+            integration.name, condition, revision, fault=f"Secret {integration.secret}: {error}"
+        )
     port = provider["port"]
-    return Connection(
+    return ConnectedIntegration(
         integration.name,
         condition,
         revision,

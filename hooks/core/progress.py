@@ -36,7 +36,7 @@ def blocker(key: Key, observed: Object, pods: Sequence[Object] = (), now: str = 
     :param now: the current time, to ignore crashes of long ago.
     """
     if dig(observed, "metadata", "deletionTimestamp"):
-        return Blocker("BeingDeleted", f"{key} is being deleted and will be made again", subject=str(key))
+        return Blocker("BeingDeleted", f"{key} is being deleted and will be created again", subject=str(key))
     check = _CHECKS.get(key.kind)
     found = check(key, observed) if check else None
     if found is None:
@@ -125,7 +125,7 @@ def _pods(key: Key, observed: Object) -> Blocker | None:
 
 
 def _said(own: Object) -> str:
-    return str(own.get("message") or own.get("reason") or "it says no more").rstrip(".")
+    return str(own.get("message") or own.get("reason") or "it gives no reason").rstrip(".")
 
 
 def _hostname_claim(_: Key, observed: Object) -> Blocker | None:

@@ -20,7 +20,7 @@ from .retention import as_applied, disposable, protected, update
 from .workloads import WORKLOADS, idle, serving, stopped, stopping, stuck, without_pods
 
 # The reason that keeps a Job from being created again while the store is closed.
-CLOSED = Blocker("Suspended", "is not made while the store is suspended")
+CLOSED = Blocker("Suspended", "is not created while the store is suspended")
 
 
 @dataclass
@@ -216,7 +216,7 @@ def _saving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | 
         seen = request.observed.get(manifest.key)
         if seen and not jobs.finished(seen) and jobs.has_pods(seen):
             key = str(manifest.key)
-            return Blocker("Stopping", f"{key} is being stopped, and is made again later", subject=key)
+            return Blocker("Stopping", f"{key} is being stopped, and will be created again later", subject=key)
     return None
 
 
@@ -246,7 +246,7 @@ def _closing_job(manifest: Manifest, seen: Object, at_work: bool, result: Desire
         return blocker(manifest.key, seen)
     if at_work:
         result.children.append(as_applied(seen))
-        return Blocker("Stopping", f"{manifest.key} ends its work first", subject=str(manifest.key))
+        return Blocker("Stopping", f"{manifest.key} finishes first", subject=str(manifest.key))
     return replace(CLOSED, message=f"{manifest.key} {CLOSED.message}")
 
 
@@ -276,7 +276,7 @@ def _needs_no_turn(manifest: Manifest, placed: bool) -> bool:
 def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:
     if waits_for:
         return Blocker("Waiting", f"waits for {waits_for[0]}")
-    return Blocker("Creating", f"{manifest.key} is being made", subject=str(manifest.key))
+    return Blocker("Creating", f"{manifest.key} is being created", subject=str(manifest.key))
 
 
 def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | None:

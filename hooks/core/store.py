@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storeplatform.common.objects import STORE_LABEL, namespace_of
 
-from .integrations import Connection
+from .integrations import ConnectedIntegration
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Store:
     check: str = ""
     request: str = ""
     claim: str = ""
-    connections: tuple[Connection, ...] = ()
+    connections: tuple[ConnectedIntegration, ...] = ()
     owner_email: str = ""
 
     @property
@@ -62,7 +62,7 @@ class Store:
         return dict(self.shop_items)
 
     @property
-    def integrations(self) -> dict[str, Connection]:
+    def integrations(self) -> dict[str, ConnectedIntegration]:
         """The configured integrations that can be used, by name."""
         return {each.name: each for each in self.connections if not each.fault}
 
