@@ -49,13 +49,13 @@ class Issuer:
                     self.send_header("Location", issuer._authorize(dict(parse_qsl(urlsplit(self.path).query))))
                     self.end_headers()
                     return
-                self._tell(500 if issuer.fails else 200, issuer._answer(self.path))
+                self._respond(500 if issuer.fails else 200, issuer._answer(self.path))
 
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                self._tell(*((500, {}) if issuer.fails else issuer._exchange(dict(parse_qsl(form)))))
+                self._respond(*((500, {}) if issuer.fails else issuer._exchange(dict(parse_qsl(form)))))
 
-            def _tell(self, status: int, body: dict[str, Any]) -> None:
+            def _respond(self, status: int, body: dict[str, Any]) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()

@@ -80,9 +80,9 @@ class Api(Served):
         self.metrics_urls = [f"http://127.0.0.1:{port}/metrics" for port in ports[processes:]]
         self.processes = [self._process(number) for number in range(processes)]
 
-    def caller(self, user: str, number: int = 0) -> Caller:
+    def caller(self, user: str, number: int = 0) -> ApiClient:
         """Return a client of one of the processes."""
-        return Caller(self.urls[number], token_of(self.plane, user))
+        return ApiClient(self.urls[number], token_of(self.plane, user))
 
     def metric(self, name: str, number: int = 0) -> float:
         """Return the value of a metric without labels."""
@@ -108,7 +108,7 @@ class Api(Served):
         return Process(f"the API ({number})", command, self.home / f"api-{number}.log", environment)
 
 
-class Caller:
+class ApiClient:
     """Call the API with one token. Responses are returned whatever their status."""
 
     def __init__(self, url: str, token: str | None) -> None:

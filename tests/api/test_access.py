@@ -13,7 +13,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
-from .server import USERS, Api, Caller, token_of
+from .server import USERS, Api, ApiClient, token_of
 
 CALLERS = ("nobody", "stranger", "owner", "another", "support", "admin")
 
@@ -113,9 +113,9 @@ def test_a_caller_may_do_what_their_role_and_the_owner_allow(
     answer.close()
 
 
-def who(api: Api, plane: ControlPlane, caller: str) -> Caller:
+def who(api: Api, plane: ControlPlane, caller: str) -> ApiClient:
     users = {"owner": "ann", "another": "ben", "support": "sue", "admin": "ada", "stranger": "stranger"}
-    return Caller(api.url, token_of(plane, users[caller]) if caller in users else None)
+    return ApiClient(api.url, token_of(plane, users[caller]) if caller in users else None)
 
 
 def with_what_runs(plane: ControlPlane, name: str, owned: bool = True) -> None:

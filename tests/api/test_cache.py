@@ -14,7 +14,7 @@ from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
 from .conftest import install
-from .server import USERS, Api, Caller
+from .server import USERS, Api, ApiClient
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def make(plane: ControlPlane, name: str) -> None:
     )
 
 
-def known(caller: Caller) -> set[str]:
+def known(caller: ApiClient) -> set[str]:
     return {each["name"] for each in caller.get("/stores")["items"]}
 
 

@@ -20,7 +20,7 @@ from storeplatform.api.resources.changes import events
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 
-from .server import Api, Caller
+from .server import Api, ApiClient
 
 
 class Event(NamedTuple):
@@ -34,7 +34,7 @@ class Event(NamedTuple):
 SILENCE = Event("", "", {})
 
 
-def stream(caller: Caller, last_seen: str = "") -> requests.Response:
+def stream(caller: ApiClient, last_seen: str = "") -> requests.Response:
     headers = {"Last-Event-ID": last_seen} if last_seen else {}
     return caller("GET", "/changes", headers=headers, stream=True)
 
@@ -61,7 +61,7 @@ def until(arriving: Iterator[Event], kind: str, name: str) -> list[Event]:
     raise AssertionError(f"the stream ended before {kind} {name}: {seen}")
 
 
-def test_changes_and_deletions_are_reported_at_once(ann: Caller) -> None:
+def test_changes_and_deletions_are_reported_at_once(ann: ApiClient) -> None:
     with closing(stream(ann)) as response:
         arriving = read(response)
         next(arriving)
@@ -72,7 +72,7 @@ def test_changes_and_deletions_are_reported_at_once(ann: Caller) -> None:
         assert until(arriving, "gone", "watched")[-1].data == {"name": "watched"}
 
 
-def test_only_support_and_admins_see_changes_of_other_owners_stores(api: Api, ann: Caller, ben: Caller) -> None:
+def test_only_support_and_admins_see_changes_of_other_owners_stores(api: Api, ann: ApiClient, ben: ApiClient) -> None:
     with closing(stream(ben)) as bens, closing(stream(api.caller("sue"))) as sues:
         theirs, all_of_them = read(bens), read(sues)
         next(theirs), next(all_of_them)
@@ -99,7 +99,7 @@ def test_a_reader_that_reconnects_to_any_process_gets_what_it_missed(
         assert names == [None, "missed-1", "missed-2"]
 
 
-def test_a_reader_that_was_disconnected_too_long_is_told_to_reload(ann: Caller) -> None:
+def test_a_reader_that_was_disconnected_too_long_is_told_to_reload(ann: ApiClient) -> None:
     with closing(stream(ann, "1")) as response:
         arriving = read(response)
         next(arriving)
@@ -233,7 +233,7 @@ def test_a_late_write_does_not_bring_back_a_deleted_store() -> None:
     assert (cache.get("s1"), len(cache), list(cache.stores("ann"))) == (None, 0, [])
 
 
-def test_a_last_event_id_of_five_thousand_digits_is_accepted(ann: Caller) -> None:
+def test_a_last_event_id_of_five_thousand_digits_is_accepted(ann: ApiClient) -> None:
     with closing(stream(ann, "1" * 5000)) as response:
         arriving = read(response)
         next(arriving)

@@ -31,9 +31,9 @@ def test_a_refusal_does_not_release_a_key_that_created_a_store_meanwhile(cluster
         with attempt(cluster, leases, "ann", "race", {"name": "shop"}):
             with attempt(cluster, leases, "ann", "race", {"name": "shop"}) as second:
                 second.made(STORE)
-            raise Problem("forbidden", "no more fits")
+            raise Problem("forbidden", "all of them are in use")
 
-    with pytest.raises(Problem, match="no more fits"):
+    with pytest.raises(Problem, match="all of them are in use"):
         refused_while_the_same_is_done()
     with (
         pytest.raises(Problem, match="used for another request"),

@@ -10,7 +10,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes import Process
 from tests.cluster.waiting import wait_until
 
-from .server import RATES, Api, Caller
+from .server import RATES, Api, ApiClient
 
 
 def limited(plane: ControlPlane, **rates: Any) -> Api:
@@ -40,7 +40,7 @@ def test_all_routes_of_a_kind_share_one_rate(plane: ControlPlane) -> None:
 
 def test_rejected_tokens_are_counted_by_address_and_valid_ones_are_not(plane: ControlPlane) -> None:
     with limited(plane, refused="3/minute") as api:
-        ann, nobody = api.caller("ann"), Caller(api.url, "wrong")
+        ann, nobody = api.caller("ann"), ApiClient(api.url, "wrong")
         assert [ann("GET", "/me").status_code for _ in range(5)] == [200] * 5
         assert [nobody("GET", "/me").status_code for _ in range(5)] == [401, 401, 401, 429, 429]
 
@@ -59,8 +59,8 @@ def test_without_redis_reads_continue_and_changes_are_refused(plane: ControlPlan
         wait_until(lambda: ben("POST", "/stores/counted/actions/suspend").status_code == 202, "it counts again", 20)
 
 
-def test_every_response_has_security_headers(api: Api, ann: Caller) -> None:
-    answers = [ann("GET", "/me"), ann("GET", "/nowhere"), Caller(api.url, None)("GET", "/me"), ann("GET", "/docs")]
+def test_every_response_has_security_headers(api: Api, ann: ApiClient) -> None:
+    answers = [ann("GET", "/me"), ann("GET", "/nowhere"), ApiClient(api.url, None)("GET", "/me"), ann("GET", "/docs")]
     for answer in answers:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
@@ -82,6 +82,6 @@ def test_only_listed_origins_may_call_from_a_browser(plane: ControlPlane, api: A
         assert "Access-Control-Allow-Origin" not in other.headers
 
 
-def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(ann: Caller) -> None:
+def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(ann: ApiClient) -> None:
     assert ann("GET", "/me", headers={"X-Request-Id": "mine-1"}).headers["X-Request-Id"] == "mine-1"
     assert ann("GET", "/me", headers={"X-Request-Id": "a b\tc"}).headers["X-Request-Id"] != "a b\tc"

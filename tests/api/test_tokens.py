@@ -20,7 +20,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 
 from .issuer import Issuer, new_key
-from .server import Api, Caller
+from .server import Api, ApiClient
 
 REVIEW = {"cacheSeconds": 60, "audiences": []}
 
@@ -70,7 +70,7 @@ def test_a_rejected_token_is_reviewed_each_time() -> None:
     cluster = ReviewingCluster()
     reviews = reviewed(cluster)
     for _ in range(2):
-        with pytest.raises(InvalidToken, match="knows nobody"):
+        with pytest.raises(InvalidToken, match="does not accept"):
             reviews.identify("wrong")
     assert cluster.asked == 2
 
@@ -251,13 +251,13 @@ def test_an_issuer_that_hangs_times_out_and_does_not_block_others(monkeypatch: p
             try:
                 return both.identify(token).name
             except IssuerUnavailable:
-                return "away"
+                return "unavailable"
 
         with ThreadPoolExecutor(30) as pool:
             waiting = [pool.submit(asked, number) for number in range(30)]
             assert both.identify("the cluster's").name == "ann"
             assert not any(each.done() for each in waiting)
-            assert {each.result(10) for each in waiting} == {"away"}
+            assert {each.result(10) for each in waiting} == {"unavailable"}
 
 
 def test_a_token_signed_by_somebody_else_is_rejected(issuer: Issuer) -> None:
@@ -305,13 +305,13 @@ def test_an_unavailable_issuer_is_reported() -> None:
 
 def test_an_issuers_user_can_use_the_api_and_an_unavailable_issuer_is_a_503(plane: ControlPlane) -> None:
     with Issuer() as issuer, Api(plane, settings={"oidc": issuer.settings()}) as api:
-        olga = Caller(api.url, issuer.token("olga"))
+        olga = ApiClient(api.url, issuer.token("olga"))
         assert olga.get("/me") == {"name": "olga", "role": "owner"}
-        assert Caller(api.url, issuer.token(exp=1)).__call__("GET", "/me").status_code == 401
+        assert ApiClient(api.url, issuer.token(exp=1)).__call__("GET", "/me").status_code == 401
     with Issuer() as gone:
         token = gone.token()
     with Api(plane, settings={"oidc": gone.settings()}) as api:
-        answer = Caller(api.url, token)("GET", "/me")
+        answer = ApiClient(api.url, token)("GET", "/me")
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
 
@@ -323,9 +323,9 @@ def test_a_request_without_a_valid_token_gets_www_authenticate(api: Api, header:
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="store-platform"'
 
 
-def test_no_token_is_in_the_log(api: Api, ann: Caller) -> None:
+def test_no_token_is_in_the_log(api: Api, ann: ApiClient) -> None:
     ann.get("/me")
-    Caller(api.url, "a-secret-that-is-wrong")("GET", "/me")
+    ApiClient(api.url, "a-secret-that-is-wrong")("GET", "/me")
     token = str(ann.session.headers["Authorization"]).split()[1]
     log = api.processes[0].log.read_text()
     assert token not in log

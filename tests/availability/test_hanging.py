@@ -1,6 +1,6 @@
 """Each dependency hangs in turn: everything that does not need it continues, and the rest fails in time.
 
-The tests are the outermost link of the chain in ``common/timeouts.py``: they wait ``PATIENCE`` seconds for a response.
+The tests are the outermost link of the chain in ``common/timeouts.py``: they wait ``TIMEOUT_SECONDS`` for a response.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import requests
 
 from storeplatform.common import timeouts
 from tests.api.issuer import new_key
-from tests.api.server import RATES, Api, Caller, token_of
+from tests.api.server import RATES, Api, ApiClient, token_of
 from tests.cluster.waiting import wait_until
 from tests.dashboard.server import Dashboard, Visitor
 from tests.stores.platform import shipped
@@ -23,7 +23,7 @@ from tests.stores.platform import shipped
 from .conftest import World, ready
 
 # A caller's 5 seconds, and more for a busy machine.
-PATIENCE = 6.5
+TIMEOUT_SECONDS = 6.5
 
 numbers = count(1)
 
@@ -32,7 +32,7 @@ Action = Callable[[World], requests.Response]
 
 def asks(world: World, method: str, path: str, body: object = None, user: str = "ann") -> requests.Response:
     caller = world.api.caller(user)
-    return caller.session.request(method, caller.base + path, json=body, timeout=PATIENCE)
+    return caller.session.request(method, caller.base + path, json=body, timeout=TIMEOUT_SECONDS)
 
 
 def create(world: World) -> requests.Response:
@@ -41,17 +41,17 @@ def create(world: World) -> requests.Response:
 
 
 def visit(path: str) -> Action:
-    return lambda world: world.visitor.session.get(world.visitor.url + path, timeout=PATIENCE)
+    return lambda world: world.visitor.session.get(world.visitor.url + path, timeout=TIMEOUT_SECONDS)
 
 
 def signs_in(world: World) -> requests.Response:
-    return requests.get(f"{world.visitor.url}/signin", timeout=PATIENCE)
+    return requests.get(f"{world.visitor.url}/signin", timeout=TIMEOUT_SECONDS)
 
 
 def with_issuers_token(world: World) -> requests.Response:
     token = jwt.encode({"iss": world.issuer}, new_key(), algorithm="RS256", headers={"kid": "any"})
-    caller = Caller(world.api.url, token)
-    return caller.session.get(f"{caller.base}/me", timeout=PATIENCE)
+    caller = ApiClient(world.api.url, token)
+    return caller.session.get(f"{caller.base}/me", timeout=TIMEOUT_SECONDS)
 
 
 ACTIONS: dict[str, Action] = {
@@ -169,7 +169,7 @@ def test_wrong_sign_ins_count_against_their_visitor_not_the_dashboard(world: Wor
 
 def test_a_valid_token_is_accepted_from_an_address_that_sends_wrong_ones(world: World) -> None:
     with Api(world.plane, settings={"rates": {**RATES, "refused": "3/minute"}}) as api:
-        ann, guesser = api.caller("ann"), Caller(api.url, "wrong")
+        ann, guesser = api.caller("ann"), ApiClient(api.url, "wrong")
         assert ann("GET", "/me").status_code == OK
         assert [guesser("GET", "/me").status_code for _ in range(5)] == [401] * 3 + [429] * 2
         assert ann("GET", "/me").status_code == OK
@@ -178,7 +178,7 @@ def test_a_valid_token_is_accepted_from_an_address_that_sends_wrong_ones(world: 
 
 def test_only_the_dashboard_can_name_another_client_address(world: World) -> None:
     with Api(world.plane, settings={"rates": {**RATES, "refused": "3/minute"}}) as api:
-        guesser = Caller(api.url, "wrong")
+        guesser = ApiClient(api.url, "wrong")
         headers = [
             {"X-Store-Platform-Dashboard": "guessed", "X-Store-Platform-Client": f"192.0.2.{number}"}
             for number in range(5)

@@ -12,7 +12,7 @@ from ..debian import need
 from . import users
 from .postgres import Server
 from .shop import SHOP, fill
-from .store import Store, install
+from .store import BackupStore, install
 from .targets import Bucket, S3Server, Volume, new_folder
 
 numbers = count(1)
@@ -77,11 +77,11 @@ def target(request: pytest.FixtureRequest, folder: Path) -> Volume | Bucket:
 
 
 @pytest.fixture
-def store(server: Server, target: Volume | Bucket, folder: Path, scripts: Path) -> Iterator[Store]:
+def store(server: Server, target: Volume | Bucket, folder: Path, scripts: Path) -> Iterator[BackupStore]:
     """A store with a full database and uploads, and no archive yet."""
     database = folder.name
     server.sql(f'CREATE DATABASE "{database}" TEMPLATE shop')
-    store = Store(server, database, target, folder, scripts)
+    store = BackupStore(server, database, target, folder, scripts)
     fill(store.uploads)
     users.give(store.uploads, users.SCRIPTS)
     yield store

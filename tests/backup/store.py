@@ -46,7 +46,7 @@ def install(area: Path) -> Path:
 
 
 @dataclasses.dataclass
-class Store:
+class BackupStore:
     """The store of one test.
 
     :param scripts: the folder that `install` returned.

@@ -9,7 +9,7 @@ from ..cluster.waiting import wait_until
 from . import users
 from .postgres import Server
 from .shop import content, files
-from .store import OTHERS, SECRETS, Store, whole
+from .store import OTHERS, SECRETS, BackupStore, whole
 from .targets import Bucket, S3Server, new_folder
 from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
 
@@ -25,7 +25,7 @@ def cut(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
 
-def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
+def test_a_damaged_archive_changes_nothing_and_is_named(store: BackupStore) -> None:
     name = store.ok("backup").split()[1]
     store.sql(LATER_MIGRATION)
     before = content(store.server, store.database), files(store.uploads)
@@ -43,26 +43,26 @@ def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
     store.ok("restore", "latest")
 
 
-def test_a_check_finds_what_a_restore_would_refuse_and_changes_nothing(store: Store) -> None:
+def test_a_check_finds_what_a_restore_would_refuse_and_changes_nothing(store: BackupStore) -> None:
     assert "there is no whole archive for latest" in store.fails(3, "check", "latest")
     name = store.ok("backup").split()[1]
     store.ok("snapshot", "before-2")
     before = content(store.server, store.database), files(store.uploads)
-    away = {"PGHOST": "", "UPLOADS_DIR": ""}  # it needs no database and mounts no uploads
+    absent = {"PGHOST": "", "UPLOADS_DIR": ""}  # it needs no database and mounts no uploads
     for which in ("latest", name, "snapshot/before-2"):
-        assert store.ok("check", which, **away).endswith("is whole\n")
-    assert "no whole snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **away)
-    assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **away)
+        assert store.ok("check", which, **absent).endswith("is whole\n")
+    assert "no whole snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **absent)
+    assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **absent)
     for path in (f"archives/{name}/database.dump", f"archives/{name}/uploads.tar"):
         good = store.target.read(path)
         store.target.write(path, flip(good))
-        assert f"{path} is damaged" in store.fails(4, "check", "latest", **away)
+        assert f"{path} is damaged" in store.fails(4, "check", "latest", **absent)
         store.target.write(path, good)
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
 @database_alone
-def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: Store) -> None:
+def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: BackupStore) -> None:
     """Grants come last, and one to a missing role fails; the reader's rows are not quoted."""
     store.sql("CREATE ROLE reporter; GRANT SELECT ON customer TO reporter")
     store.ok("backup")
@@ -75,7 +75,7 @@ def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: Store) -> No
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
-def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: Store) -> None:
+def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: BackupStore) -> None:
     """The connection to the archive breaks: a partial stream must not count as complete."""
     store.ok("backup")
     store.sql(LATER_MIGRATION)
@@ -85,7 +85,7 @@ def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: Store) -> No
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
-def test_a_dump_that_fails_leaves_nothing(store: Store) -> None:
+def test_a_dump_that_fails_leaves_nothing(store: BackupStore) -> None:
     store.ok("snapshot", "x")
     before = store.target.paths()
     half = f'{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000'
@@ -94,7 +94,7 @@ def test_a_dump_that_fails_leaves_nothing(store: Store) -> None:
     assert store.target.paths() == before
 
 
-def test_a_target_that_stores_other_bytes_is_noticed(store: Store) -> None:
+def test_a_target_that_stores_other_bytes_is_noticed(store: BackupStore) -> None:
     """One byte too many, which pg_restore itself would accept."""
     tool, condition = ("rclone", '[ "$1" = rcat ]') if "BACKUP_S3_BUCKET" in store.env else ("cat", "[ $# = 0 ]")
     more = f'{{ /bin/cat; printf x; }} | /usr/bin/{tool} "$@"'
@@ -104,14 +104,14 @@ def test_a_target_that_stores_other_bytes_is_noticed(store: Store) -> None:
 
 
 @database_alone
-def test_a_dump_that_pg_restore_can_not_read_is_noticed(store: Store) -> None:
+def test_a_dump_that_pg_restore_can_not_read_is_noticed(store: BackupStore) -> None:
     """Its bytes are stored correctly, but they are not a dump."""
     store.stub("pg_dump", f'#!/bin/sh\n{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000\n')
     assert "can't be read back" in store.fails(1, "backup")
     assert store.target.paths() == []
 
 
-def test_only_one_run_at_a_time_and_a_run_that_waited_too_long_fails(store: Store) -> None:
+def test_only_one_run_at_a_time_and_a_run_that_waited_too_long_fails(store: BackupStore) -> None:
     """A second run starts while the first one dumps: it waits, and its error names the first one."""
     second = 'PGOPTIONS="-c lock_timeout=100" store-backup snapshot second'
     store.stub("pg_dump", f"#!/bin/sh\n{second} && exit 1\nexit 1\n")
@@ -119,7 +119,7 @@ def test_only_one_run_at_a_time_and_a_run_that_waited_too_long_fails(store: Stor
     assert store.target.paths() == []
 
 
-def test_a_run_that_lost_its_lock_publishes_nothing(store: Store) -> None:
+def test_a_run_that_lost_its_lock_publishes_nothing(store: BackupStore) -> None:
     """Its session ends after the dump: another run may have started meanwhile."""
     sessions = "pg_stat_activity WHERE datname = current_database() AND state = 'idle'"
     end = f"SELECT pg_terminate_backend(pid, 5000) FROM {sessions}"
@@ -128,7 +128,7 @@ def test_a_run_that_lost_its_lock_publishes_nothing(store: Store) -> None:
     assert store.target.paths() == []
 
 
-def test_pruning_keeps_exactly_the_newest_archives_and_every_snapshot(store: Store) -> None:
+def test_pruning_keeps_exactly_the_newest_archives_and_every_snapshot(store: BackupStore) -> None:
     store.shrink()
     store.env["UPLOADS_DIR"] = ""
     store.ok("snapshot", "x")
@@ -141,7 +141,7 @@ def test_pruning_keeps_exactly_the_newest_archives_and_every_snapshot(store: Sto
     assert {name.split("/")[1] for name in store.target.paths()} == {old, names[-1], "x"}
 
 
-def test_pruning_keeps_the_newest_snapshots_and_one_that_a_restore_needs(store: Store) -> None:
+def test_pruning_keeps_the_newest_snapshots_and_one_that_a_restore_needs(store: BackupStore) -> None:
     store.shrink()
     store.env["UPLOADS_DIR"] = ""
     store.clock()
@@ -157,13 +157,13 @@ def test_pruning_keeps_the_newest_snapshots_and_one_that_a_restore_needs(store: 
     assert {path.split("/")[1] for path in store.target.paths()} == {backup, *(f"before-{n}" for n in (3, 4, 5, 6))}
 
 
-def test_two_archives_of_the_same_second_are_rejected(store: Store) -> None:
+def test_two_archives_of_the_same_second_are_rejected(store: BackupStore) -> None:
     name = store.backup(NOON)
     assert "second" in store.fails(1, "backup", NOW=NOON)
     assert whole(store.target) == [name]
 
 
-def test_a_snapshot_is_never_overwritten(store: Store) -> None:
+def test_a_snapshot_is_never_overwritten(store: BackupStore) -> None:
     before = content(store.server, store.database)
     store.ok("snapshot", "before-2.22")
     kept = {path: store.target.read(path) for path in store.target.paths()}
@@ -174,7 +174,7 @@ def test_a_snapshot_is_never_overwritten(store: Store) -> None:
     assert content(store.server, store.database) == before
 
 
-def test_a_restore_by_time_uses_the_newest_archive_of_that_time(store: Store) -> None:
+def test_a_restore_by_time_uses_the_newest_archive_of_that_time(store: BackupStore) -> None:
     store.shrink()
     store.sql("CREATE TABLE today (part text)")
     for now, part in ((MORNING, "morning"), (NOON, "noon"), (EVENING, "evening")):
@@ -198,7 +198,7 @@ def test_a_restore_by_time_uses_the_newest_archive_of_that_time(store: Store) ->
         store.fails(2, "restore", nonsense)
 
 
-def test_the_list_is_newest_first_with_size_and_time(store: Store) -> None:
+def test_the_list_is_newest_first_with_size_and_time(store: BackupStore) -> None:
     assert store.listed() == []
     store.backup(MORNING, UPLOADS_DIR="")
     store.backup(NOON)
@@ -211,14 +211,14 @@ def test_the_list_is_newest_first_with_size_and_time(store: Store) -> None:
 
 @database_alone
 @pytest.mark.parametrize("command", [["backup"], ["snapshot", "x"], ["restore", "latest"]])
-def test_an_unreachable_database_is_named_and_no_archive_is_made(store: Store, command: list[str]) -> None:
+def test_an_unreachable_database_is_named_and_no_archive_is_made(store: BackupStore, command: list[str]) -> None:
     for setting in ({"PGPORT": str(free_ports(1)[0])}, {"PGPASSWORD": "wrong"}, {"PGDATABASE": "absent"}):
         assert "127.0.0.1" in store.fails(1, *command, **setting)
     assert store.target.paths() == []
 
 
 @database_alone
-def test_a_database_that_rejects_connections_at_first_is_waited_for(store: Store, server: Server) -> None:
+def test_a_database_that_rejects_connections_at_first_is_waited_for(store: BackupStore, server: Server) -> None:
     """As right after a pod's start, before a network policy admits its traffic."""
     late = Server(new_folder(store.area, "late"))
     attempts = store.area / "attempts"
@@ -236,7 +236,7 @@ def test_a_database_that_rejects_connections_at_first_is_waited_for(store: Store
 
 
 @database_alone
-def test_a_wrong_password_is_not_waited_for(store: Store) -> None:
+def test_a_wrong_password_is_not_waited_for(store: BackupStore) -> None:
     assert "password" in store.fails(1, "backup", PGPASSWORD="wrong", BACKUP_WAIT_SECONDS="9999")
 
 
@@ -252,12 +252,12 @@ def test_a_wrong_password_is_not_waited_for(store: Store) -> None:
         {"BACKUP_WAIT_SECONDS": "a minute"},
     ],
 )
-def test_an_invalid_setting_is_named(store: Store, setting: dict[str, str]) -> None:
+def test_an_invalid_setting_is_named(store: BackupStore, setting: dict[str, str]) -> None:
     assert next(iter(setting)) in store.fails(2, "backup", **setting)
 
 
 @database_alone
-def test_invalid_arguments_print_the_usage(store: Store) -> None:
+def test_invalid_arguments_print_the_usage(store: BackupStore) -> None:
     for arguments in (
         [],
         ["backup", "x"],
@@ -274,7 +274,7 @@ def test_invalid_arguments_print_the_usage(store: Store) -> None:
 
 @database_alone
 @pytest.mark.skipif(users.SCRIPTS is None, reason="only root can make a folder that is another user's")
-def test_uploads_of_another_user_are_noticed_before_anything_changes(store: Store) -> None:
+def test_uploads_of_another_user_are_noticed_before_anything_changes(store: BackupStore) -> None:
     store.ok("backup")
     store.sql(LATER_MIGRATION)
     closed = store.uploads / "closed"
@@ -284,7 +284,7 @@ def test_uploads_of_another_user_are_noticed_before_anything_changes(store: Stor
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
-def test_no_secret_is_on_any_command_line(store: Store) -> None:
+def test_no_secret_is_on_any_command_line(store: BackupStore) -> None:
     """Every program logs its own command line, which all users can see; output is checked in every run."""
     store.shrink()
     steps = store.count_steps(*OTHERS)
@@ -301,17 +301,17 @@ class TestBucket:
 
     COMMANDS = (["list"], ["backup"], ["snapshot", "x"], ["restore", "latest"])
 
-    def test_a_missing_bucket_is_named(self, store: Store) -> None:
+    def test_a_missing_bucket_is_named(self, store: BackupStore) -> None:
         for command in self.COMMANDS:
             error = store.fails(1, *command, BACKUP_S3_BUCKET="absent")
             assert "no such bucket" in error
             assert "absent" in error
 
-    def test_a_stopped_server_is_named(self, store: Store) -> None:
+    def test_a_stopped_server_is_named(self, store: BackupStore) -> None:
         endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
         assert endpoint in store.fails(1, "snapshot", "x", BACKUP_S3_ENDPOINT=endpoint)
 
-    def test_a_server_that_rejects_connections_at_first_is_waited_for(self, store: Store, area: Path) -> None:
+    def test_a_server_that_rejects_connections_at_first_is_waited_for(self, store: BackupStore, area: Path) -> None:
         late, steps = S3Server(new_folder(store.area, "late")), store.count_steps()
         run = store.start("snapshot", "x", BACKUP_S3_ENDPOINT=late.endpoint, BACKUP_WAIT_SECONDS="60", STEPS=steps)
         try:
@@ -322,13 +322,15 @@ class TestBucket:
             late.process.kill()
         assert (run.returncode, err) == (0, ""), out
 
-    def test_a_missing_bucket_is_not_waited_for(self, store: Store) -> None:
+    def test_a_missing_bucket_is_not_waited_for(self, store: BackupStore) -> None:
         assert "no such bucket" in store.fails(1, "list", BACKUP_S3_BUCKET="absent", BACKUP_WAIT_SECONDS="9999")
 
-    def test_missing_keys_are_named(self, store: Store) -> None:
+    def test_missing_keys_are_named(self, store: BackupStore) -> None:
         assert "AWS_SECRET_ACCESS_KEY" in store.fails(2, "list", AWS_SECRET_ACCESS_KEY="")
 
-    def test_wrong_keys_are_rejected_and_right_ones_accepted(self, store: Store, target: Bucket, s3: S3Server) -> None:
+    def test_wrong_keys_are_rejected_and_right_ones_accepted(
+        self, store: BackupStore, target: Bucket, s3: S3Server
+    ) -> None:
         s3.require_keys(True)
         try:
             right = s3.keys
@@ -344,7 +346,7 @@ class TestBucket:
 
 
 @database_alone
-def test_too_few_locks_for_one_transaction_are_reported_with_the_setting(store: Store) -> None:
+def test_too_few_locks_for_one_transaction_are_reported_with_the_setting(store: BackupStore) -> None:
     """Dropping and creating needs about ten locks per table; the server's default is enough for about 500 tables."""
     store.ok("backup")
     tables = "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY, x text UNIQUE);" for n in range(2500))

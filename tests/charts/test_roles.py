@@ -12,7 +12,7 @@ import pytest
 from storeplatform.api.controllers.readers import PREFIX
 from storeplatform.api.storequotas import quota_name
 
-from ..api.server import USERS, Api, Caller
+from ..api.server import USERS, Api, ApiClient
 from ..cluster.controlplane import ControlPlane
 from ..cluster.credentials import METACONTROLLER_ACCOUNT
 from ..cluster.loops import find_metacontroller
@@ -147,7 +147,7 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
     wait_until(lambda: platform.client.find(rbac, "ClusterRole", reader) is None, "its owner's role is gone", 60)
 
 
-def keyed(ann: Caller) -> None:
+def keyed(ann: ApiClient) -> None:
     """Create with an idempotency key: one that is refused, one that succeeds, and its repetition."""
     for body, code in ((("second", "none"), 422), (("second", "medusa"), 202), (("second", "medusa"), 202)):
         asked = {"name": body[0], "spec": {"engine": body[1]}}

@@ -52,13 +52,13 @@ class Related:
             cache = self._caches.get((api_version, resource))
             if cache is None:
                 kind = self._client.resource_by_plural(api_version, resource)["kind"]
-                cache = Cache(self._client, api_version, kind, lambda obj: self._tell(api_version, resource, obj))
+                cache = Cache(self._client, api_version, kind, lambda obj: self._notify(api_version, resource, obj))
                 self._caches[api_version, resource] = cache
                 cache.start()
         cache.wait()
         return cache
 
-    def _tell(self, api_version: str, resource: str, obj: Object) -> None:
+    def _notify(self, api_version: str, resource: str, obj: Object) -> None:
         for key, (_, rules) in list(self._rules.items()):
             mine = [rule for rule in rules if (rule["apiVersion"], rule["resource"]) == (api_version, resource)]
             if any(_is_meant(rule, obj) for rule in mine):

@@ -45,7 +45,7 @@ def test_a_visitor_is_sent_to_sign_in_and_back(visitor: Visitor, plane: ControlP
 def test_an_unknown_token_is_rejected_beside_its_field(visitor: Visitor) -> None:
     answer = visitor.sign_in("wrong")
     assert answer.status_code == 401
-    assert "the cluster knows nobody by this token" in words(answer)
+    assert "the cluster does not accept this token" in words(answer)
 
 
 def test_signing_in_starts_a_new_session_and_signing_out_ends_it(visitor: Visitor, plane: ControlPlane) -> None:

@@ -94,7 +94,7 @@ def refusals(gate: Gate, clients: dict[str, Client]) -> None:
 def test_a_create_refused_before_the_last_webhook_is_reported(gate: Gate, name: str, actor: str) -> None:
     (recorded,) = gate.records(store=name)
     assert (recorded.actor, recorded.action, recorded.outcome) == (actor, "create", "refused")
-    assert recorded.reason == "by the schema or a policy of the API server; the caller's answer names it"
+    assert recorded.reason == "by the schema or a policy of the API server; the response to the caller names it"
 
 
 @pytest.mark.usefixtures("refusals")
@@ -191,7 +191,7 @@ def test_a_secret_in_an_unknown_field_is_in_no_audit_record_and_no_log(gate: Gat
     assert "hush" not in str(list(gate.log_lines()))
 
 
-class TestReceipt:
+class TestDeletionRecord:
     """A deletion ends with an Event that outlives the Store."""
 
     def held(self, gate: Gate, name: str) -> Object:

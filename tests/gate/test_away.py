@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("empty")
 
 
 @pytest.fixture
-def away(empty: None, gate: Gate, clients: dict[str, Client]) -> Any:
+def gate_killed(empty: None, gate: Gate, clients: dict[str, Client]) -> Any:
     """A store was created, and the gate was killed."""
     clients["ann"].create(store("there"))
     gate.kill()
@@ -26,7 +26,7 @@ def away(empty: None, gate: Gate, clients: dict[str, Client]) -> Any:
     gate.start()
 
 
-@pytest.mark.usefixtures("away")
+@pytest.mark.usefixtures("gate_killed")
 def test_without_the_gate_nothing_is_created_and_everything_else_works(gate: Gate, clients: dict[str, Client]) -> None:
     with pytest.raises(ApiError, match=r'failed calling webhook "create[.]stores') as error:
         clients["ann"].create(store("more"))

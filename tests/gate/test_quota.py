@@ -71,7 +71,9 @@ def test_fifty_concurrent_creates_through_every_interface_fill_a_quota_of_five(
     quota = quota_name(ANN)
     assert {error.code for error in refused} == {403}
     for error in refused:
-        assert f"{ANN} may have 5 stores, and no more fits (StoreQuota {quota}): delete a store" in error.message
+        assert (
+            f"{ANN} may have 5 stores, and all of them are in use (StoreQuota {quota}): delete a store" in error.message
+        )
         assert "ask a platform admin to raise spec.maxStores of that StoreQuota" in error.message
     assert all(gate.metric("store_gate_admissions_total", operation="CREATE") for _ in gate.processes)
 

@@ -249,7 +249,7 @@ def test_an_engine_without_a_database_rejects_backups(engines: Path, settings_wi
 @pytest.mark.parametrize(
     ("retired", "message"),
     [
-        ({"shop": ["1.0"]}, "retiredVersions.shop: there is no such engine, but medusa, woocommerce"),
+        ({"shop": ["1.0"]}, "retiredVersions.shop: there is no such engine: choose from medusa, woocommerce"),
         ({"medusa": ["1.0"]}, "retiredVersions.medusa: medusa has no 1.0: remove it from the list"),
         ({"medusa": ["2.21.2", "2.20.1"]}, "retiredVersions.medusa: one version must stay: 2.21.2, 2.20.1"),
     ],

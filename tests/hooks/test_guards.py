@@ -41,7 +41,7 @@ def test_a_child_that_is_not_an_object_is_refused(settled: Any, bad: Any) -> Non
 
 def test_a_duplicate_child_is_refused(settled: Any) -> None:
     request, children = settled
-    with pytest.raises(GuardError, match="is answered twice"):
+    with pytest.raises(GuardError, match="is in the response twice"):
         check(request, [*children, children[-1]])
 
 

@@ -31,7 +31,7 @@ def test_a_new_store_becomes_ready_with_seven_status_writes(world: World) -> Non
 
 def test_a_transient_message_is_not_reported_at_once(world: World) -> None:
     before = waiting_for_the_database(world)["status"]
-    assert ready(before) == ("Creating", "DatabaseReady: StatefulSet database is being made")
+    assert ready(before) == ("Creating", "DatabaseReady: StatefulSet database is being created")
     assert before == world.parent["status"]
 
 

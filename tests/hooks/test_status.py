@@ -15,7 +15,7 @@ LATER = "2026-01-01T01:00:00Z"
 def test_a_new_store_is_pending_on_its_host(world: World) -> None:
     status = world.ask()["status"]
     assert status["phase"] == "Pending"
-    assert ready(status) == ("Creating", "Exposed: Hostname demo.stores.localhost is being made")
+    assert ready(status) == ("Creating", "Exposed: Hostname demo.stores.localhost is being created")
 
 
 def test_a_provisioning_store_names_what_it_waits_for(world: World) -> None:
@@ -147,7 +147,7 @@ def test_a_child_that_is_being_deleted_is_not_ready(world: World) -> None:
     world.find("Namespace", "store-demo")["metadata"]["deletionTimestamp"] = START
     assert ready(world.ask()["status"]) == (
         "BeingDeleted",
-        "NamespaceReady: Namespace store-demo is being deleted and will be made again",
+        "NamespaceReady: Namespace store-demo is being deleted and will be created again",
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from tests.api.server import RATES, Api, Caller, token_of
+from tests.api.server import RATES, Api, ApiClient, token_of
 from tests.cluster.controlplane import ControlPlane
 from tests.dashboard.server import Dashboard, Visitor
 from tests.stores.balancer import Balancer
@@ -59,11 +59,11 @@ class Replicas:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def caller(self, user: str) -> Caller:
+    def caller(self, user: str) -> ApiClient:
         """Return a client of the API's single address: each request is a new connection, so it goes to the next
         process.
         """
-        return Caller(address(self.api_balancer), token_of(self.plane, user))
+        return ApiClient(address(self.api_balancer), token_of(self.plane, user))
 
     def visitor(self) -> Visitor:
         """Return a browser at the dashboard's single address; each request is a new connection."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.api.server import Caller, token_of
+from tests.api.server import ApiClient, token_of
 from tests.api.test_changes import read, until
 from tests.cluster.waiting import wait_until
 from tests.dashboard.server import Visitor
@@ -38,7 +38,7 @@ def at_once(*calls: Callable[[], requests.Response]) -> list[requests.Response]:
         return list(pool.map(call, calls))
 
 
-def keyed(caller: Caller, name: str, key: str) -> requests.Response:
+def keyed(caller: ApiClient, name: str, key: str) -> requests.Response:
     """Create with an idempotency key."""
     body = {"name": name, "spec": {"engine": "medusa"}}
     return caller("POST", "/stores", body, headers={"Idempotency-Key": key})

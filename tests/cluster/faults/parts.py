@@ -39,7 +39,7 @@ def kill_api_server(platform: Platform, proxy: LaggingProxy, release: Release) -
     release()
 
 
-def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
+def respond_with_stale_state(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     """The hooks respond, first in time and then too late, to requests from before the stores continued."""
     platform.hooks.freeze()
     release()
@@ -50,7 +50,7 @@ def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release
     platform.hooks.thaw()
 
 
-def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
+def continue_with_a_stale_cache(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     """The controller continues with its current work, using its outdated cache."""
     platform.loop.freeze()
     release()
@@ -58,7 +58,7 @@ def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release
     platform.loop.thaw()
 
 
-def tell_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
+def delay_watch_events(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
     """The API server accepts writes, but its watches lag: the controller works with outdated state."""
     proxy.hold_back()
     release()
@@ -68,9 +68,9 @@ def tell_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) 
 
 FAULTS: dict[tuple[str, str], Fault] = {
     ("hooks", "killed"): kill_hooks,
-    ("hooks", "stale"): answer_of_the_past,
+    ("hooks", "stale"): respond_with_stale_state,
     ("loop", "killed"): kill_loop,
-    ("loop", "stale"): decide_by_the_past,
+    ("loop", "stale"): continue_with_a_stale_cache,
     ("API server", "killed"): kill_api_server,
-    ("API server", "stale"): tell_of_the_past,
+    ("API server", "stale"): delay_watch_events,
 }
