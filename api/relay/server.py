@@ -108,7 +108,7 @@ class Server:
             transport.abort()
 
     def _context(self) -> ssl.SSLContext:
-        """Return the TLS context, made anew when one of its files changes: a renewed certificate needs no restart."""
+        """Return the TLS context, created again when a file changes: a renewed certificate needs no restart."""
         certificate, key = self.certificate / "tls.crt", self.certificate / "tls.key"
         changed = [file.stat().st_mtime_ns for file in (certificate, key)]
         if changed != self._tls[0]:

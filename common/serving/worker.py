@@ -1,4 +1,4 @@
-"""A gunicorn worker that serves many waiting connections cheaply, and bounds what a single peer can hold up.
+"""A gunicorn worker that serves many waiting connections cheaply, and limits what a single peer can block.
 
 Why greenlets: nearly all of a request's time here is spent waiting for the API server, a database, an issuer or the
 client. With a thread pool, slow peers could occupy every thread. gevent patches the libraries (the Kubernetes client,
@@ -106,7 +106,7 @@ class Worker(GeventWorker):
         self.wsgi = route
         gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
             ("store_service_oldest_request_seconds", "How long a request has had no answer", progress.oldest_seconds),
-            ("store_service_connections", "Connections, of which most wait", lambda: len(self._connections)),
+            ("store_service_connections", "Connections, most of them idle", lambda: len(self._connections)),
         )
         for name, what, value in gauges:
             Gauge(name, what, registry=self.app.serving.metrics).set_function(value)
@@ -204,7 +204,7 @@ class Worker(GeventWorker):
         return bool(self.alive and connection.parser.finish_body(deadline=end))
 
     def _tls_context(self) -> Any:
-        """Return the TLS context, made anew when one of its files changes: a renewed certificate needs no restart."""
+        """Return the TLS context, created again when a file changes: a renewed certificate needs no restart."""
         files = (self.cfg.certfile, self.cfg.keyfile, self.cfg.ca_certs)
         changed = [Path(file).stat().st_mtime_ns for file in files if file]
         if changed != self._tls[0]:

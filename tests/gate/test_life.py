@@ -41,7 +41,7 @@ def test_a_store_survives_the_gates_outage_and_ends_with_a_deletion_record(
                 platform.client.find("apps/v1", "Deployment", "storefront", "store-shop")["metadata"]["uid"]
                 != storefront["metadata"]["uid"]
             ),
-            "it is made anew",
+            "it is created again",
         )
         platform.await_phase("shop", "Ready")
         with pytest.raises(ApiError, match="failed calling webhook"):

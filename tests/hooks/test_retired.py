@@ -1,4 +1,4 @@
-"""A retired version stays with the stores that run it, and no other store gets it."""
+"""Stores that run a retired version keep it, and no other store gets it."""
 
 from __future__ import annotations
 

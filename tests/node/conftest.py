@@ -53,7 +53,7 @@ def images() -> Images:
     try:
         images.debian()
     except ImageError as error:  # all of it is Debian's
-        pytest.skip(f"what images are built from can't be had: {error}")
+        pytest.skip(f"the bases of images are unavailable: {error}")
     images.all()
     return images
 

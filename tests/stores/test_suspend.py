@@ -39,7 +39,7 @@ def test_the_database_stops_after_everything_that_uses_it(platform: Platform) ->
     platform.await_phase("orderly", "Ready")
     mark = platform.plane.audit.mark()
     platform.apply("orderly", suspended=True)
-    wait_until(lambda: "keeps its data" in ready(platform, "orderly"), "the store sleeps")
+    wait_until(lambda: "keeps its data" in ready(platform, "orderly"), "the store is suspended")
     scaled = [
         r.name
         for r in platform.plane.audit.requests(mark)

@@ -146,7 +146,7 @@ async function sentThisHour(container: MedusaContainer): Promise<number> {
 
 /**
  * Returns since when this shop sends mails: events before that cause none. It is stored in the shop's data by a single
- * statement, because the seed writes there concurrently. A clone finds another store's name there, and starts anew.
+ * statement, because the seed writes there concurrently. A clone finds another store's name there, and restarts.
  */
 async function connectedSince(container: MedusaContainer, connected: boolean): Promise<Date | undefined> {
   const { rows } = await database(container).raw("SELECT metadata->'mail' AS mark FROM store LIMIT 1")

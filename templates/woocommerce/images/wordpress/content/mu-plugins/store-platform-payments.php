@@ -122,7 +122,7 @@ function store_card_take( WC_Order $order, ?array $page ): bool {
 	return $order->payment_complete( $intent );
 }
 
-/** Expires a page, so that nobody can pay on it. */
+/** Expires a page, so that it can no longer be paid. */
 function store_card_close( ?array $page ): void {
 	if ( $page && $page['status'] === 'open' ) {
 		store_stripe_ask( 'POST', "/v1/checkout/sessions/{$page['id']}/expire" );
