@@ -15,6 +15,8 @@ from flask import Response
 from kubernetes.utils.quantity import parse_quantity
 from marshmallow import Schema, fields, validate
 
+from storeplatform.common.objects import CREDENTIALS
+
 from ..callers import Access
 from ..cluster import Object
 from ..operations import Answer, Call, Media, Rate, operation
@@ -24,7 +26,6 @@ from ..stores import StoreAccess
 
 log = structlog.get_logger("api.inside")
 
-CREDENTIALS = "credentials"
 # In seconds: a log is followed at most this long, and not longer than the caller's token is valid.
 LONGEST_LOG_SECONDS = 3600.0
 

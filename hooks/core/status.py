@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from storeplatform.common.integrations import RELAY
+from storeplatform.common.objects import CREDENTIALS
 from storeplatform.common.reasons import remedy
 from storeplatform.common.times import seconds_between
 
@@ -126,7 +127,7 @@ def _lasting(about: Subject) -> Object:
     return {
         "engine": store.engine,
         **_addresses(about),
-        "credentialsSecret": f"{store.namespace}/credentials",
+        "credentialsSecret": f"{store.namespace}/{CREDENTIALS}",
         **ending_at(about.expiry),
         **_backups(about),
         **integrations(store.connections, about.request),
