@@ -319,7 +319,7 @@ def test_a_store_at_its_hourly_limit_has_to_wait_and_others_do_not(running: Rela
             client.sendmail(busy.sender, recipients, mail(busy.sender))
     assert refusal(running, busy, mail(busy.sender)) == (
         450,
-        "4.7.1 this store has sent the mails that it may send in an hour",
+        "4.7.1 this store has reached its limit of mails per hour: try again later",
     )
     # Another store of that name, created after this one was deleted.
     assert refusal(running, account("busy", "uid-2"), mail(busy.sender))[0] == 450

@@ -119,5 +119,5 @@ def encoded(*value: Any) -> str:
     ],
 )
 def test_a_cursor_of_another_list_is_rejected(cursor: str) -> None:
-    with pytest.raises(Problem, match="begin without one"):
+    with pytest.raises(Problem, match="start again without a cursor"):
         page(ENTRIES, Query(cursor=cursor))
