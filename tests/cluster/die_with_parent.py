@@ -1,6 +1,6 @@
 """Run a program that the kernel kills when the process that started it ends, however it ends.
 
-python die_with_parent.py <pid of the starter> <program> <arguments ...>
+    python die_with_parent.py <pid of the starter> <program> <arguments ...>
 
 A separate launcher instead of a `preexec_fn`, because Python code between fork and exec is unsafe with threads. On
 systems other than Linux the program is not tied to its starter.

@@ -175,7 +175,7 @@ def shops(cluster: Cluster, watching: Watching) -> str:
 
 
 def payments(cluster: Cluster) -> str:
-    """How cards are tried, and where mails are seen; nothing where there are neither."""
+    """Return how to try cards and where to read mails; "" if there are neither."""
     mails = f"  the mails      {cluster.mailbox}\n" if cluster.mailbox else ""
     return f"{mails}\n{CARDS}" if mails else ""
 

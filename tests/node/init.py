@@ -1,7 +1,7 @@
 """The first process of the node's namespaces: it prepares them, and when it ends, the kernel ends all processes in
 them.
 
-unshare --net --mount --pid --fork --kill-child --mount-proc python init.py FOLDER
+    unshare --net --mount --pid --fork --kill-child --mount-proc python init.py FOLDER
 
 Every mount and setting made here is limited to the namespaces. The last line it prints is "ready".
 """

@@ -1,6 +1,6 @@
 """Remove what a node leaves outside its namespaces, once the process that created it has ended, however it ended.
 
-python -m tests.node.remains GROUP FOLDER
+    python -m tests.node.remains GROUP FOLDER
 
 The kernel ends the node's processes, and with them its network and mounts. Its control group and its folder outlive a
 killed process, so this program waits for the end of its standard input, which only that process can write to. If it

@@ -151,9 +151,7 @@ def give(stores: Stores, store: str, keys: dict[str, str] | dict[str, None]) -> 
     stores.real.kubectl("patch", "secret", "integration-payments", *where, "--type=merge", "-p", patch)
 
 
-def test_only_backends_reach_the_relay_and_it_only_the_mail_server(
-    stores: Stores, outside: int
-) -> None:
+def test_only_backends_reach_the_relay_and_it_only_the_mail_server(stores: Stores, outside: int) -> None:
     mail = stores.real.mail
     (pod,) = [each for each in stores.pods("store-platform") if each["metadata"]["name"].startswith("relay-")]
     relay = [("relay", pod["status"]["podIP"], 8465), ("relay's metrics", pod["status"]["podIP"], 9090)]

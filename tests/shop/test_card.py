@@ -207,7 +207,9 @@ def test_concurrent_webhooks_and_shopper_make_one_order(shopper: Shopper, shop: 
     assert len(shopper.orders()) == 1
 
 
-def test_refunds_and_cancellations_are_paid_back_to_the_card(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+def test_refunds_and_cancellations_are_paid_back_to_the_card(
+    shopper: Shopper, shop: MedusaStore, stripe: Stripe
+) -> None:
     stripe.pay(shopper.to_provider(), number=VISA)
     assert thanked(shopper.ask("GET", "/checkout/paid"))
     (order,) = shopper.orders()
@@ -224,9 +226,7 @@ def test_refunds_and_cancellations_are_paid_back_to_the_card(shopper: Shopper, s
     assert stripe.objects("refunds")[0]["amount"] == round(order["total"] * 100)
 
 
-def test_if_the_provider_is_unreachable_only_invoice_orders_work(
-    shopper: Shopper, stripe: Stripe
-) -> None:
+def test_if_the_provider_is_unreachable_only_invoice_orders_work(shopper: Shopper, stripe: Stripe) -> None:
     shopper.to_payment()
     begun = Shopper(shopper.shop)
     begun.to_provider()

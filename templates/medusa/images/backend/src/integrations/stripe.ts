@@ -5,7 +5,7 @@ import { fieldsOf, type Fields } from "./fields"
 export const STRIPE = "pp_stripe_stripe"
 const PAGES = "https://checkout.stripe.com"
 
-/** `pages` is the origin of the hosted pages to pay on. */
+/** `pages`: the origin of the hosted payment pages. */
 export type Connection = Readonly<{ client: Stripe; webhookSecret: string; pages: string }>
 
 let last: { fields: string; connection: Connection } | undefined
