@@ -119,7 +119,7 @@ def test_an_admitted_create_is_answered_with_the_requests_uid(client: FlaskClien
 @pytest.mark.parametrize(
     ("error", "code", "reason", "words"),
     [
-        (QuotaExceeded("all of them are in use"), 403, "Forbidden", "no more fits"),
+        (QuotaExceeded("all of them are in use"), 403, "Forbidden", "all of them are in use"),
         (TimeIsUp(), 429, "TooManyRequests", "try again"),
         (ApiException(500, "boom"), 503, "ServiceUnavailable", "can't be counted now: try again"),
     ],
