@@ -266,7 +266,10 @@ def test_deleting_a_store_releases_its_unexpired_reservation(gate: Gate, clients
         ({"metadata": {"name": "global"}, "spec": {"owner": "ann"}}, "must name an owner, unless it is the one named"),
         ({"metadata": {"name": "ann"}, "spec": {}}, "must name an owner, unless it is the one named"),
         ({"metadata": {"name": "ann"}, "spec": {"owner": "ann"}}, "the first ten digits of the SHA-256"),
-        ({"metadata": {"name": quota_name("bob")}, "spec": {"owner": "ann"}}, f"must be named {quota_name('ann')}: under"),
+        (
+            {"metadata": {"name": quota_name("bob")}, "spec": {"owner": "ann"}},
+            f"must be named {quota_name('ann')}: under",
+        ),
         (
             {"metadata": {"name": quota_name("ann")}, "spec": {"owner": "ann", "maxStores": -1}},
             "greater than or equal to 0",
