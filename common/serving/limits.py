@@ -1,7 +1,7 @@
 """Limits for a peer: the time for each part of an exchange, and the number of connections.
 
-The times follow common proxies (nginx: 60 s for a header and for a body, 75 s idle). They are shorter, because slow
-clients are connected to the ingress controller, not to these services.
+The times for a header and a body are shorter than those of common proxies (nginx: 60 s), because slow clients are
+connected to the ingress controller, not to these services.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ HEADER_BYTES = 32 * 1024
 # The memory for all request bodies that are being read, and the part of it that one peer may use, in bytes.
 BODIES_BYTES = 64 * 1024 * 1024
 PEER_BODIES_BYTES = 32 * 1024 * 1024
-# For an idle connection, also before its first request.
-IDLE_SECONDS = 75.0
+# For an idle connection, also before its first request. Clients close theirs earlier (the API server, Metacontroller
+# and every other Go program after 90 s, ingress-nginx after 60 s), so that none sends a request while we close it.
+IDLE_SECONDS = 120.0
 # The number of connections per process, and per peer (an address). A proxy is one peer for everyone behind it, so the
 # limit per peer is high. At the limit, the connection that has been idle longest is closed.
 CONNECTIONS = 12_000
