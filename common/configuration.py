@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from marshmallow import Schema, ValidationError, fields, validate
 
+from . import yaml_files
+
 
 class ConfigurationError(Exception):
     """A file the service starts from is missing or invalid; the message names it and the remedy."""
@@ -61,7 +63,7 @@ def load_token(file: Path) -> str:
 def read_yaml(file: Path, what: str, schema: Schema) -> Mapping[str, Any]:
     """A YAML file of that schema; raise ConfigurationError, which calls the file ``what``."""
     try:
-        values: Mapping[str, Any] = schema.load(yaml.safe_load(file.read_text()))
+        values: Mapping[str, Any] = schema.load(yaml_files.load(file.read_text()))
     except OSError as error:
         raise ConfigurationError(f"can't read the {what} {file}: {error.strerror}") from error
     except yaml.YAMLError as error:
