@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from storeplatform.common import starting
 
-monkey.patch_all()  # before anything else is imported: see storeplatform.common.serving.worker
+starting.begin_with_greenlets()  # before anything else is imported
 # ruff: noqa: E402
 
 import os
 import sys
 
 from storeplatform.common.configuration import ConfigurationError
-from storeplatform.common.serving import Serving, configure_logs, serve
+from storeplatform.common.serving.logs import configure_logs
+from storeplatform.common.serving.server import Serving, serve
 
 from .app import make_app
 from .services import make_services

@@ -7,6 +7,11 @@ STORE_PLATFORM_NAMESPACE: the platform's own.
 
 from __future__ import annotations
 
+from storeplatform.common import starting
+
+starting.begin()  # before anything else is imported
+# ruff: noqa: E402
+
 import json
 import os
 import sys
@@ -17,7 +22,7 @@ from typing import Any
 from kubernetes.client.exceptions import ApiException
 
 from .cluster import Cluster, connect
-from .idempotency import forget_old
+from .keys import forget_old
 from .leases import Leases
 
 PAGE = 500
@@ -67,6 +72,7 @@ def reap(cluster: Cluster, now: datetime) -> int:
 
 def main() -> None:
     """Reap once, in the cluster this runs in or the one of the current kubeconfig."""
+    starting.begun()
     cluster, now = Cluster(connect()), datetime.now(UTC)
     failed = reap(cluster, now)
     forgotten = forget_old(Leases(cluster, os.environ.get("STORE_PLATFORM_NAMESPACE") or "store-platform"), now)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
-from storeplatform.common.objects import namespace_of
+from storeplatform.common.objects import controls, namespace_of
 
 from .callers import REQUESTED_AS, REQUESTED_BY, Role
 from .cluster import Object
@@ -88,12 +88,6 @@ class StoreAccess:
         if store is None or not call.caller.sees(store["spec"]["owner"]):
             raise Problem("not-found", f"there is no store {call.path['name']} of yours: list them to see their names")
         return store
-
-
-def controls(store: Object, child: Object) -> bool:
-    """Whether that very Store, and not another one of its name, is the object's controller."""
-    references = child["metadata"].get("ownerReferences") or []
-    return any(each.get("controller") and each.get("uid") == store["metadata"]["uid"] for each in references)
 
 
 def locked(metadata: dict[str, Any], old: Object, new: Object, call: Call) -> dict[str, Any]:

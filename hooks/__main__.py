@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from storeplatform.common import starting
 
-monkey.patch_all()  # before anything else is imported: see serving.worker
+starting.begin_with_greenlets()  # before anything else is imported
 # ruff: noqa: E402
 
 import os
 import sys
 
 from storeplatform.common.configuration import ConfigurationError
-from storeplatform.common.serving import serve
+from storeplatform.common.serving.server import serve
 
 from .app import create_app
 

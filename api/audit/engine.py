@@ -9,32 +9,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
-from psycopg.abc import RV, PQGen
 from sqlalchemy.engine import URL, Engine
 
 from storeplatform.common.serving.apart import apart
-
-# To see whether a connection that was kept is still good.
-PING_SECONDS = 0.5
-# libpq takes no less.
-CONNECT_SECONDS = 2
-WAIT_INTERVAL = 0.1
-
-
-class TimedConnection(psycopg.Connection[Any]):
-    """One whose waits end after ``seconds``, and the connection with them: what is under way there is not known."""
-
-    seconds = PING_SECONDS
-
-    def wait(self, gen: PQGen[RV], interval: float = WAIT_INTERVAL, timeout: float | None = None) -> RV:
-        """As in the base class. :raise psycopg.OperationalError: the database does not answer."""
-        try:
-            return super().wait(gen, interval, self.seconds if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout as error:
-            self.close()
-            raise psycopg.OperationalError("the database does not answer in time") from error
 
 
 class ApartCursor(sqlite3.Cursor):
@@ -79,29 +57,18 @@ class ApartConnection(sqlite3.Connection):
 
 def make_engine(url: URL) -> Engine:
     """The engine of a database. :raise OSError: SQLite's folder can't be made."""
-    return _postgresql(url) if url.get_backend_name() == "postgresql" else _sqlite(url)
+    if url.get_backend_name() != "postgresql":
+        return _sqlite(url)
+    from . import postgresql  # its libraries are imported where they are used
+
+    return postgresql.make_engine(url)
 
 
 def give(connection: sa.Connection, seconds: float) -> None:
     """What is done on this connection may take so long until it is given back, where it has an end at all."""
-    driver = connection.connection.driver_connection
-    if isinstance(driver, TimedConnection):
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
         driver.seconds = seconds
-
-
-def _postgresql(url: URL) -> Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
-
-    @sa.event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
-        return TimedConnection.connect(*arguments, **named)
-
-    @sa.event.listens_for(engine, "checkin")
-    def end(connection: Any, _record: Any) -> None:
-        if connection is not None:
-            connection.seconds = PING_SECONDS
-
-    return engine
 
 
 def _sqlite(url: URL) -> Engine:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from storeplatform.common import starting
 
-monkey.patch_all()  # before anything else is imported: see storeplatform.common.serving.worker
+starting.begin_with_greenlets()  # before anything else is imported
 # ruff: noqa: E402
 
 import os
 import sys
 
 from storeplatform.common.configuration import ConfigurationError, file_in
-from storeplatform.common.serving import Serving, serve
+from storeplatform.common.serving.server import Serving, serve
 
 from .app import create_service
 

@@ -2,8 +2,3 @@
 
 Nothing in here knows what is served.
 """
-
-from .logs import configure_logs
-from .server import Serving, serve
-
-__all__ = ["Serving", "configure_logs", "serve"]

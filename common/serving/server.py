@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from .. import starting
 from .limits import IDLE_SECONDS
-from .logs import JSONLogger
 
 # The worker's heartbeat is a file: on a tmpfs where there is one, or a busy disk looks like a hung worker.
 TMPFS = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unnamed file there)
+
+
+class JSONLogger(glogging.Logger):
+    """Gunicorn's own lines, in the one JSON log."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.INFO)
+
 
 # One process, which waits by greenlets; replicas scale it.
 OPTIONS: dict[str, Any] = {
@@ -64,7 +76,9 @@ class Service(BaseApplication):
         self.cfg.set("worker_exit", lambda _server, _worker: self.serving.stop())
 
     def load(self) -> Any:
-        return self.make()
+        application = self.make()
+        starting.begun()  # the worker's own part of it
+        return application
 
 
 def serve(make: Callable[[], Flask], bind: str, serving: Serving | None = None, **options: Any) -> None:
@@ -73,4 +87,6 @@ def serve(make: Callable[[], Flask], bind: str, serving: Serving | None = None, 
     It is made in the process that serves: libraries begin threads, which would be half alive after a fork. This
     process must have been patched by gevent before anything else was imported.
     """
-    Service(make, serving or Serving(), {**OPTIONS, "bind": bind, **options}).run()
+    service = Service(make, serving or Serving(), {**OPTIONS, "bind": bind, **options})
+    starting.begun()
+    service.run()
