@@ -6,8 +6,8 @@ FROM ${PYTHON} AS build
 ARG CA_CERTIFICATES="" PIP_INDEX_URL
 WORKDIR /src
 COPY . .
-# Into a folder of its own: a distribution's Python refuses to be installed into (PEP 668). Compiled, because nothing can
-# be written where it runs, and every start would compile it again.
+# In a folder of its own, because a distribution's Python refuses installations (PEP 668). Compiled, because it runs
+# read-only, and every start would compile it again.
 RUN if [ -n "$CA_CERTIFICATES" ]; then \
         printf '%s\n' "$CA_CERTIFICATES" >/usr/local/share/ca-certificates/company.crt \
         && update-ca-certificates \

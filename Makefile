@@ -1,4 +1,4 @@
-# Thin: each makes a virtual environment with tox in it, and calls tox. ARGS goes to what tox runs.
+# Each target creates a virtual environment with tox in it, and calls tox. ARGS is passed to what tox runs.
 TOX := .venv/bin/tox
 
 .PHONY: test demo

@@ -1,1 +1,1 @@
-"""The parts of the platform that act on the cluster, each with a client and a role of its own."""
+"""The parts of the platform that act on the cluster. Each has its own client and its own role."""

@@ -1,10 +1,10 @@
-"""``python -m storeplatform.api``: the intent API under gunicorn, or one line that says why it can't start."""
+"""Run the intent API under gunicorn (``python -m storeplatform.api``), or print why it can't start."""
 
 from __future__ import annotations
 
 from storeplatform.common import starting
 
-starting.begin_with_greenlets()  # before anything else is imported
+starting.begin_with_greenlets()  # must precede every other import
 # ruff: noqa: E402
 
 import os
@@ -17,12 +17,12 @@ from storeplatform.common.serving.server import Serving, serve
 from .app import make_app
 from .services import make_services
 
-# The most that gunicorn takes: a search in another script has nine bytes a letter.
+# gunicorn's maximum, in bytes. A search in a non-Latin script takes nine bytes per letter.
 LONGEST_ADDRESS = 8190
 
 
 def main() -> None:
-    """Serve until a signal; exit with one line on stderr where the configuration is wrong."""
+    """Serve until a signal; if the configuration is invalid, exit with one line on stderr."""
     configure_logs()
     try:
         services = make_services()

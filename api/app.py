@@ -1,4 +1,4 @@
-"""The HTTP shell of the intent API: it authenticates, limits, dispatches and measures requests."""
+"""The HTTP layer of the intent API: authenticate, limit, dispatch and measure requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .tokens import InvalidToken, IssuerUnavailable, Tokens
 
 PREFIX = "/api/v1"
 MAX_REQUEST_BYTES = 64 * 1024
-# How long a reader waits for the cache to have what they wrote through another process.
+# In seconds: how long a request waits until the cache contains what the caller wrote through another process.
 CATCH_UP_SECONDS = 2.0
 
 HTTP_KINDS = {
@@ -47,7 +47,7 @@ HTTP_KINDS = {
 SOON = {"Retry-After": "1"}
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="store-platform"'}
 
-# Nothing this API answers is a page, may be framed, or may be kept by anybody but who asked.
+# Responses are not pages: nothing may frame them, and only the caller may cache them.
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -61,11 +61,11 @@ log = structlog.get_logger("api")
 
 
 def make_app(services: Services) -> Flask:
-    """The WSGI application. ``services`` must be started in the process that answers, and be stopped with it."""
+    """Return the WSGI application. The process that serves it must start ``services``, and stop it at the end."""
     app = Flask("storeplatform.api", static_folder=None, template_folder=None)
     origins = services.settings["cors"]["origins"]
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    # An owner may be "https://issuer#sub": an address is taken as it is.
+    # An owner may be "https://issuer#sub", so slashes in paths must not be merged.
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = bool(origins)
     if proxies := services.settings["trustedProxies"]:
@@ -126,7 +126,10 @@ def make_app(services: Services) -> Flask:
 
 
 def _caller(services: Services, rates: Rates) -> Caller:
-    """The caller. :raise Problem: the request has no valid token, or its user has no role here."""
+    """Return the caller.
+
+    :raise Problem: the request has no valid token, or its user has no role here.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem("unauthenticated", "send a token: Authorization: Bearer <token>", headers=CHALLENGE)
@@ -138,7 +141,10 @@ def _caller(services: Services, rates: Rates) -> Caller:
 
 
 def _identified(token: str, tokens: Tokens, rates: Rates) -> Identity:
-    """Whose token it is. :raise Problem: nobody's, or too many such came from there, or it can't be checked now."""
+    """Return the identity that the token proves.
+
+    :raise Problem: the token is invalid, too many invalid ones came from that address, or it can't be checked now.
+    """
     if tokens.costs(token):
         rates.refuse_guesses(g.address)
     try:
@@ -159,13 +165,13 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
         call = call_of(operation, request, g.caller, g.request_id, g.interface)
         try:
             if call.caller.role not in ALLOWED[operation.access]:
-                raise Problem("forbidden", f"this is not for the role {call.caller.role.value}")
+                raise Problem("forbidden", f"your role ({call.caller.role.value}) is not allowed to do this")
             _catch_up(services.cache)
             version = services.cache.version
             call = read(operation, request, call)
             response = response_of(function(call))
             if operation.method == "GET":
-                # The answer is at least as new as this version, so /changes can continue from it.
+                # The response is at least as new as this version, so /changes can continue from it.
                 response.headers["Resource-Version"] = str(version)
             return response
         except (Problem, ApiException) as error:
@@ -183,7 +189,10 @@ def _view(services: Services, operation: Operation) -> Callable[..., Response]:
 
 
 def _catch_up(cache: Cache) -> None:
-    """Wait until the cache has what the caller wrote. :raise Problem: it has not, or has nothing yet."""
+    """Wait until the cache contains what the caller wrote.
+
+    :raise Problem: it does not in time, or the cache is still empty.
+    """
     least = version_in(request.headers.get("Min-Resource-Version", ""))
     if least is not None and not cache.wait_for(least, CATCH_UP_SECONDS):
         raise Problem("not-yet", "this server has not seen that version yet: try again", headers=SOON)
@@ -198,7 +207,7 @@ def _health(app: Flask, services: Services) -> None:
 
     @app.get("/readyz")
     def readyz() -> tuple[dict[str, Any], int]:
-        """Ready once all stores were read, until the shutdown begins; reports how stale the cache is."""
+        """Report whether all stores have been read and the process is not shutting down, and how stale the cache is."""
         cache = services.cache
         ready = cache.synced and not cache.stopping
         state = {
@@ -219,13 +228,13 @@ def _errors(app: Flask) -> None:
 
     needs = {Unreachable: "the cluster", StorageError: "the counter of requests", SQLAlchemyError: "the audit database"}
 
-    def away(error: Exception) -> Response:
+    def unavailable(error: Exception) -> Response:
         log.error("what a request needs is unavailable", error=type(error).__name__, request_id=g.get("request_id", ""))
         what = next(what for kind, what in needs.items() if isinstance(error, kind))
         return answer(Problem("unavailable", f"{what} does not answer: try again", headers=UNAVAILABLE))
 
     for kind in needs:
-        app.register_error_handler(kind, away)
+        app.register_error_handler(kind, unavailable)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

@@ -1,7 +1,7 @@
-"""Every Store, as the API server's watch reports it; one cache a process, and the changes it saw last.
+"""A cache of all Stores per process, fed by a watch of the API server, with the latest changes.
 
-A list, then a watch from there. A watch that ends continues where it was; one that is too old (410), or newer than a
-cluster that was restored, begins with a list again. Each reader sees how stale the cache is.
+It lists, and then watches from there. When a watch ends, it continues where it was. If the watch is too old (410), or
+newer than a cluster that was restored from a backup, it lists again. Each reader learns how stale the cache is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .entries import Entries, Entry, entry_of, version_of
 from .journal import Change, Journal
 
 PAGE = 500
-# The API server sends a bookmark each minute: silence for longer than that is a connection that died.
+# In seconds. The API server sends a bookmark every minute, so a longer silence means that the connection is dead.
 SILENCE_SECONDS = 90
 WATCH_SECONDS = 600
 RETRY_SECONDS = (0.2, 10.0)
@@ -31,7 +31,7 @@ log = structlog.get_logger("api.cache")
 
 
 class Cache:
-    """Threads may read it while one thread feeds it."""
+    """A cache that any number of threads may read while one thread feeds it."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -47,7 +47,7 @@ class Cache:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start to follow the cluster."""
+        """Start following the cluster."""
         self._thread = threading.Thread(target=self._feed, name="cache", daemon=True)
         self._thread.start()
 
@@ -66,12 +66,12 @@ class Cache:
         return self._stopping.is_set()
 
     def wait_synced(self, seconds: float) -> bool:
-        """Wait until all Stores were read once; whether they were within ``seconds``."""
+        """Wait at most ``seconds`` until all Stores have been read once; return whether they have."""
         return self._synced.wait(seconds)
 
     @property
     def synced(self) -> bool:
-        """Whether all Stores were read once."""
+        """Whether all Stores have been read once."""
         return self._synced.is_set()
 
     @property
@@ -102,9 +102,11 @@ class Cache:
         return len(self._stores)
 
     def put(self, store: Object) -> None:
-        """What this process has just written, so that who wrote it reads it. The watch has it as a change later.
+        """Add what this process has just written, so that its caller can read it at once.
 
-        What the watch has passed already is left as it is: the store may have been deleted since.
+        The watch reports the change later.
+
+        Versions that the watch has already passed are ignored: the store may have been deleted since.
         """
         entry = entry_of(store)
         with self._changed:
@@ -112,21 +114,23 @@ class Cache:
                 self._keep(entry)
 
     def wait_for(self, version: int, seconds: float) -> bool:
-        """Wait for a version; whether the cache contains it within ``seconds``."""
+        """Wait at most ``seconds`` for a version; return whether the cache contains it."""
         with self._changed:
             return self._changed.wait_for(lambda: self._version >= version or self.stopping, seconds)
 
     def changes(self, since: int) -> tuple[list[Change], int] | None:
-        """What came after that version, in order, and the version up to which that is all; None where not all of it is
-        kept, or the cluster never came to that version (it was restored). Both under one lock: a change that came
-        between two reads would never be sent."""
+        """Return the changes after a version, in order, and the version up to which they are complete.
+
+        Return None if some are no longer kept, or the cluster never reached that version because it was restored. Both
+        values are read under one lock: otherwise a change between the two reads would never be sent.
+        """
         with self._changed:
             if not self._journal.forgotten <= since <= self._version:
                 return None
             return self._journal.since(since), self._version
 
     def listening(self, owner: str | None) -> AbstractContextManager[threading.Event]:
-        """An event that is set at each change of that owner's stores (None: of anybody's), and at the end."""
+        """Return an event that is set at each change of the owner's stores (None: of any store), and at the end."""
         return self._journal.listening(owner)
 
     def _feed(self) -> None:
@@ -148,7 +152,10 @@ class Cache:
                 retry = min(retry * 2, RETRY_SECONDS[1])
 
     def _restored(self) -> bool:
-        """Whether the cluster was restored to an older state than the cache: a watch from there would stay silent."""
+        """Whether the cluster was restored to an older state than the cache's.
+
+        A watch from the old version would stay silent.
+        """
         page = self.cluster.list_objects(limit=1)
         return int(page["metadata"]["resourceVersion"]) < self._version
 
@@ -160,7 +167,7 @@ class Cache:
             for store in page["items"]:
                 found.put(entry_of(store))
         with self._changed:
-            # What happened between the watch's end and now is not known change by change.
+            # The individual changes between the watch's end and now are unknown.
             self._stores, self._version = found, version
             self._journal.begin(version)
             self._changed.notify_all()

@@ -9,14 +9,14 @@ from typing import Any
 
 from storeplatform.common.objects import GROUP
 
-# The annotations of a Store that say who the intent API acts for, and whether they are an admin. Only its account may
-# set them.
+# The annotations of a Store for whom the intent API acts, and whether that caller is an admin. Only the API's account
+# may set them.
 REQUESTED_BY = f"{GROUP}/requested-by"
 REQUESTED_AS = f"{GROUP}/requested-as"
 
 
 class Role(StrEnum):
-    """The roles, in order of precedence: a caller has the first one that their groups give."""
+    """The roles, in order of precedence: a caller has the first one that their groups grant."""
 
     ADMIN = "admin"
     SUPPORT = "support"
@@ -24,13 +24,13 @@ class Role(StrEnum):
 
 
 class Access(StrEnum):
-    """Who may use an operation, and on whose stores."""
+    """Who may use an operation, and on which stores."""
 
-    PUBLIC = "public"  # everybody, without a token
+    PUBLIC = "public"  # everyone, without a token
     ANYBODY = "anybody"  # every role
-    READ = "read"  # owners their own stores; support and admins all
-    CHANGE = "change"  # owners their own stores; admins all
-    ADMIN = "admin"  # admins alone
+    READ = "read"  # owners their own stores; support and admins all stores
+    CHANGE = "change"  # owners their own stores; admins all stores
+    ADMIN = "admin"  # admins only
 
 
 ALLOWED: Mapping[Access, frozenset[Role]] = {
@@ -43,7 +43,7 @@ ALLOWED: Mapping[Access, frozenset[Role]] = {
 
 @dataclass(frozen=True)
 class Identity:
-    """A name and its groups, as a token proved them until ``expires`` (Unix time; infinite if it never ends)."""
+    """A user name and its groups, as proven by a token until ``expires`` (Unix time; infinite if it never expires)."""
 
     name: str
     groups: frozenset[str]
@@ -64,5 +64,5 @@ class Caller:
 
 
 def role_of(identity: Identity, roles: Mapping[str, Any]) -> Role | None:
-    """The role that the settings' ``roles`` give; None where no group is in them."""
+    """Return the role that the settings' ``roles`` grant; None if no group matches."""
     return next((role for role in Role if identity.groups & set(roles[role])), None)

@@ -1,19 +1,19 @@
-"""What the claims of an OIDC issuer's token make of it: the same as kube-apiserver makes of them.
+"""Interpret the claims of an OIDC issuer's token exactly as kube-apiserver does.
 
-The rules are those of kube-apiserver's OIDC authenticator (k8s.io/apiserver/plugin/pkg/authenticator/token/oidc) and of
-the library it checks tokens with (github.com/coreos/go-oidc, verify.go and jwks.go):
+The rules come from kube-apiserver's OIDC authenticator (k8s.io/apiserver/plugin/pkg/authenticator/token/oidc) and the
+library with which it checks tokens (github.com/coreos/go-oidc, verify.go and jwks.go):
 
-- ``iss`` is the configured issuer, character for character, and so is the issuer that the discovery document names.
-- ``aud`` is a string or a list of strings, and the audience is among them.
-- ``exp`` is a number, and not before now: an expired token has no leeway. ``nbf`` may be up to five minutes in the
-  future. ``iat`` must be a number, and is not compared with the clock: an issuer's may be ahead of ours.
-- ``sub``, ``nonce`` and ``at_hash`` are strings. null is as good as left out.
-- The user name's claim is a string. If it is ``email``, and ``email_verified`` is present, that must be true itself.
-- The groups' claim is a list of strings or one string; without it, there are none. Anything else is no token.
-- A token without a key id is tried with every key of the issuer's (``tokens.Keys``).
+- ``iss`` equals the configured issuer, character for character, and so does the issuer in the discovery document.
+- ``aud`` is a string or a list of strings, and contains the audience.
+- ``exp`` is a number and not in the past: there is no leeway. ``nbf`` may be up to five minutes in the future. ``iat``
+  must be a number, but is not compared with the clock, because the issuer's clock may be ahead.
+- ``sub``, ``nonce`` and ``at_hash`` are strings. null counts as omitted.
+- The user name's claim is a string. If it is ``email`` and ``email_verified`` is present, that must be true.
+- The groups' claim is a list of strings or one string; if it is omitted, there are no groups. Anything else is invalid.
+- A token without a key id is tried with each of the issuer's keys (``tokens.Keys``).
 
-Ours beyond those: a user name is not empty, and no name that the issuer gives is one of the cluster's own
-("system:...") unless the settings' prefix makes it so; claims in another place (``_claim_names``) are not asked for.
+Additional rules of ours: a user name is not empty; names from the issuer must not be names of the cluster
+("system:...") unless the settings' prefix makes them so; claims at another location (``_claim_names``) are not fetched.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from typing import Any
 import jwt
 
 LEEWAY_SECONDS = 300.0
-# Half of a character, which JSON can hold and no text can.
+# A lone surrogate, which JSON can contain and UTF-8 can't.
 SURROGATE = re.compile("[\ud800-\udfff]")
 CLUSTERS_OWN = "system:"
 
 
 class InvalidToken(Exception):
-    """The token is invalid; the message says why and contains nothing of the token."""
+    """The token is invalid; the message says why, and contains nothing of the token."""
 
 
 def unproven(token: str) -> dict[str, Any]:
-    """The claims of a JWT, without a check of its signature; empty if it is no JWT."""
+    """Return the claims of a JWT without checking its signature; empty if it is not a JWT."""
     try:
         return dict(jwt.decode(token, options={"verify_signature": False}))
     except (jwt.PyJWTError, ValueError, RecursionError):
@@ -44,7 +44,10 @@ def unproven(token: str) -> dict[str, Any]:
 
 
 def check(claims: Mapping[str, Any], issuer: str, audience: str, now: float) -> None:
-    """Look at the claims that every token has. :raise InvalidToken: one is not as it must be."""
+    """Check the claims that every token has.
+
+    :raise InvalidToken: one is invalid.
+    """
     for claim in ("iss", "sub", "nonce", "at_hash"):
         if not isinstance(claims.get(claim), str | None):
             raise InvalidToken(f'"{claim}" of the issuer\'s token must be a string')
@@ -60,7 +63,10 @@ def check(claims: Mapping[str, Any], issuer: str, audience: str, now: float) -> 
 
 
 def strings_of(claims: Mapping[str, Any], claim: str) -> list[str]:
-    """A claim that is a list of strings, one string, or left out. :raise InvalidToken: it is anything else."""
+    """Return a claim that is a list of strings, one string, or omitted.
+
+    :raise InvalidToken: it is anything else.
+    """
     value = claims.get(claim)
     found = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
@@ -69,7 +75,10 @@ def strings_of(claims: Mapping[str, Any], claim: str) -> list[str]:
 
 
 def time_of(claims: Mapping[str, Any], claim: str) -> float | None:
-    """A claim that is a Unix time; None where it is left out. :raise InvalidToken: it is anything else."""
+    """Return a claim that is a Unix time; None if it is omitted.
+
+    :raise InvalidToken: it is anything else.
+    """
     value = claims.get(claim)
     if value is None:
         return None
@@ -85,7 +94,10 @@ def time_of(claims: Mapping[str, Any], claim: str) -> float | None:
 
 
 def name_of(claims: Mapping[str, Any], claim: str, prefix: str) -> str:
-    """The user's name. :raise InvalidToken: there is none, or it is not to be used."""
+    """Return the user's name.
+
+    :raise InvalidToken: it is missing, or not allowed.
+    """
     name = claims.get(claim)
     if not isinstance(name, str) or not name:
         raise InvalidToken(f'the issuer\'s token must name its user in "{claim}", as a string')
@@ -96,7 +108,10 @@ def name_of(claims: Mapping[str, Any], claim: str, prefix: str) -> str:
 
 
 def groups_of(claims: Mapping[str, Any], claim: str, prefix: str) -> set[str]:
-    """The user's groups. :raise InvalidToken: they are no strings, or not to be used."""
+    """Return the user's groups.
+
+    :raise InvalidToken: they are not strings, or not allowed.
+    """
     return {_allowed(group, prefix) for group in strings_of(claims, claim)}
 
 

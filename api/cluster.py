@@ -1,6 +1,6 @@
-"""The only client of the API server: every call has a deadline, and errors that can be reported to a caller.
+"""The only client of the API server: every call has a deadline, and errors can be reported to a caller.
 
-The calls of one request share its time (``timeouts``): what the first one took, the next ones do not have.
+All calls of one request share one deadline (``common.timeouts``).
 """
 
 from __future__ import annotations
@@ -36,16 +36,19 @@ _ends: ContextVar[float] = ContextVar("ends")
 
 
 class Unreachable(Exception):
-    """The API server did not answer in time, or can't be reached."""
+    """The API server is unreachable, or did not respond in time."""
 
 
 def begin_request() -> None:
-    """Start the deadline of a request: it applies to all further calls of this thread."""
+    """Start the deadline of a request. It applies to all further calls of this thread."""
     _ends.set(monotonic() + API_REQUEST)
 
 
 def seconds_left() -> float:
-    """Seconds until the request's deadline; all of them outside of a request. :raise Unreachable: it is over."""
+    """Return the seconds until the request's deadline; the full time outside of a request.
+
+    :raise Unreachable: it has passed.
+    """
     now = monotonic()
     left: float = _ends.get(now + API_REQUEST) - now
     if left <= 0:
@@ -61,7 +64,7 @@ class TimedClient(client.ApiClient):
     """
 
     def call_api(self, *arguments: Any, **options: Any) -> Any:
-        """As in the base class, with the request's deadline as the default timeout."""
+        """Like the base class, with the time until the request's deadline as the default timeout."""
         if not options.get("_request_timeout"):
             left = seconds_left()
             options["_request_timeout"] = (min(CONNECT, left), left)
@@ -103,17 +106,19 @@ class TimedClient(client.ApiClient):
 
 
 class Reconnect(urllib3.Retry):
-    """One more try where the connection failed, as a kept one does after a restart; none where there was no answer."""
+    """Retry once if the connection failed, as kept-alive ones do after a restart; do not retry if there was no
+    response.
+    """
 
     def increment(self, *arguments: Any, error: Exception | None = None, **named: Any) -> Self:
-        """As in the base class."""
+        """Like the base class."""
         if isinstance(error, urllib3.exceptions.TimeoutError):
             raise error
         return super().increment(*arguments, error=error, **named)  # type: ignore[misc]
 
 
 def connect() -> TimedClient:
-    """A client of the cluster this runs in, or of the current kubeconfig's.
+    """Return a client of the cluster that this runs in, or of the current kubeconfig.
 
     :raise kubernetes.config.ConfigException: there is neither.
     """
@@ -121,7 +126,7 @@ def connect() -> TimedClient:
     try:
         config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
     except config.ConfigException:
-        # The library reads KUBECONFIG once, when it is imported.
+        # The library reads KUBECONFIG only once, when it is imported.
         config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)  # type: ignore[no-untyped-call]
     settings.retries = Reconnect(1, respect_retry_after_header=False)
     settings.connection_pool_maxsize = 64
@@ -138,10 +143,10 @@ def answered() -> Iterator[None]:
 
 
 class Cluster:
-    """Stores and what belongs to them, as plain mappings.
+    """Access Stores and the objects that belong to them, as plain mappings.
 
-    :raise ApiException: of each method; the API server refused, its ``body`` is a Kubernetes Status.
-    :raise Unreachable: of each method.
+    :raise ApiException: by each method, if the API server refuses; its ``body`` is a Kubernetes Status.
+    :raise Unreachable: by each method.
     """
 
     def __init__(self, api: TimedClient) -> None:
@@ -162,11 +167,11 @@ class Cluster:
             raise
 
     def get(self, name: str, plural: str = STORES) -> Object:
-        """One Store, or object of another kind of ours, as it is now."""
+        """Return a Store, or an object of another of our kinds."""
         return self.call("GET", below(OURS, plural, name))
 
     def find(self, name: str, plural: str = STORES) -> Object | None:
-        """As ``get``, None where there is none."""
+        """Like ``get``, but return None if there is none."""
         try:
             return self.get(name, plural)
         except ApiException as error:
@@ -189,15 +194,15 @@ class Cluster:
         return self.api.open("GET", below(OURS, STORES), query=query, timeout=options["_request_timeout"])
 
     def create(self, body: Object, plural: str = STORES, dry_run: bool = False) -> Object:
-        """The object as it was made."""
+        """Create the object and return it."""
         return self.call("POST", below(OURS, plural), query=_dry(dry_run), body=body)
 
     def replace(self, body: Object, plural: str = STORES, dry_run: bool = False) -> Object:
-        """The object as it is now; 409 where it is not the one that was read."""
+        """Replace the object and return it; 409 if it changed since it was read."""
         return self.call("PUT", below(OURS, plural, body["metadata"]["name"]), query=_dry(dry_run), body=body)
 
     def replace_status(self, body: Object, plural: str) -> Object:
-        """As ``replace``, of the status alone."""
+        """Like ``replace``, for the status only."""
         return self.call("PUT", below(OURS, plural, body["metadata"]["name"], "status"), body=body)
 
     def delete(self, store: Object, unchanged: bool = False) -> Object | None:
@@ -211,15 +216,17 @@ class Cluster:
         return left if left["kind"] == "Store" else None
 
     def namespace(self, name: str) -> Object | None:
-        """The namespace, None where there is none."""
+        """Return the namespace; None if there is none."""
         return self.found(below(CORE, "namespaces", name))
 
     def pods(self, namespace: str) -> list[Object]:
-        """The pods of a store's namespace."""
+        """Return the pods of a store's namespace."""
         return self._items(below(CORE, "namespaces", namespace, "pods"))
 
     def pod_metrics(self, namespace: str) -> list[Object]:
-        """What the pods of a store's namespace use (metrics.k8s.io); none where the cluster can't say so at once."""
+        """Return what the pods of a store's namespace use (metrics.k8s.io); empty if the cluster can't report it at
+        once.
+        """
         path = below("/apis/metrics.k8s.io/v1beta1", "namespaces", namespace, "pods")
         try:
             return list(self.call("GET", path, timeout=(METRICS, METRICS))["items"])
@@ -227,13 +234,13 @@ class Cluster:
             return []
 
     def events(self, namespace: str, of: str = "") -> list[Object]:
-        """The newest events of a namespace; of those whose fields ``of`` selects."""
+        """Return the newest events of a namespace whose fields match ``of``."""
         return self._items(below(CORE, "namespaces", namespace, "events"), of)
 
     def log(self, namespace: str, pod: str, container: str, tail: int, follow: float) -> Any:
-        """A response whose ``stream()`` gives the log's bytes; the caller closes it.
+        """Return a response whose ``stream()`` yields the log's bytes; the caller closes it.
 
-        :param follow: for how many seconds to wait for more; 0: what there is now.
+        :param follow: for how many seconds to wait for more; 0: only what exists.
         """
         with answered():
             return self.api.open(
@@ -245,12 +252,12 @@ class Cluster:
             )
 
     def secret(self, namespace: str, name: str) -> Mapping[str, str] | None:
-        """A Secret's data, still in base64; None where it, or our role in that namespace, is not made yet."""
+        """Return a Secret's data in base64; None if it, or our role in that namespace, does not exist yet."""
         read = self.found(below(CORE, "namespaces", namespace, "secrets", name))
         return None if read is None else dict(read.get("data") or {})
 
     def fill_secret(self, namespace: str, name: str, store_uid: str, data: Mapping[str, str]) -> bool:
-        """Replace a Secret's data, in base64, where it is of the Store with that uid; whether there is such a one."""
+        """Replace a Secret's data (in base64) if it belongs to the Store with that UID; return whether it does."""
         change: list[Object] = [
             {"op": "test", "path": "/metadata/ownerReferences/0/uid", "value": store_uid},
             {"op": "add", "path": "/data", "value": dict(data)},
@@ -265,7 +272,7 @@ class Cluster:
         return True
 
     def review(self, token: str, audiences: list[str]) -> Object:
-        """What the API server says of a token: the status of a TokenReview."""
+        """Return the API server's verdict on a token: the status of a TokenReview."""
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
@@ -290,7 +297,7 @@ def deletion(metadata: Mapping[str, Any], unchanged: bool = True) -> Object:
 
 
 def selector(labels: Mapping[str, str]) -> str:
-    """The label selector of objects that have all of these labels."""
+    """Return the label selector for objects that have all of these labels."""
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 

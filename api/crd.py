@@ -1,6 +1,6 @@
-"""The Store's CRD, and the validation that comes from it: what a spec may say is said there alone.
+"""Build validation from the Store's CRD, so that the rules of a spec are stated only there.
 
-What CEL rules say (``x-kubernetes-validations``) is left to the API server, the last judge.
+CEL rules (``x-kubernetes-validations``) are left to the API server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from storeplatform.metacontroller import MANIFESTS
 
 Node = dict[str, Any]
 
-# What says nothing about a value's form.
+# Keywords that do not restrict a value's form.
 SILENT = {"description", "default", "type", "x-kubernetes-validations", "x-kubernetes-list-type"}
 SILENT |= {"x-kubernetes-list-map-keys"}
 
@@ -26,7 +26,7 @@ NAMED_CHOICES = 20
 
 @lru_cache
 def part(name: str) -> Node:
-    """The CRD's schema of ``spec`` or ``status``."""
+    """Return the CRD's schema of ``spec`` or ``status``."""
     documents = yaml_files.load_all((MANIFESTS / "platform" / "crd.yaml").read_text())
     crd = next(each for each in documents if each["spec"]["names"]["kind"] == "Store")
     found: Node = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][name]
@@ -34,7 +34,7 @@ def part(name: str) -> Node:
 
 
 def json_schema(node: Node) -> Node:
-    """A CRD's schema as JSON Schema 2020-12: the same without Kubernetes' own keywords."""
+    """Return a CRD's schema as JSON Schema 2020-12: the same without Kubernetes' own keywords."""
     plain: Node = {}
     for key, value in node.items():
         if key == "properties":
@@ -47,7 +47,7 @@ def json_schema(node: Node) -> Node:
 
 
 class Matches(validate.Validator):
-    """JSON Schema's ``pattern``: it searches, and ``$`` is the very end."""
+    """JSON Schema's ``pattern``: it searches, and ``$`` matches only at the very end."""
 
     def __init__(self, pattern: str, description: str) -> None:
         self.pattern = re.compile(re.sub(r"\$\Z", r"\\Z", pattern))
@@ -60,7 +60,7 @@ class Matches(validate.Validator):
 
 
 class Moment(fields.String):
-    """A time of RFC 3339, kept as it was written."""
+    """A time in RFC 3339, kept as it was written."""
 
     FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 
@@ -74,7 +74,10 @@ class Moment(fields.String):
 
 
 def schema_of(node: Node, name: str) -> type[Schema]:
-    """A marshmallow schema of an object's schema. :raise ValueError: it has a keyword that is not known here."""
+    """Return a marshmallow schema for an object's schema.
+
+    :raise ValueError: it has a keyword that is not supported here.
+    """
     required = node.get("required", [])
     return Schema.from_dict(
         {key: _field(each, f"{name}.{key}", key in required) for key, each in node["properties"].items()}, name=name
@@ -105,7 +108,7 @@ def _field(node: Node, name: str, required: bool) -> fields.Field[Any]:
 
 
 def _choices(node: Node) -> str:
-    """What to say of a value that is none of them; with a description where they are too many to be read."""
+    """Return the error for a value that is not one of the choices; long lists are replaced by a description."""
     choices = [str(each) for each in node["enum"]]
     if len(choices) > NAMED_CHOICES:
         return f"must be one of {len(choices)} values that the API's document lists. {node['description']}"

@@ -1,4 +1,4 @@
-"""The API's own description: OpenAPI 3.1 made from the operations and their schemas, and a page to read it on."""
+"""Serve the API's description: OpenAPI 3.1 generated from the operations and their schemas, and an HTML page of it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ VERSION = "1.0.0"
 DESCRIPTION = """Running online shops from declarations. Every change is an intent: it is accepted (202), and the
 store's status reports the progress. Errors are application/problem+json with a stable type."""
 
-# What any operation with a caller may answer.
+# Statuses that every operation with a caller may return.
 ALWAYS = (401, 403, 429, 500, 503)
 WITH_BODY = (400, 413, 415)
 
-# How a caller reads what they wrote, through whichever server they reach.
+# Headers with which a caller can read what they wrote, whichever server they reach.
 MIN_VERSION = "The Resource-Version that a change returned: the answer is at least as new."
 
 
 class Documentation:
-    """Of these operations."""
+    """The documentation of these operations."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self.operations = sorted(operations, key=lambda each: (each.path, each.method))
 
     def serve(self, app: Flask, prefix: str) -> None:
-        """``/openapi.json`` and ``/docs`` below the prefix, for everybody."""
+        """Serve ``/openapi.json`` and ``/docs`` below the prefix, without authentication."""
 
         @app.get(f"{prefix}/openapi.json")
         def openapi() -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Documentation:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document."""
+        """Return the OpenAPI document."""
         plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: _name(schema))
         spec = APISpec("Store Platform", VERSION, "3.1.0", [plugin], info={"description": DESCRIPTION})
         spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
@@ -66,12 +66,12 @@ class Documentation:
 
     @cached_property
     def page(self) -> str:
-        """The same for people: no script, and nothing from elsewhere."""
+        """Return the documentation as HTML, without scripts and external resources."""
         return _templates().get_template("docs.html").render(document=self.document, kinds=KINDS, type=TYPE)
 
 
 def _components(spec: APISpec) -> None:
-    """A field that the CRD has is documented with the CRD's schema."""
+    """Fields that the CRD has are documented with the CRD's schema."""
     wanted = json_schema(part("spec"))
     theirs = copy.deepcopy(wanted)
     theirs["required"] = [key for key in wanted["required"] if key != "owner"]
@@ -87,7 +87,7 @@ def _components(spec: APISpec) -> None:
         "Store",
         {
             **said,
-            "description": "A store: its details, what is wanted of it, and what is.",
+            "description": "A store: its details, spec and status.",
             "required": [*said["required"], *more],
             "properties": {**said["properties"], **more},
         },

@@ -1,4 +1,4 @@
-"""Stores as the cache holds them: each as bytes, beside what lists choose and order by."""
+"""The cache's entries: each Store as bytes, beside the values that lists filter and sort by."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .cluster import Object
 from .views import summary
 
 VERSION = re.compile(r"[0-9]{1,19}\Z")
-# How many stores of an engine, the latest ones, the expected time of a new store is derived from.
+# The number of latest stores per engine from which the expected time to Ready is computed.
 MEASURED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A Store in the cache: what lists choose and order by, and the rest as JSON. ``ready_seconds``: how long it took
-    from its creation until it was first ready; 0 where that is not known.
+    """A Store in the cache: the values that lists filter and sort by, and the rest as JSON.
 
-    10,000 Stores as mappings are a million objects, and each of Python's garbage collections would look at all of
-    them: pages took 150 ms at times. As bytes they are nothing to look at (``tests/bench/lists.py``).
+    ``ready_seconds``: how long it took from its creation until it was first ready; 0 if unknown. Bytes, because 10,000
+    Stores as mappings are a million objects, which each of Python's garbage collections traverses: pages sometimes took
+    150 ms (``tests/bench/lists.py``).
     """
 
     name: str
@@ -43,13 +43,13 @@ class Entry:
     whole: bytes
 
     def store(self) -> Object:
-        """A copy of the Store, without the metadata that is not used here."""
+        """Return a copy of the Store, without the metadata that is not used here."""
         read: Object = orjson.loads(self.whole)
         return read
 
 
 def entry_of(store: Object) -> Entry:
-    """A Store, as the API server gives it, for the cache."""
+    """Return the entry of a Store, given as the API server returns it."""
     kept = {key: value for key, value in store["metadata"].items() if key != "managedFields"}
     shown = summary(store)
     named = (shown["name"], shown["owner"], store["spec"].get("hostname", ""), shown["url"] or "")
@@ -70,7 +70,7 @@ def entry_of(store: Object) -> Entry:
 
 
 def seconds_to_ready(entries: Iterable[Entry]) -> dict[str, int]:
-    """How long a new store takes until it is ready, by engine: the median of the latest that are measured."""
+    """Return how long a new store takes to become ready, by engine: the median of the latest measured ones."""
     by_engine: dict[str, list[Entry]] = {}
     for each in entries:
         if each.ready_seconds > 0:
@@ -85,17 +85,17 @@ def seconds_to_ready(entries: Iterable[Entry]) -> dict[str, int]:
 
 
 def version_of(obj: Object) -> int:
-    """An object's resourceVersion: a number that grows with each write to the cluster."""
+    """Return an object's resourceVersion: a number that grows with each write to the cluster."""
     return int(obj["metadata"]["resourceVersion"])
 
 
 def version_in(text: str) -> int | None:
-    """The resourceVersion that a caller gives; None where it can be none: they are 64-bit numbers."""
+    """Return the resourceVersion that a caller gives; None if it is not a 64-bit number."""
     return int(text) if VERSION.match(text) else None
 
 
 class Entries:
-    """Entries by name, and by owner: what belongs to one owner is found without looking at the others."""
+    """Entries by name and by owner, so that one owner's are found without a search through all."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._by_name: dict[str, Entry] = {}
@@ -107,29 +107,29 @@ class Entries:
         return len(self._by_name)
 
     def get(self, name: str) -> Entry | None:
-        """The one of that name."""
+        """Return the entry of that name; None if there is none."""
         return self._by_name.get(name)
 
     def all(self) -> Collection[Entry]:
-        """All of them, in no order."""
+        """Return all entries, unordered."""
         return self._by_name.values()
 
     def of(self, owner: str) -> Collection[Entry]:
-        """Those of an owner, in no order."""
+        """Return the entries of an owner, unordered."""
         return self._by_owner.get(owner, {}).values()
 
     def counts(self) -> Mapping[str, int]:
-        """How many each owner has who has any."""
+        """Return the number of stores per owner."""
         return {owner: len(theirs) for owner, theirs in self._by_owner.items()}
 
     def put(self, entry: Entry) -> None:
-        """Add it, in place of the one of its name."""
+        """Add the entry, replacing the one of its name."""
         self.remove(entry.name)
         self._by_name[entry.name] = entry
         self._by_owner.setdefault(entry.owner, {})[entry.name] = entry
 
     def remove(self, name: str) -> None:
-        """Take the one of that name away, if there is one."""
+        """Remove the entry of that name, if there is one."""
         if (known := self._by_name.pop(name, None)) is not None:
             theirs = self._by_owner[known.owner]
             del theirs[name]

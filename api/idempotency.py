@@ -1,8 +1,8 @@
-"""A create that comes again with its Idempotency-Key makes no second store.
+"""Make creations with an Idempotency-Key safe to repeat.
 
-A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server makes it once,
-for however many replicas ask at the same time. It holds a hash of the request's body, and the uid of the Store it made
-once that is known. The Store carries the Lease's name in an annotation that only this API may write, so that a create
+A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server creates it only
+once, even if several replicas try at the same time. It contains a hash of the request's body, and the UID of the
+created Store once that is known. The Store has the Lease's name in an annotation that only this API may write, so a
 which was interrupted between the two is recognized too. ``keys.forget_old`` removes keys after a day.
 """
 
@@ -36,7 +36,7 @@ log = structlog.get_logger("api.idempotency")
 
 @dataclass
 class Attempt:
-    """One create with a key. ``lease`` is the key's, as it is on the API server."""
+    """One creation with a key. ``lease`` is the key's, as it is on the API server."""
 
     cluster: Cluster
     leases: Leases
@@ -44,13 +44,13 @@ class Attempt:
     lease: Object
 
     def mark(self, metadata: dict[str, Any]) -> None:
-        """Have the Store that is to be made carry the key."""
+        """Add the key to the metadata of the Store that is about to be created."""
         metadata["annotations"] = {**metadata.get("annotations", {}), KEY_ANNOTATION: self.name}
 
     def made_before(self, name: str) -> Object | None:
-        """The Store of that name, where this key made it; None where it has made none yet.
+        """Return the Store of that name if this key created it; None if it has created none yet.
 
-        :raise Problem: that Store is being deleted, or is deleted.
+        :raise Problem: that Store is deleted, or being deleted.
         """
         store = self.cluster.find(name)
         ours = store is not None and store["metadata"].get("annotations", {}).get(KEY_ANNOTATION) == self.name
@@ -58,30 +58,38 @@ class Attempt:
         if store is None or not ours or (uid and store["metadata"]["uid"] != uid):
             if uid:
                 raise Problem(
-                    "conflict", f"the store {name} that this request made is deleted: a new one needs a new key"
+                    "conflict",
+                    f"the store {name} that this request created is deleted: use a new key to create another one",
                 )
             return None
         if store["metadata"].get("deletionTimestamp"):
             raise Problem(
-                "conflict", f"the store {name} that this request made is being deleted: a new one needs a new key"
+                "conflict",
+                f"the store {name} that this request created is being deleted: use a new key to create another one",
             )
         return store
 
     def made(self, store: Object) -> None:
-        """Remember what the key made. Should that fail, the Store's annotation still says so while it is there.
+        """Record what the key created.
 
-        The Store is made by then, so no failure here may be the caller's answer.
+        If that fails, the Store's annotation identifies it for as long as the Store exists.
+
+        The Store exists by then, so a failure here must not be reported to the caller.
         """
         self.lease["metadata"]["annotations"][MADE] = store["metadata"]["uid"]
         try:
             self.lease = self.leases.replace(self.lease)
         except (ApiException, Unreachable) as error:
-            log.warning("a key does not know what it made", store=store["metadata"]["name"], error=type(error).__name__)
+            log.warning(
+                "the result of an idempotency key was not recorded",
+                store=store["metadata"]["name"],
+                error=type(error).__name__,
+            )
 
 
 @contextmanager
 def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body) -> Iterator[Attempt]:
-    """Hold a key for one request. A request that is refused gives a key back that it was the first to use.
+    """Hold a key for one request. If the request is refused and was the key's first use, the key is released.
 
     :raise Problem: the key is too long, or was used for another request.
     """
@@ -96,9 +104,7 @@ def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body)
             "unavailable", "the first use of this key was just refused: try again", headers={"Retry-After": "1"}
         )
     if lease["metadata"]["annotations"].get(BODY) != digest:
-        raise Problem(
-            "idempotency-mismatch", "this Idempotency-Key was used for another request: a new one needs a new key"
-        )
+        raise Problem("idempotency-mismatch", "this Idempotency-Key was used for another request: use a new key")
     try:
         yield Attempt(cluster, leases, name, lease)
     except (ApiException, Problem) as error:

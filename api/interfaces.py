@@ -1,7 +1,8 @@
-"""Through which interface a request came, and from which address: what the dashboard reports of its visitors counts.
+"""Determine through which interface a request came, and from which address: the dashboard forwards its visitors'
+addresses.
 
-The dashboard calls for everybody who is signed in, from one address. It proves that it is the dashboard by a key that
-the two share, and then says whom it calls for; from anybody else the same headers mean nothing.
+The dashboard calls for everyone who is signed in, all from one address. It proves its identity with a shared key and
+names the client's address in headers; from other callers these headers are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ class Interface:
 
 
 def interface_of(request: Request, key: str) -> Interface:
-    """The interface of a request. ``key``: the dashboard's key; empty if there is no dashboard."""
+    """Return the interface of a request.
+
+    :param key: the dashboard's key; "" if there is no dashboard.
+    """
     address, given = request.remote_addr or "", request.headers.get(KEY_HEADER, "")
     if not key or not hmac.compare_digest(given.encode(), key.encode()):
         return Interface("api", address)

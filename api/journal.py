@@ -1,4 +1,4 @@
-"""The latest changes of stores, in order, and who waits for the next one."""
+"""The latest changes of stores, in order, and the events of readers that wait for the next one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT_CHANGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a Store; ``version`` is the cluster's resourceVersion, which only grows."""
+    """A change of a Store; ``version`` is the cluster's resourceVersion, which only grows."""
 
     version: int
     gone: bool
@@ -23,7 +23,7 @@ class Change:
 
 
 class Journal:
-    """Not for several threads at once: the cache has the lock.
+    """Not thread-safe: the cache holds a lock.
 
     ``forgotten``: changes up to this version may be missing.
     """
@@ -34,13 +34,13 @@ class Journal:
         self._listening: dict[str | None, set[Event]] = {}
 
     def begin(self, version: int) -> None:
-        """What happened up to that version is not known change by change."""
+        """Forget changes up to that version: they are not known individually."""
         self._changes.clear()
         self.forgotten = version
         self.wake_all()
 
     def add(self, change: Change) -> None:
-        """Add a change, and wake those who listen to its owner."""
+        """Add a change, and wake the readers of its owner's stores."""
         if len(self._changes) == KEPT_CHANGES:
             self.forgotten = self._changes[0].version
         self._changes.append(change)
@@ -49,7 +49,7 @@ class Journal:
                 event.set()
 
     def since(self, version: int) -> list[Change]:
-        """Those after that version, in order. The cost is that of what is found."""
+        """Return the changes after that version, in order. The cost depends only on their number."""
         found = []
         for change in reversed(self._changes):
             if change.version <= version:
@@ -58,14 +58,14 @@ class Journal:
         return found[::-1]
 
     def wake_all(self) -> None:
-        """Have everybody look who listens."""
+        """Wake all readers."""
         for events in tuple(self._listening.values()):
             for event in tuple(events):
                 event.set()
 
     @contextmanager
     def listening(self, owner: str | None) -> Iterator[Event]:
-        """An event that is set at each change of that owner's stores; None: of anybody's."""
+        """Return an event that is set at each change of the owner's stores; None: of any store."""
         event = Event()
         self._listening.setdefault(owner, set()).add(event)
         try:

@@ -14,7 +14,7 @@ KEPT = timedelta(days=1)
 
 
 def forget_old(leases: Leases, now: datetime) -> int:
-    """Remove the keys that are older than a day; how many there were."""
+    """Remove keys older than a day; return how many."""
     old = [each for each in leases.list(LABELS) if now - _created(each) > KEPT]
     for each in old:
         leases.delete(each)

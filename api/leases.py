@@ -1,4 +1,4 @@
-"""Leases in the platform's namespace: objects of which the API server makes each name once."""
+"""Leases in the platform's namespace, used because the API server creates each name only once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .cluster import Cluster, Object, below, deletion, selector
 
 
 class Leases:
-    """:raise ApiException, Unreachable: of each method, as ``Cluster``'s."""
+    """Create, read and change Leases. :raise ApiException, Unreachable: by each method, like ``Cluster``."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster, self.namespace = cluster, namespace
         self._path = below("/apis/coordination.k8s.io/v1", "namespaces", namespace, "leases")
 
     def create(self, name: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Object | None:
-        """The Lease as it was made; None where one of its name is there."""
+        """Create the Lease and return it; None if one of that name exists."""
         metadata = {"name": name, "labels": dict(labels), "annotations": dict(annotations)}
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}}
         try:
@@ -28,19 +28,19 @@ class Leases:
             raise
 
     def find(self, name: str) -> Object | None:
-        """The Lease, None where there is none."""
+        """Return the Lease; None if there is none."""
         return self.cluster.found(below(self._path, name))
 
     def list(self, labels: Mapping[str, str]) -> list[Object]:
-        """Those that have these labels."""
+        """Return the Leases that have these labels."""
         return list(self.cluster.call("GET", self._path, query={"labelSelector": selector(labels)})["items"])
 
     def replace(self, lease: Object) -> Object:
-        """The Lease as it is now; 409 where it is not the one that was read."""
+        """Replace the Lease and return it; 409 if it changed since it was read."""
         return self.cluster.call("PUT", below(self._path, lease["metadata"]["name"]), body=lease)
 
     def delete(self, lease: Object) -> None:
-        """Remove the Lease if it is as it was read; do nothing if it was changed or removed since."""
+        """Delete the Lease unless it was changed or deleted since it was read."""
         metadata = lease["metadata"]
         try:
             self.cluster.call("DELETE", below(self._path, metadata["name"]), body=deletion(metadata))

@@ -16,7 +16,7 @@ from .entries import Entry
 from .problems import Problem
 from .views import PHASES
 
-# By what a list may be sorted, each with what it looks at. Phases: what needs somebody comes first.
+# The sort orders, each with its key. By phase, stores that need attention come first.
 SORTS: Mapping[str, Callable[[Entry], Any]] = {
     "name": lambda entry: entry.name,
     "createdAt": lambda entry: entry.created,
@@ -28,7 +28,10 @@ SORTS: Mapping[str, Callable[[Entry], Any]] = {
 
 @dataclass(frozen=True)
 class Query:
-    """Which stores: those that hold for all that is not empty. ``sort``: a key of ``SORTS``, "-" before it turns it."""
+    """The criteria for stores; an empty one matches everything.
+
+    ``sort``: a key of ``SORTS``; "-" before it reverses the order.
+    """
 
     owner: str = ""
     engine: str = ""
@@ -41,7 +44,10 @@ class Query:
 
 
 def select(stores: Callable[[str], Collection[Entry]], caller: Caller, query: Query) -> Collection[Entry]:
-    """Those the caller sees and asks for. ``stores``: gives an owner's, or all of them for ""."""
+    """Return the stores that match and that the caller may see.
+
+    :param stores: returns an owner's stores, or all for "".
+    """
     owner = query.owner or (caller.name if caller.role is Role.OWNER else "")
     if not caller.sees(owner):
         return []
@@ -59,16 +65,16 @@ def select(stores: Callable[[str], Collection[Entry]], caller: Caller, query: Qu
 
 
 def page(entries: Collection[Entry], query: Query) -> tuple[list[Entry], str | None]:
-    """One page of them, and the next one's cursor; None after the last.
+    """Return one page of stores, and the cursor of the next; None after the last.
 
-    The cursor is the last store's place in the order, so a store that comes or goes shifts no page.
+    The cursor is the last store's position in the order, so stores that are created or deleted shift no page.
 
-    :raise Problem: the cursor is none of this order.
+    :raise Problem: the cursor does not belong to this order.
     """
     key, turned = SORTS[query.sort.lstrip("-")], query.sort.startswith("-")
 
     def place(entry: Entry) -> tuple[Any, str]:
-        # By name where the key is the same, so that every store has its one place.
+        # Sorted by name if the key is equal, so that every store has a unique position.
         return key(entry), entry.name
 
     if query.cursor:
@@ -94,7 +100,7 @@ def _read(cursor: str, sort: str) -> tuple[Any, str]:
     if not known or made_for != sort:
         raise Problem(
             "invalid",
-            "the cursor must be one that this list gave, with the same sort: begin without one",
-            {"?cursor": "must be the next of the page before"},
+            "the cursor must come from this list with the same sort: start again without a cursor",
+            {"?cursor": "must be the value of next on the previous page"},
         )
     return value, name

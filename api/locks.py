@@ -1,5 +1,6 @@
-"""What an admin decides for an owner's store is locked: an annotation names the fields, and the policy
-store-locked-fields keeps everybody but admins from changing them."""
+"""Lock the fields that an admin sets for an owner's store: an annotation names them, and the policy store-locked-fields
+keeps everyone but admins from changing them.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ FIELDS = ("deletionProtection", "expiresAt", "suspended")
 
 
 def locked_fields(before: str, old: Mapping[str, Any], new: Mapping[str, Any], actor: str) -> str:
-    """The annotation that a change is to end with: the locked fields with commas between them, empty for none.
+    """Return the annotation after a change: the locked fields, separated by commas; "" for none.
 
-    Whoever acts on another's store is an admin, as the policy store-owner refuses everybody else: what they set is
-    locked, and what they take back is unlocked.
+    Only admins may act on somebody else's store (policy store-owner), so what such a caller sets is locked, and what
+    they reset is unlocked.
 
-    :param before: the annotation so far. :param old: the spec so far. :param new: the spec as it is to be.
+    :param before: the annotation so far.
+    :param old: the current spec.
+    :param new: the new spec.
     """
     locked = [field for field in before.split(",") if field]
     if actor != new.get("owner"):
@@ -28,6 +31,6 @@ def locked_fields(before: str, old: Mapping[str, Any], new: Mapping[str, Any], a
 
 
 def with_lock(annotations: Mapping[str, str], locked: str) -> dict[str, str]:
-    """The annotations, with these fields locked and no others."""
+    """Return the annotations with these fields locked, and no others."""
     others = {name: value for name, value in annotations.items() if name != ANNOTATION}
     return {**others, ANNOTATION: locked} if locked else others

@@ -1,4 +1,4 @@
-"""What an operation of the API is: said once beside its function, for the router, the limits, the documentation."""
+"""Describe an operation of the API once, beside its function, for the router, the limits and the documentation."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ class Rate(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """A request whose caller and rate are known to be in order, and its form where it has a query and a body.
+    """A request of an authenticated caller within their rate, validated if it has a query and a body.
 
-    ``query`` and ``body`` are what the operation's schemas made of them; ``interface`` is "api", or "dashboard" where
-    the caller came through that; ``action`` is the operation's; ``dry_run``: nothing is to be changed; ``sealed``: no
-    record may hold anything of the body.
+    ``query`` and ``body``: as validated by the operation's schemas. ``interface``: "api" or "dashboard". ``action``:
+    the operation's. ``dry_run``: nothing may be changed. ``sealed``: no record may contain anything of the body.
     """
 
     caller: Caller
@@ -48,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an operation answers: a body as JSON, or a response of its own."""
+    """An operation's response: a body as JSON, or a complete response."""
 
     body: Any = None
     status: int = 200
@@ -57,7 +56,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Media:
-    """An answer that is no JSON."""
+    """A media type of a response that is not JSON."""
 
     type: str
     description: str
@@ -65,12 +64,12 @@ class Media:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one address.
+    """One method of one path.
 
-    ``path``: below /api/v1, with ``<name>`` for what varies (``<path:name>`` where it may have slashes). ``answers``:
-    what it gives when all is well, by status: a schema, a schema's name, or another medium (several are one more beside
-    the JSON). ``problems``: which statuses it may answer beside those that every operation may. ``action``: what it is
-    called in the audit; it is not in it where that is empty. ``sealed``: its body holds secrets.
+    ``path``: below /api/v1, with ``<name>`` for parameters (``<path:name>`` if they may contain slashes). ``answers``:
+    the successful responses, by status: a schema, a schema's name, or another media type (several: alternatives to
+    JSON). ``problems``: the error statuses beside those that every operation may return. ``action``: its name in the
+    audit; "" if it is not recorded. ``sealed``: its body contains secrets.
     """
 
     method: str
@@ -93,7 +92,7 @@ class Operation:
 def operation(
     method: str, path: str, access: Access, rate: Rate, summary: str, **more: Any
 ) -> Callable[[Function], Function]:
-    """Marks a method of a resource as an operation; ``more``: the other fields of ``Operation``."""
+    """Mark a method of a resource as an operation; ``more``: the other fields of ``Operation``."""
 
     def mark(function: Function) -> Function:
         function.operation = Operation(method, path, access, rate, summary, **more)  # type: ignore[attr-defined]
@@ -103,7 +102,7 @@ def operation(
 
 
 def operations_of(resource: object) -> Iterator[Operation]:
-    """The operations of a resource, each bound to it."""
+    """Return the operations of a resource, each bound to it."""
     for name in sorted(vars(type(resource))):
         function = getattr(resource, name)
         if marked := getattr(function, "operation", None):

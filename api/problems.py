@@ -1,4 +1,4 @@
-"""Every error the API answers with: RFC 9457, with a stable type and, of bad input, what must hold where."""
+"""All errors of the API: RFC 9457, with a stable type and, for invalid input, what must hold for which field."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from marshmallow import Schema, fields
 
 TYPE = "urn:store-platform:"
 
-# What each kind means, and its status. The documentation shows them; a client may decide by the type alone.
+# The meaning and status of each kind. They are documented; clients may rely on the type alone.
 KINDS: Mapping[str, tuple[int, str]] = {
     "malformed-request": (400, "The request can't be read"),
-    "confirmation-required": (400, "Deleting needs the store's name once more"),
+    "confirmation-required": (400, "A deletion needs the store's name as confirmation"),
     "unauthenticated": (401, "A token is needed"),
-    "forbidden": (403, "The caller may not do this"),
+    "forbidden": (403, "The caller is not allowed to do this"),
     "quota-exceeded": (403, "The quota is used up"),
-    "not-found": (404, "There is no such thing"),
-    "method-not-allowed": (405, "The address knows other methods"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "The method is not allowed at this address"),
     "too-slow": (408, "The request did not arrive in time"),
-    "conflict": (409, "It is there already, or changed meanwhile"),
+    "conflict": (409, "It already exists, or was changed meanwhile"),
     "store-deleting": (409, "The store is being deleted"),
     "store-closed": (409, "The store is closed"),
     "backups-off": (409, "The store makes no backups"),
-    "backup-underway": (409, "A backup that was asked for is not made yet"),
+    "backup-underway": (409, "A requested backup is not made yet"),
     "stale": (412, "It changed since it was read"),
     "not-yet": (412, "This server has not seen that version yet"),
     "too-large": (413, "The request is too large"),
     "unsupported-media-type": (415, "The body must be JSON"),
-    "invalid": (422, "Something in the request does not hold"),
+    "invalid": (422, "The request is invalid"),
     "idempotency-mismatch": (422, "The key was used for another request"),
-    "condition-required": (428, "A change must name what it changes"),
+    "condition-required": (428, "A change needs If-Match"),
     "too-many-requests": (429, "Too many requests"),
     "internal": (500, "The API failed"),
     "unavailable": (503, "The platform can't do this now"),
@@ -40,9 +40,10 @@ KINDS: Mapping[str, tuple[int, str]] = {
 
 
 class Problem(Exception):
-    """An answer that is an error.
+    """An error response.
 
-    :param kind: one of ``KINDS``. :param detail: what must hold and what the caller can do.
+    :param kind: one of ``KINDS``.
+    :param detail: what must hold, and what the caller can do.
     :param errors: what is wrong, by JSON pointer into the request ("?name" for a query parameter).
     """
 
@@ -59,7 +60,7 @@ class Problem(Exception):
         self.status, self.title = KINDS[kind]
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """As ``ProblemSchema`` has it."""
+        """Return the body, as ``ProblemSchema`` describes it."""
         body: dict[str, Any] = {"type": TYPE + self.kind, "title": self.title, "status": self.status}
         body |= {"detail": self.detail, "requestId": request_id}
         if self.errors:
@@ -67,7 +68,7 @@ class Problem(Exception):
         return body
 
     def response(self, request_id: str) -> Response:
-        """The answer itself."""
+        """Return the response."""
         body = orjson.dumps(self.body(request_id))
         return Response(body, self.status, dict(self.headers), mimetype="application/problem+json")
 
@@ -96,11 +97,11 @@ class ProblemSchema(Schema):
 
 
 def pointers(messages: Any, above: str = "") -> dict[str, str]:
-    """Marshmallow's messages by JSON pointer."""
+    """Return marshmallow's messages by JSON pointer."""
     if isinstance(messages, Mapping):
         found: dict[str, str] = {}
         for key, value in messages.items():
-            # A schema's own error has no field to hang on.
+            # An error of the whole schema belongs to no field.
             here = above if key == "_schema" else f"{above}/{str(key).replace('~', '~0').replace('/', '~1')}"
             found |= pointers(value, here)
         return found

@@ -1,7 +1,7 @@
-"""How often a caller may ask. Without the counter, reading continues and changing does not.
+"""Limit how often a caller may call. If the counter is unavailable, reads continue and changes are refused.
 
-Who is known is counted by name. Whose token is refused is counted by address, and only that: nobody has to answer for
-the neighbours behind the same address, since a token that is known is let in whatever else comes from there.
+Authenticated callers are counted by name. Rejected tokens are counted by address, and only they are: a valid token is
+accepted whatever else comes from the same address, so nobody is affected by neighbours behind it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .operations import Operation
 from .problems import Problem
 
 PREFIX = "store-api"
-# What one holder of an IPv6 address has in all.
+# The prefix that one holder of IPv6 addresses usually has.
 IPV6_NETWORK = 64
 
 
@@ -41,7 +41,7 @@ class Rates:
         self._refusals = FixedWindowRateLimiter(storage_from_string(settings["url"], **options))
 
     def refuse_guesses(self, address: str) -> None:
-        """:raise Problem: too many tokens from that address were refused."""
+        """Check the count of rejected tokens. :raise Problem: too many tokens from that address were rejected."""
         key = (PREFIX, "refused", network_of(address))
         try:
             if self._refusals.test(self._refused, *key):
@@ -52,32 +52,32 @@ class Rates:
         seconds = max(0, int(reset - time.time())) + 1
         headers = {"RateLimit-Limit": str(self._refused.amount), "RateLimit-Remaining": "0"}
         headers |= {"RateLimit-Reset": str(seconds), "Retry-After": str(seconds)}
-        detail = f"at most {self._refused} tokens may be refused: wait, then try again with the right one"
+        detail = f"too many invalid tokens (at most {self._refused}): wait, then try again with a valid one"
         raise Problem("too-many-requests", detail, headers=headers)
 
     def count_refused(self, address: str) -> None:
-        """A token from that address was refused."""
+        """Count a rejected token from that address."""
         try:
             self._refusals.hit(self._refused, PREFIX, "refused", network_of(address))
         except StorageError:
             return
 
     def register(self, app: Flask) -> None:
-        """Count the application's operations. Callers have names by then."""
-        app.after_request(self._tell)
+        """Limit the application's operations. Callers are authenticated by then."""
+        app.after_request(self._add_headers)
         self._open.init_app(app)
         self._closed.init_app(app)
 
     def limited(self, operation: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
-        """The view, counted."""
+        """Return the view with its limit."""
         limiter = self._open if operation.method == "GET" else self._closed
         counted: Callable[..., Any] = limiter.shared_limit(
             self.settings[operation.rate.value], scope=operation.rate.value
         )(view)
         return counted
 
-    def _tell(self, response: Response) -> Response:
-        """The RateLimit headers, with seconds as RFC drafts have them."""
+    def _add_headers(self, response: Response) -> Response:
+        """Add the RateLimit headers, with relative seconds as in the RFC drafts."""
         limit = self._closed.current_limit or self._open.current_limit
         if limit is None:
             return response
@@ -94,7 +94,7 @@ class Rates:
 
 
 def network_of(address: str) -> str:
-    """What an address is counted as: itself, or of IPv6 the network that one holder has."""
+    """Return what an address is counted as: itself, or for IPv6 the network that one holder has."""
     try:
         version = ipaddress.ip_address(address).version
     except ValueError:

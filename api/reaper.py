@@ -1,15 +1,16 @@
-"""Deletes stores whose grace period is over, and idempotency keys after a day. A hook can't delete its parent, so a
-CronJob runs this.
+"""Delete stores whose grace period is over, and idempotency keys after a day.
 
-``python -m storeplatform.api.reaper``. Its role is to list and delete Stores, and the Leases that keys are, no more.
-STORE_PLATFORM_NAMESPACE: the platform's own.
+A hook can't delete its parent, so a CronJob runs this.
+
+``python -m storeplatform.api.reaper``. Its role may only list and delete Stores, and the Leases of idempotency keys.
+STORE_PLATFORM_NAMESPACE: the platform's own namespace.
 """
 
 from __future__ import annotations
 
 from storeplatform.common import starting
 
-starting.begin()  # before anything else is imported
+starting.begin()  # must precede every other import
 # ruff: noqa: E402
 
 import json
@@ -29,9 +30,9 @@ PAGE = 500
 
 
 def due(store: dict[str, Any], now: datetime) -> bool:
-    """Whether a Store is to be deleted: its status, made from its newest spec, says when, and that is past.
+    """Whether a Store has to be deleted: the time in its status, computed from the current spec, has passed.
 
-    A Store whose end was moved after that status was made is not due; nor is a protected one.
+    A Store whose expiry changed after that status was written is not due; nor is a protected one.
     """
     spec, status = store["spec"], store.get("status", {})
     current = status.get("observedGeneration") == store["metadata"]["generation"]
@@ -46,7 +47,7 @@ def due(store: dict[str, Any], now: datetime) -> bool:
 
 
 def stores(cluster: Cluster) -> Iterator[dict[str, Any]]:
-    """Every Store, a page at a time."""
+    """Yield every Store, read page by page."""
     page: Any = {"metadata": {}}
     while page["metadata"].get("continue") or "items" not in page:
         page = cluster.list_objects(limit=PAGE, following=page["metadata"].get("continue"))
@@ -54,7 +55,10 @@ def stores(cluster: Cluster) -> Iterator[dict[str, Any]]:
 
 
 def reap(cluster: Cluster, now: datetime) -> int:
-    """Delete what is due, one log line each; how many could not be. A Store that changed meanwhile is left alone."""
+    """Delete what is due, with one log line each; return how many deletions failed.
+
+    A Store that changed meanwhile is kept.
+    """
     failed = 0
     for store in stores(cluster):
         if not due(store, now):
@@ -71,7 +75,7 @@ def reap(cluster: Cluster, now: datetime) -> int:
 
 
 def main() -> None:
-    """Reap once, in the cluster this runs in or the one of the current kubeconfig."""
+    """Run once, in the cluster this runs in or the one of the current kubeconfig."""
     starting.begun()
     cluster, now = Cluster(connect()), datetime.now(UTC)
     failed = reap(cluster, now)

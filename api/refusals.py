@@ -1,4 +1,4 @@
-"""What the API server refused, as a caller of this API can use it."""
+"""Translate refusals by the API server into the API's problems."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from kubernetes.client.exceptions import ApiException
 
 from .problems import Problem
 
-# A webhook or the API server itself is on its way back.
+# A webhook or the API server itself is restarting.
 UNAVAILABLE = {"Retry-After": "5"}
-# What the gate answers where it can decide nothing now; without its words it is the API server's own.
+# The gate's responses if it can't decide; without its message, they come from the API server itself.
 BUSY = {429: "too-many-requests", 503: "unavailable"}
 INVALID = "the request is invalid: correct the fields that its errors name"
-# What the API server puts before a policy's or a webhook's own words.
+# The prefix that the API server puts before a policy's or a webhook's message.
 VALUE = re.compile(r'^Invalid value: ("(?:[^"\\]|\\.)*": )?')
-# How the CRD's rules of the whole object begin; they have no field to hang on.
+# How messages of the CRD's rules for the whole object begin; they belong to no field.
 NAMES = re.compile("a store's name must")
-# How a policy's or the gate's words on one field begin.
+# How a policy's or the gate's messages about one field begin.
 FIELDS = (("the name ", "/name"), ("spec.hostname ", "/spec/hostname"), ("the host ", "/spec/hostname"))
 DENIED = re.compile(r".*?denied (the )?request: ", re.DOTALL)
 
 
 def problem_of(error: ApiException) -> Problem:
-    """The problem that reports a refusal; its words are the API server's, the policy's or the gate's own."""
+    """Return the problem that reports a refusal, with the message of the API server, the policy or the gate."""
     status = _status(error)
     message = str(status.get("message") or error.reason or "the API server refused")
     reason = status.get("reason", "")
     if error.status == 404:
         return Problem("not-found", message)
     if reason == "AlreadyExists":
-        return Problem("conflict", "a store of this name is there already: choose another", {"/name": "must be new"})
+        return Problem("conflict", "a store of this name already exists: choose another name", {"/name": "must be new"})
     if error.status == 409:
         return Problem(
             "conflict", f"it changed meanwhile: read it and try again ({message})", headers={"Retry-After": "1"}
@@ -72,12 +72,15 @@ def _status(error: ApiException) -> dict[str, Any]:
 
 def _causes(status: dict[str, Any]) -> dict[str, str]:
     causes = (status.get("details") or {}).get("causes") or []
-    # The last one of a field stands: Kubernetes' own words for a name come before the CRD's.
+    # The last message of a field is used: for a name, Kubernetes' own comes before the CRD's.
     return {_pointer(cause): VALUE.sub("", cause.get("message", "")) for cause in causes}
 
 
 def _pointer(cause: dict[str, Any]) -> str:
-    """Kubernetes' ``spec.backup.keep`` or ``spec.a[0]`` as ``/spec/backup/keep``, ``/spec/a/0``; a name is ours."""
+    """Return Kubernetes' ``spec.backup.keep`` or ``spec.a[0]`` as ``/spec/backup/keep`` or ``/spec/a/0``.
+
+    A name keeps our pointer.
+    """
     field = cause.get("field", "")
     if field == "metadata.name" or NAMES.match(VALUE.sub("", cause.get("message", ""))):
         return "/name"

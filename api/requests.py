@@ -17,19 +17,22 @@ from .problems import Problem, pointers
 from .refusals import INVALID
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-# No Store needs more; deeper JSON would exhaust the stack of a parser.
+# No Store needs more; deeper JSON would overflow a parser's stack.
 MAX_DEPTH = 20
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
 def request_id_of(request: Request) -> str:
-    """The id the caller gave, where it is a plain word; else a new one."""
+    """Return the caller's request id if it is a plain word; otherwise a new one."""
     given = request.headers.get("X-Request-Id", "")
     return given if REQUEST_ID.match(given) else uuid.uuid4().hex
 
 
 def call_of(operation: Operation, request: Request, caller: Caller, request_id: str, interface: str) -> Call:
-    """The call before its query and body are read. ``interface``: what it came through."""
+    """Return the call before its query and body are read.
+
+    :param interface: the interface that it came through.
+    """
     return Call(
         caller=caller,
         request_id=request_id,
@@ -43,12 +46,15 @@ def call_of(operation: Operation, request: Request, caller: Caller, request_id: 
 
 
 def read(operation: Operation, request: Request, call: Call) -> Call:
-    """The call with its query and body. :raise Problem: they are not what the operation takes."""
+    """Return the call with its validated query and body.
+
+    :raise Problem: they are invalid for the operation.
+    """
     return replace(call, query=_query(operation.query, request), body=_body(operation, request))
 
 
 def response_of(answer: Answer | Response) -> Response:
-    """An operation's answer on the wire."""
+    """Return the HTTP response for an operation's result."""
     if isinstance(answer, Response):
         return answer
     data = b"" if answer.body is None else orjson.dumps(answer.body)
@@ -79,7 +85,7 @@ def _body(operation: Operation, request: Request) -> Body:
     if not isinstance(body, dict):
         raise Problem("invalid", "the body must be a JSON object", {"/": "must be an object"})
     if isinstance(operation.body, str):
-        return body  # the operation checks it by the CRD
+        return body  # the operation validates it with the CRD's schema
     try:
         return dict(operation.body.load(body))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What the operations work with, made once a process."""
+"""The services that the operations use, created once per process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .trail import Trail
 class Services:
     """``settings``: the API's own; ``values``: the platform's settings file.
 
-    ``dashboard_key``: by which the dashboard proves to be the dashboard; empty: there is none.
+    ``dashboard_key``: the key with which the dashboard proves its identity; "" if there is no dashboard.
     """
 
     settings: Mapping[str, Any]
@@ -48,28 +48,30 @@ class Services:
 
     @cached_property
     def trail(self) -> Trail:
-        """Through which the audit is written."""
+        """The writer of audit records."""
         return Trail(self.audit, self.cache)
 
     def start(self) -> None:
-        """Begin what runs beside the requests. Not before the process that answers them is forked."""
+        """Start background threads. Call it in the process that serves, after the fork."""
         self.cache.start()
         self.audit.start()
 
     def stop(self) -> None:
-        """End every stream, so that none keeps the process from ending."""
+        """End every stream, so that the process can end."""
         self.cache.stop()
 
     def close(self) -> None:
-        """When the last request is answered."""
+        """Stop everything, after the last response."""
         self.audit.close()
 
 
 def make_services() -> Services:
-    """What the environment names: STORE_PLATFORM_SETTINGS, STORE_PLATFORM_API_SETTINGS, a cluster, and where there is
-    a dashboard STORE_PLATFORM_DASHBOARD_KEY_FILE.
+    """Return the services, configured by environment variables.
 
-    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    STORE_PLATFORM_SETTINGS and STORE_PLATFORM_API_SETTINGS: the settings files. STORE_PLATFORM_DASHBOARD_KEY_FILE: the
+    dashboard's key, if there is a dashboard. The cluster is the one that this runs in, or the current kubeconfig's.
+
+    :raise ConfigurationError: one is missing or invalid; the message says what to do.
     """
     settings = load_api_settings()
     values = load_values(file_in("STORE_PLATFORM_SETTINGS"))
@@ -78,7 +80,7 @@ def make_services() -> Services:
     try:
         cluster = Cluster(connect())
     except ConfigException as error:
-        raise ConfigurationError(f"there is no cluster to talk to: {error}") from error
+        raise ConfigurationError(f"no cluster is configured: {error}") from error
     registry = CollectorRegistry()
     return Services(
         settings,
@@ -96,6 +98,9 @@ def make_services() -> Services:
 
 
 def make_audit(settings: Mapping[str, Any], registry: CollectorRegistry) -> Audit:
-    """The audit store that the settings' ``audit`` name. :raise ConfigurationError: it can't be used."""
+    """Return the audit store configured by the settings' ``audit``.
+
+    :raise ConfigurationError: it is unusable.
+    """
     spool, days, size = Path(settings["spool"]), settings["retentionDays"], settings["retentionBytes"]
     return Audit(settings["url"], spool, settings["spoolBytes"], days, size, registry)

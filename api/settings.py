@@ -1,4 +1,4 @@
-"""What the intent API and the gate go by: one file, read at start."""
+"""Load the settings of the intent API and the gate: one file, read at start-up."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _OIDC(Schema):
 
 class _Quota(Schema):
     owner = _count(0)
-    # "global" is a word of Python's own.
+    # "global" is a Python keyword.
     everybody = fields.Integer(required=True, strict=True, data_key="global", validate=validate.Range(min=0))
 
 
@@ -84,9 +84,9 @@ class _Settings(Schema):
 
 
 def load_api_settings() -> Mapping[str, Any]:
-    """The file that STORE_PLATFORM_API_SETTINGS names, in its own shape (``quota.global`` is ``everybody``).
+    """Load the file that STORE_PLATFORM_API_SETTINGS names, in its own structure (``quota.global`` is ``everybody``).
 
-    :raise ConfigurationError: it is missing or wrong; the message says what to do.
+    :raise ConfigurationError: it is missing or invalid; the message says what to do.
     """
     values = read_yaml(file_in("STORE_PLATFORM_API_SETTINGS"), "API's settings file", _Settings())
     for part in ("audit", "rates"):

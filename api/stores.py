@@ -1,4 +1,4 @@
-"""Stores as a caller may reach them: to read, and to change."""
+"""Read and change the stores that a caller may access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .services import Services
 from .views import matches
 
 TRIES = 5
-# What else the path may hold is no store's name, and nothing to ask the API server for.
+# Anything else in the path can't be a store's name, and must not reach the API server.
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?\Z")
 
 
@@ -31,22 +31,23 @@ class StoreAccess:
         self.cache, self.cluster, self.trail = services.cache, services.cluster, services.trail
 
     def read(self, call: Call) -> Object:
-        """The store the path names, from the cache; asked of the API server where the cache has none.
+        """Return the store the path names, from the cache, or from the API server if it is not in the cache.
 
-        :raise Problem: there is none that the caller sees.
+        :raise Problem: the caller can see no such store.
         """
         name = call.path["name"]
         known = self.cache.get(name)
         return self._seen(call, known.store() if known else self._find(name))
 
     def live(self, call: Call) -> Object:
-        """As ``read``, as it is now."""
+        """Like ``read``, but always from the API server."""
         return self._seen(call, self._find(call.path["name"]))
 
     def namespace(self, store: Object) -> str | None:
-        """The namespace that this very Store controls; None where it has none yet, or another has taken the name.
+        """Return the namespace that this very Store controls; None if it has none yet, or the name belongs to something
+        else.
 
-        A name proves nothing: ``store-<name>`` may have been another team's long before the Store.
+        The name alone proves nothing: ``store-<name>`` may have belonged to another team long before the Store existed.
         """
         name = namespace_of(store["metadata"]["name"])
         found = self.cluster.namespace(name)
@@ -55,15 +56,16 @@ class StoreAccess:
     def change(
         self, call: Call, changed: Callable[[Object], Object], dry_run: bool = False, if_match: str = ""
     ) -> Object:
-        """Replace a store's spec, and tell the audit.
+        """Replace a store's spec, and record it in the audit.
 
-        :param changed: gives the new spec for a Store. :param if_match: the state the caller knows, "" for any.
-        :raise Problem: it does not exist, has changed since the caller read it, or the new spec is refused.
+        :param changed: returns the new spec for a Store.
+        :param if_match: the state the caller knows, "" for any.
+        :raise Problem: the store does not exist, has changed since the caller read it, or the new spec is refused.
         """
         for attempt in range(TRIES):
             store = self.live(call)
             if if_match and not matches(store, if_match):
-                raise Problem("stale", "the store changed since it was read: read it again, and change that")
+                raise Problem("stale", "the store changed since it was read: read it again, and repeat the change")
             new = {**store, "spec": changed(store)}
             new["metadata"] = locked(vouched(store["metadata"], call), store["spec"], new["spec"], call)
             if dry_run:
@@ -71,7 +73,7 @@ class StoreAccess:
             try:
                 written = self.cluster.replace(new)
             except ApiException as error:
-                # Its status changed between our two calls, as it does all the time.
+                # Its status changed between our two calls, which is common.
                 if error.status != 409 or attempt == TRIES - 1:
                     raise
                 continue
@@ -86,19 +88,24 @@ class StoreAccess:
     @staticmethod
     def _seen(call: Call, store: Object | None) -> Object:
         if store is None or not call.caller.sees(store["spec"]["owner"]):
-            raise Problem("not-found", f"there is no store {call.path['name']} of yours: list them to see their names")
+            raise Problem(
+                "not-found", f"you have no store named {call.path['name']}: list your stores to see their names"
+            )
         return store
 
 
 def locked(metadata: dict[str, Any], old: Object, new: Object, call: Call) -> dict[str, Any]:
-    """Metadata that names what this caller locks for the owner. The gate finds the same, and may be unavailable."""
+    """Return metadata with the fields that this caller locks for the owner.
+
+    The gate computes the same, but may be unavailable.
+    """
     annotations = metadata["annotations"]
     fields = locked_fields(annotations.get(LOCKED, ""), old, new, call.caller.name)
     return {**metadata, "annotations": with_lock(annotations, fields)}
 
 
 def vouched(metadata: dict[str, Any], call: Call) -> dict[str, Any]:
-    """Metadata that says for whom this API writes."""
+    """Return metadata with the caller for whom this API writes."""
     annotations = {**metadata.get("annotations", {}), REQUESTED_BY: call.caller.name}
     annotations.pop(REQUESTED_AS, None)
     if call.caller.role is Role.ADMIN:

@@ -1,4 +1,4 @@
-"""Answers that stay open: how many there may be, and of one caller."""
+"""Limit open streams, in total and per caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .problems import Problem
 
 
 class Streams:
-    """``settings``: the settings' ``streams``. An open stream holds a thread of its process."""
+    """``settings``: the settings' ``streams``. An open stream occupies a thread of its process."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
@@ -20,12 +20,15 @@ class Streams:
         self._lock = threading.Lock()
 
     def open(self) -> int:
-        """How many are open."""
+        """The number of open streams."""
         return self._open.total()
 
     @contextmanager
     def one_of(self, caller: str) -> Iterator[None]:
-        """A place for one more. :raise Problem: there is none."""
+        """Hold a place for one more stream.
+
+        :raise Problem: the limit is reached.
+        """
         with self._lock:
             if self._open[caller] >= self.settings["caller"]:
                 raise Problem(
@@ -35,7 +38,9 @@ class Streams:
                 )
             if self._open.total() >= self.settings["process"]:
                 raise Problem(
-                    "unavailable", "all streams of this server are taken: try again", headers={"Retry-After": "10"}
+                    "unavailable",
+                    "this server has no capacity for another stream: try again",
+                    headers={"Retry-After": "10"},
                 )
             self._open[caller] += 1
         try:
@@ -43,4 +48,4 @@ class Streams:
         finally:
             with self._lock:
                 self._open[caller] -= 1
-                self._open += Counter()  # forgets callers with none
+                self._open += Counter()  # removes callers that have none

@@ -1,4 +1,4 @@
-"""Who a bearer token belongs to: asked of the API server, or proven by an OIDC issuer's keys."""
+"""Authenticate bearer tokens: by the API server, or by an OIDC issuer's keys."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ __all__ = ["InvalidToken", "IssuedTokens", "IssuerUnavailable", "ReviewedTokens"
 
 FOREVER = math.inf
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-# PyJWT checks the signature only: it judges claims by other rules than kube-apiserver.
+# PyJWT checks only the signature: its rules for claims differ from kube-apiserver's.
 SIGNATURE_ALONE: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-# When keys that are in use are read again; when none of them is believed any more; how often a token with a key that
-# is not known may make us ask; and how soon after a failure.
+# In seconds: when keys in use are read again; when they are no longer trusted; how often a token with an unknown key
+# may trigger a read; how soon to retry after a failure.
 KEYS_FRESH_SECONDS = 300.0
 KEYS_LAST_SECONDS = 3600.0
 KEYS_SECONDS = 30.0
 RETRY_SECONDS = 1.0
-# What an issuer sends is small. More is not read.
+# An issuer's responses are small. Larger ones are rejected.
 MOST_BYTES = 1024 * 1024
 REMEMBERED = 10_000
 
 
 class IssuerUnavailable(Exception):
-    """The issuer's keys can't be had, so none of its tokens can be checked now."""
+    """The issuer's keys are unavailable, so its tokens can't be checked now."""
 
 
 class ReviewedTokens:
-    """Tokens that the API server knows (service accounts, and whatever it is configured for)."""
+    """Tokens that the API server authenticates (service accounts, and whatever it is configured for)."""
 
     def __init__(self, cluster: Cluster, settings: Mapping[str, Any]) -> None:
         self.cluster, self.audiences = cluster, settings["audiences"]
@@ -52,12 +52,15 @@ class ReviewedTokens:
         self._lock = threading.Lock()
 
     def identify(self, token: str) -> Identity:
-        """:raise InvalidToken: the API server knows nobody by it."""
+        """Return the token's identity.
+
+        :raise InvalidToken: the API server does not authenticate it.
+        """
         if known := self.known(token):
             return known
         status = self.cluster.review(token, self.audiences)
         if not status.get("authenticated"):
-            raise InvalidToken("the cluster knows nobody by this token: it is wrong, or has ended")
+            raise InvalidToken("the cluster does not accept this token: it is invalid or has expired")
         if self.audiences and not set(self.audiences) & set(status.get("audiences", [])):
             raise InvalidToken("this token is for another service")
         user = status["user"]
@@ -67,7 +70,7 @@ class ReviewedTokens:
         return identity
 
     def known(self, token: str) -> Identity | None:
-        """The token's identity, if it is cached."""
+        """Return the token's identity if it is cached; otherwise None."""
         with self._lock:
             return self._reviewed.get(_digest(token))
 
@@ -76,18 +79,22 @@ class ReviewedTokens:
 
 
 class IssuedTokens:
-    """Tokens of one OIDC issuer, as the settings' ``oidc`` take them; ``claims`` has the rules."""
+    """Tokens of one OIDC issuer, configured by the settings' ``oidc``; ``claims`` documents the rules."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings, self.issuer = settings, settings["issuer"]
         self._keys = Keys(self.issuer)
 
     def issued(self, token: str) -> bool:
-        """Whether a token says that it is this issuer's."""
+        """Whether a token claims to be from this issuer."""
         return bool(self.issuer) and unproven(token).get("iss") == self.issuer
 
     def identify(self, token: str) -> Identity:
-        """:raise InvalidToken: the token does not hold. :raise IssuerUnavailable: its issuer can't be asked."""
+        """Return the token's identity.
+
+        :raise InvalidToken: it is invalid.
+        :raise IssuerUnavailable: its issuer is unavailable.
+        """
         claims, settings = self._proven(token), self.settings
         check(claims, self.issuer, settings["audience"], time.time())
         groups = groups_of(claims, settings["groupsClaim"], settings["groupsPrefix"])
@@ -98,7 +105,7 @@ class IssuedTokens:
         )
 
     def _proven(self, token: str) -> dict[str, Any]:
-        """The claims, once their signature is known to be the issuer's."""
+        """Return the claims, with their signature verified."""
         try:
             keys = self._keys.named(jwt.get_unverified_header(token).get("kid"))
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
@@ -108,15 +115,15 @@ class IssuedTokens:
             try:
                 return dict(jwt.decode(token, key, algorithms=ALGORITHMS, options=SIGNATURE_ALONE))
             except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-                failure = f"the issuer's token does not hold: {error}"
+                failure = f"the issuer's token is invalid: {error}"
         raise InvalidToken(failure)
 
 
 class Keys:
-    """An issuer's keys. One thread reads them, and who needs them now waits for that one, without a lock.
+    """An issuer's keys. One thread reads them; callers that need them wait for it, without holding a lock.
 
-    Keys that are in use are read again beside it: a key that the issuer has withdrawn is believed for
-    ``KEYS_FRESH_SECONDS`` more, or where the issuer can't be asked for ``KEYS_LAST_SECONDS``.
+    Keys in use are refreshed in the background: a key that the issuer has withdrawn is trusted for
+    ``KEYS_FRESH_SECONDS`` more, or for ``KEYS_LAST_SECONDS`` if the issuer is unreachable.
     """
 
     def __init__(self, issuer: str) -> None:
@@ -128,7 +135,10 @@ class Keys:
         self._lock = threading.Lock()
 
     def named(self, kid: str | None) -> list[jwt.PyJWK]:
-        """Those that a token may be signed with. :raise IssuerUnavailable: they can't be had now."""
+        """Return the keys that a token may be signed with.
+
+        :raise IssuerUnavailable: they are unavailable.
+        """
         now = time.monotonic()
         found = self._named(kid)
         ended = now - self._read_at > KEYS_LAST_SECONDS
@@ -145,7 +155,7 @@ class Keys:
         return [key for key in self._keys if not kid or key.key_id == kid]
 
     def _read(self) -> Future[None]:
-        """The reading that is under way, begun where none is."""
+        """Return the read in progress; start one if there is none."""
         with self._lock:
             if self._reading is None:
                 self._reading, self._asked_at = Future(), time.monotonic()
@@ -156,7 +166,7 @@ class Keys:
         try:
             self._keys, self._read_at, self._failure = self._read_keys(), time.monotonic(), None
         except (requests.RequestException, KeyError, TypeError, ValueError, RecursionError, jwt.PyJWTError) as error:
-            self._failure = IssuerUnavailable(f"the issuer's keys can't be had: {type(error).__name__}")
+            self._failure = IssuerUnavailable(f"the issuer's keys are unavailable: {type(error).__name__}")
         with self._lock:
             self._reading = None
         if self._failure:
@@ -183,7 +193,10 @@ def _signs(key: jwt.PyJWK) -> bool:
 
 
 def _json(url: str) -> dict[str, Any]:
-    """What is at that address. :raise requests.RequestException, ValueError: it is no JSON object, or too late."""
+    """Return the JSON object at that address.
+
+    :raise requests.RequestException, ValueError: it is not a JSON object, or too slow.
+    """
     end, body = time.monotonic() + ISSUER, b""
     with requests.get(url, timeout=ISSUER, stream=True) as answer:
         answer.raise_for_status()
@@ -195,36 +208,37 @@ def _json(url: str) -> dict[str, Any]:
 
 
 class Tokens:
-    """Both kinds."""
+    """Tokens of both kinds."""
 
     def __init__(self, cluster: Cluster, settings: Mapping[str, Any]) -> None:
         self.reviewed, self.issued = ReviewedTokens(cluster, settings["tokenReview"]), IssuedTokens(settings["oidc"])
 
     def identify(self, token: str) -> Identity:
-        """Whose token it is.
+        """Return the token's identity.
 
-        :raise InvalidToken: nobody's. :raise IssuerUnavailable, Unreachable: it can't be checked now.
+        :raise InvalidToken: it is invalid.
+        :raise IssuerUnavailable, Unreachable: it can't be checked now.
         """
         return self.issued.identify(token) if self.issued.issued(token) else self.reviewed.identify(token)
 
     def costs(self, token: str) -> bool:
-        """Whether somebody else is asked about it: an issuer's keys are here already."""
+        """Whether checking it needs a call to the API server. An issuer's keys are already here."""
         return not self.issued.issued(token)
 
     def known(self, token: str) -> Identity | None:
-        """The token's identity, if a recent review is cached."""
+        """Return the token's identity if a recent review is cached; otherwise None."""
         return self.reviewed.known(token)
 
 
 def _digest(token: str) -> bytes:
-    """What a token is kept by: what is in memory can't be used as one."""
+    """Return a hash under which the token is cached, so that a memory dump contains no usable token."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def _end(token: str) -> float:
-    """When a token that the cluster knows says that it ends."""
+    """Return when a token that the cluster accepts expires."""
     try:
         end = time_of(unproven(token), "exp")
-    except InvalidToken:  # it says nothing that the cluster would go by
+    except InvalidToken:  # its exp is invalid, and the cluster would ignore it as well
         end = None
     return FOREVER if end is None else end

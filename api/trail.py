@@ -1,4 +1,4 @@
-"""What the audit keeps of a call: what was done by it, or that it was refused and why."""
+"""Write what the audit records of a call: what it did, or that it was refused and why."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from .cluster import Object
 from .operations import Call
 from .problems import Problem
 
-# What is no refusal of what was asked: it was not understood, came too often, or nobody could say yes or no.
+# Statuses that are not refusals: the request was malformed, too frequent, or could not be decided.
 NOT_RECORDED = {400, 401, 413, 415, 428, 429, 500}
 
-UNANSWERED = "the API server did not answer in time: it may have been done all the same"
+UNANSWERED = "the API server did not answer in time: the change may have been made nevertheless"
 
 
 class Trail:
-    """Writes records of this API's callers. The gate writes those of everybody else."""
+    """Write records of this API's callers. The gate writes those of everyone else."""
 
     def __init__(self, audit: Audit, cache: Cache) -> None:
         self.audit, self.cache = audit, cache
 
     def changed(self, call: Call, store: Object, after: Mapping[str, Any] | None) -> None:
-        """A store was made (it has no uid yet), changed, or is being deleted (``after`` is None)."""
+        """Record that a store was created (it has no UID yet), changed, or is being deleted (``after`` is None)."""
         before = store["spec"] if store["metadata"].get("uid") else None
         if before is not None and after is not None:
             before, after = changes(before, after)
         self.done(call, store["metadata"]["name"], store["spec"]["owner"], before, after)
 
     def done(self, call: Call, store: str, owner: str, before: Any = None, after: Any = None) -> None:
-        """Something was done to what that owner has."""
+        """Record an action on something that the owner has."""
         self._record(call, store, owner, outcome="admitted", before=before, after=after)
 
     def refused(self, call: Call, problem: Problem) -> None:
-        """A call was refused: the record holds what it asked for. Of a dry run there is no record."""
+        """Record that a call was refused, with what it asked for. Dry runs are not recorded."""
         if problem.status in NOT_RECORDED or call.dry_run:
             return
         store = call.path.get("name") or str(call.body.get("name") or "")
@@ -46,7 +46,7 @@ class Trail:
         self._record(call, store, owner, outcome="refused", reason="; ".join(reasons), after=_asked(call))
 
     def unanswered(self, call: Call) -> None:
-        """The API server did not answer a write: it is unknown whether it was done."""
+        """Record that the API server did not respond to a write: it is unknown whether it was done."""
         if call.dry_run:
             return
         store = call.path.get("name") or str(call.body.get("name") or "")

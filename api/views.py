@@ -1,4 +1,4 @@
-"""The API's representations of a Store: in full, and as an item of a list."""
+"""Representations of a Store in the API: in full, and as an item of a list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storeplatform.common.times import seconds_between
 
 from .cluster import Object
 
-# Those that need attention come first.
+# Phases that need attention come first.
 PHASES = (
     "Failed",
     "Degraded",
@@ -22,7 +22,7 @@ PHASES = (
     "Suspended",
     "Ready",
 )
-READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not looked at it yet"}
+READY_UNKNOWN = {"status": "Unknown", "reason": "NotObserved", "message": "the platform has not processed it yet"}
 
 
 def _text(description: str, **kwargs: Any) -> fields.String:
@@ -56,7 +56,7 @@ class Summary(Schema):
 
 
 def summary(store: Object) -> dict[str, Any]:
-    """A Store as ``Summary`` has it."""
+    """Return a Store as ``Summary`` describes it."""
     metadata, spec, status = store["metadata"], store["spec"], store.get("status", {})
     ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), READY_UNKNOWN)
     return {
@@ -93,17 +93,17 @@ class Details(Summary):
 
 
 def whole(store: Object) -> dict[str, Any]:
-    """A Store as the schema ``Store`` of the API's document has it: its details, spec and status."""
+    """Return a Store as the schema ``Store`` of the API's document describes it: details, spec and status."""
     details = {**summary(store), "backupRequest": backup_request(store)}
     return {**details, "spec": store["spec"], "status": store.get("status", {})}
 
 
 def backup_request(store: Object) -> str | None:
-    """The state of the requested backup, as ``Details`` has it."""
+    """Return the state of the requested backup, as ``Details`` describes it."""
     asked, status = (store["spec"].get("backup") or {}).get("requestedAt"), store.get("status", {})
     if not asked:
         return None
-    # An older status may report an older request.
+    # An older status may refer to an older request.
     seen = status.get("observedGeneration") == store["metadata"]["generation"]
     found = next((each for each in status.get("conditions", []) if each["type"] == "BackupMade"), None)
     if not seen or not found:
@@ -116,16 +116,16 @@ def backup_request(store: Object) -> str | None:
 
 
 def etag(store: Object) -> str:
-    """What names this state of a Store: ``"<uid>.<generation>.<resourceVersion>"``.
+    """Return the identifier of this state of a Store: ``"<uid>.<generation>.<resourceVersion>"``.
 
-    A change of the status is another state, and no reason to refuse a change of the spec: see ``matches``.
+    A change of the status makes another state, but does not prevent a change of the spec: see ``matches``.
     """
     metadata = store["metadata"]
     return f'"{metadata["uid"]}.{metadata["generation"]}.{metadata["resourceVersion"]}"'
 
 
 def matches(store: Object, if_match: str) -> bool:
-    """Whether an If-Match names this Store with this spec. Its status may have changed since."""
+    """Whether an If-Match value names this Store with this spec. Its status may have changed since."""
     if if_match.strip() == "*":
         return True
     wanted = etag(store).strip('"').rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Read the files that the environment names, with one kind of error for whatever is wrong with them."""
+"""Read the files that environment variables name; every failure is a ConfigurationError."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from . import yaml_files
 
 
 class ConfigurationError(Exception):
-    """A file the service starts from is missing or invalid; the message names it and the remedy."""
+    """A file that the service needs at start-up is missing or invalid; the message names the file and the remedy."""
 
 
 def rate() -> fields.String:
-    """A field for a rate such as "60/minute"."""
+    """Return a marshmallow field for a rate such as "60/minute"."""
     form = validate.Regexp(r"[1-9][0-9]*/(second|minute|hour)\Z", error='must be a rate such as "60/minute"')
     return fields.String(required=True, validate=form)
 
 
 def file_in(variable: str) -> Path:
-    """The file that an environment variable names. :raise ConfigurationError: it names none."""
+    """Return the path in an environment variable.
+
+    :raise ConfigurationError: the variable is not set.
+    """
     value = os.environ.get(variable)
     if not value:
         raise ConfigurationError(f"the environment variable {variable} must name a file")
@@ -32,7 +35,10 @@ def file_in(variable: str) -> Path:
 
 
 def read_text(file: Path) -> str:
-    """The text in ``file``, without space around it. :raise ConfigurationError: it can't be read."""
+    """Return the text in ``file``, with surrounding whitespace removed.
+
+    :raise ConfigurationError: the file can't be read.
+    """
     try:
         return file.read_text().strip()
     except OSError as error:
@@ -40,15 +46,18 @@ def read_text(file: Path) -> str:
 
 
 def optional_text(variable: str) -> str:
-    """The text in the file that an environment variable names; "" where it names none.
+    """Return the text in the file that an environment variable names; "" if the variable is not set.
 
-    :raise ConfigurationError: it can't be read.
+    :raise ConfigurationError: the file can't be read.
     """
     return read_text(file_in(variable)) if os.environ.get(variable) else ""
 
 
 def load_token(file: Path) -> str:
-    """The bearer token in ``file``; raise ConfigurationError where there is none."""
+    """Return the bearer token in ``file``.
+
+    :raise ConfigurationError: the file is missing, unreadable or has no valid token.
+    """
     try:
         token = file.read_text().strip()
     except OSError as error:
@@ -61,7 +70,11 @@ def load_token(file: Path) -> str:
 
 
 def read_yaml(file: Path, what: str, schema: Schema) -> Mapping[str, Any]:
-    """A YAML file of that schema; raise ConfigurationError, which calls the file ``what``."""
+    """Return the YAML file's content, validated by the schema.
+
+    :param what: what to call the file in an error.
+    :raise ConfigurationError: it can't be read, or is invalid.
+    """
     try:
         values: Mapping[str, Any] = schema.load(yaml_files.load(file.read_text()))
     except OSError as error:

@@ -9,26 +9,27 @@ from typing import Any, TypeVar
 import yaml
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-# What a stage is for, in the order that a store is made. The core knows these and no condition of an engine by name.
+# What a stage is for, in the order in which stages run. The core knows these roles; it knows no engine's condition by
+# name.
 ROLES = (
-    "prove",  # the host is the owner's; nothing waits for it
-    "reserve",  # the host is this store's alone
-    "place",  # the namespace
-    "guard",  # quota, policies, passwords
+    "prove",  # prove that the host belongs to the owner; optional: no other stage waits for it
+    "reserve",  # reserve the host for this store
+    "place",  # create the namespace
+    "guard",  # create quota, policies and passwords
     "database",
     "volumes",
-    "check",  # of a backup that is to be restored, while the shop stays open; nothing waits for it
-    "restore",  # of a snapshot or backup; nothing of a later stage runs meanwhile
-    "snapshot",  # of the database before a migration
-    "migrate",  # the database to the version, and what a new shop needs
+    "check",  # check the backup to restore while the shop stays open; optional
+    "restore",  # restore a snapshot or a backup; no later stage runs meanwhile
+    "snapshot",  # take a snapshot of the database before a migration
+    "migrate",  # migrate the database to the version, and provision a new shop
     "serve",
-    "expose",  # the Ingress
-    "work",  # what runs beside the shop, such as a CronJob
+    "expose",  # create the Ingress
+    "work",  # run what accompanies the shop, such as a CronJob
     "backup",
-    "save",  # a backup that was asked for, made while nothing else is to be done; nothing waits for it
-    "connect",  # what the owner has set is asked of its provider; nothing waits for it
+    "save",  # make a requested backup while nothing else runs; optional
+    "connect",  # check the owner's integration with its provider; optional
 )
-# Conditions that the core sets itself.
+# Conditions that only the core sets.
 OWN_CONDITIONS = {
     "Accepted",
     "Expiring",
@@ -43,7 +44,9 @@ FieldT = TypeVar("FieldT", bound=fields.Field[Any])
 
 
 def _field(kind: Callable[..., FieldT], what: str, *arguments: Any, **options: Any) -> FieldT:
-    """A field of that kind, which must be ``what``; it may be left out where it has a load_default."""
+    """Return a required field of that class whose error says that it must be ``what``; with a load_default it is
+    optional.
+    """
     said = f"must be {what}"
     errors = {"required": f"is missing: it {said}", "null": said, "invalid": said}
     return kind(*arguments, required="load_default" not in options, error_messages=errors, **options)
@@ -83,7 +86,7 @@ def _image() -> fields.String:
 
 
 class _Mapping(Schema):
-    """One that lists its keys in its errors."""
+    """A mapping whose errors list the allowed keys."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -97,7 +100,7 @@ class _Words(_Mapping):
 
 
 class StageOfFile(_Mapping):
-    """A stage, in an engine's file and in that of those common to all."""
+    """A stage, in an engine's engine.yaml or in common/stages.yaml."""
 
     role = _field(
         fields.String,
@@ -122,7 +125,7 @@ class _Route(_Mapping):
 
 
 class EngineFile(_Mapping):
-    """What every engine says; what else its file holds is its templates' own."""
+    """The keys that every engine.yaml has. Other keys are allowed: only the engine's own templates read them."""
 
     class Meta:
         unknown = INCLUDE
@@ -132,7 +135,7 @@ class EngineFile(_Mapping):
     versions = _field(
         fields.Dict,
         "a mapping of versions, the newest first",
-        # As a Store's spec.version.
+        # The same pattern as a Store's spec.version.
         keys=_text(
             'a version in quotes, such as "1.0", at most 40 characters',
             r"^(?=.{1,40}\Z)[0-9A-Za-z]([-._0-9A-Za-z]*[0-9A-Za-z])?\Z",
@@ -183,7 +186,7 @@ class EngineFile(_Mapping):
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Refuse a mapping that contains a key twice: the second value would silently replace the first."""
+    """A YAML loader that rejects duplicate keys; by default the second value would silently replace the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -196,9 +199,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def read(file: Path) -> dict[str, Any]:
-    """An engine's file.
+    """Read and validate an engine.yaml.
 
-    :raise ValidationError: it is not of the form. :raise OSError, yaml.YAMLError: it can't be read.
+    :raise ValidationError: it does not match the schema.
+    :raise OSError, yaml.YAMLError: it can't be read.
     """
     with file.open("rb") as stream:
         content = yaml.load(stream, _Loader)  # noqa: S506 (it is a safe one)
@@ -209,12 +213,12 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def check_name(folder: str) -> None:
-    """Raise ValidationError where an engine can't be called so in a Store's spec.engine."""
+    """Raise ValidationError if ``name`` is not a valid value of a Store's spec.engine."""
     _name(most=40).deserialize(folder)
 
 
 def messages(found: Any, path: str = "") -> list[str]:
-    """What is wrong, each with the key in the file: "stages.3.role: must be ..."."""
+    """Return the errors as strings, each with its key in the file: "stages.3.role: must be ..."."""
     if isinstance(found, dict):
         return [said for key, each in found.items() for said in messages(each, _joined(path, key))]
     if isinstance(found, list):
@@ -223,5 +227,5 @@ def messages(found: Any, path: str = "") -> list[str]:
 
 
 def _joined(path: str, key: Any) -> str:
-    # marshmallow's own words for parts of a mapping are none of the file's keys.
+    # marshmallow's names for the parts of a mapping, which are not keys of the file.
     return path if key in ("_schema", "key", "value") else f"{path}.{key}" if path else str(key)

@@ -1,6 +1,6 @@
-"""Engines: each a folder of templates with an ``engine.yaml``. Adding one changes no Python.
+"""Load engines: folders of templates with an ``engine.yaml``. Adding one needs no Python.
 
-``docs/write-an-engine.md`` explains the file; ``common/stages.yaml`` has what all engines share.
+``docs/write-an-engine.md`` documents the file; ``common/stages.yaml`` has the stages that all engines share.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .integrations import load_integrations
 
 OPTIONAL = {"prove", "check", "save", "connect"}
 OFFLINE = {"restore"}
-# Without a database there is nothing to do for these.
+# Roles that make sense only if the engine has a database.
 OF_DATA = {"volumes", "check", "restore", "snapshot", "backup", "save"}
-# Each of them brings a condition that an owner sees, in these languages.
+# Roles whose condition is shown to owners, so they need a label in each of these languages.
 LANGUAGES = ("en", "de")
 
 
 class Stage(NamedTuple):
-    """What is made together for one reason. ``words``: its condition for people, by language."""
+    """A group of objects that serve one purpose. ``words``: the label of its condition, by language."""
 
     role: str
     condition: str
@@ -37,9 +37,10 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """One engine: its name (the folder's), where the templates are, its file's content, and all stages in order.
+    """One engine: its name (that of its folder), its templates' folder, the content of its file, and all stages in
+    order.
 
-    ``retired``: versions that only stores may run which run them already.
+    ``retired``: versions that existing stores may keep, but no store may newly choose.
     """
 
     name: str
@@ -50,36 +51,36 @@ class Engine:
 
     @property
     def versions(self) -> list[str]:
-        """All versions that a store may run, the retired ones too."""
+        """All versions that a store may run, including retired ones."""
         return list(self.values["versions"])
 
     @property
     def offered(self) -> list[str]:
-        """The versions that may be chosen; the first is what a new store gets."""
+        """The versions that may be chosen, newest first; the first is the default of a new store."""
         return [version for version in self.versions if version not in self.retired]
 
     @property
     def words(self) -> dict[str, dict[str, str]]:
-        """What people call the stages' conditions, by language and then by condition."""
+        """The labels of the stages' conditions, by language and then by condition."""
         return {each: {stage.condition: stage.words[each] for stage in self.stages} for each in LANGUAGES}
 
     @property
     def steps(self) -> list[str]:
-        """The conditions that a store waits for on its way to Ready, in order."""
+        """The conditions that must hold before a store is Ready, in order."""
         return list(dict.fromkeys(stage.condition for stage in self.stages if stage.role not in OPTIONAL))
 
     @property
     def keeps_data(self) -> bool:
-        """Whether there is anything to back up."""
+        """Whether the engine has data to back up."""
         return any(stage.role == "database" for stage in self.stages)
 
 
 def load_engines(templates: Path, retired: Mapping[str, Sequence[str]] | None = None) -> Mapping[str, Engine]:
-    """Every folder of ``templates`` that has an engine.yaml, by name.
+    """Return every engine in ``templates`` (each folder that has an engine.yaml), by name.
 
-    :param retired: versions that are not offered any more, by engine.
-    :raise ValidationError: one is not of the form, named with its key and what must hold.
-    :raise OSError, yaml.YAMLError: one can't be read.
+    :param retired: versions that are no longer offered, by engine.
+    :raise ValidationError: an engine.yaml is invalid; the error names the key and what is allowed.
+    :raise OSError, yaml.YAMLError: an engine.yaml can't be read.
     """
     engines = {file.parent.name: _engine(file, templates) for file in sorted(templates.glob("*/engine.yaml"))}
     if not engines:
@@ -88,9 +89,10 @@ def load_engines(templates: Path, retired: Mapping[str, Sequence[str]] | None = 
 
 
 def read_engines(templates: Path, retired: Mapping[str, Sequence[str]]) -> Mapping[str, Engine]:
-    """The engines in a folder, by name; raise ConfigurationError, which names the first that is wrong.
+    """Return the engines in a folder, by name.
 
     :param retired: the settings' ``retiredVersions``.
+    :raise ConfigurationError: an engine is invalid; it names the first.
     """
     try:
         return load_engines(templates, retired)
@@ -101,7 +103,7 @@ def read_engines(templates: Path, retired: Mapping[str, Sequence[str]]) -> Mappi
 def _retire(engines: Mapping[str, Engine], retired: Mapping[str, Sequence[str]]) -> Mapping[str, Engine]:
     for name, versions in retired.items():
         if name not in engines:
-            raise ValidationError(f"retiredVersions.{name}: there is no such engine, but {', '.join(engines)}")
+            raise ValidationError(f"retiredVersions.{name}: there is no such engine: choose from {', '.join(engines)}")
         if unknown := set(versions) - set(engines[name].versions):
             raise ValidationError(f"retiredVersions.{name}: {name} has no {min(unknown)}: remove it from the list")
         if not set(engines[name].versions) - set(versions):
@@ -125,12 +127,12 @@ def _engine(file: Path, templates: Path) -> Engine:
 
 
 def _stages(engine: str, own: Sequence[Mapping[str, Any]], templates: Path) -> tuple[Stage, ...]:
-    """The common stages with an engine's own at the place of their role."""
+    """Return the common stages, with the engine's own stages inserted at the position of their role."""
     common = StageOfFile(many=True).load(yaml_files.load((templates / "common" / "stages.yaml").read_text()))
     shared = {stage["role"] for stage in common}
     data = any(stage["role"] == "database" for stage in own)
     taken = {*OWN_CONDITIONS, *(stage["condition"] for stage in common)}
-    # The role volumes reports by the database's condition.
+    # The role "volumes" reports through the database's condition.
     taken -= {stage["condition"] for stage in common if stage["role"] in OF_DATA}
     manifests = {each for stage in common for each in stage["manifests"]}
     wrong: dict[str, Any] = {}

@@ -1,6 +1,7 @@
-"""What a store can be connected to outside the platform, as ``templates/integrations.yaml`` has it.
+"""Load the integrations that a store can be connected to, from ``templates/integrations.yaml``.
 
-The values are in Secrets, one an integration, in the store's namespace. Its owner writes them; here they are judged.
+The values are in Secrets in the store's namespace, one for each integration. The owner writes them; this module
+validates them.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from marshmallow import Schema, ValidationError, fields, validate
 from . import yaml_files
 from .configuration import ConfigurationError
 
-# In the Secret, the field that names the provider.
+# The Secret's key that names the provider.
 PROVIDER = "provider"
-# The provider of mail that is the platform's own. Nobody sets it: a store has it while its owner has set none.
+# The platform's own mail provider. Nobody selects it: a store uses it unless its owner has configured another.
 RELAY = "relay"
 SHOWN_CHARACTERS = 4
 
@@ -39,7 +40,7 @@ class _Field(Schema):
 class _Provider(Schema):
     title = _text
     port = _text
-    # A schema has an attribute "fields" of its own.
+    # The attribute name "fields" is taken: every marshmallow schema has one.
     its_fields = fields.Dict(
         keys=fields.String(), values=fields.Nested(_Field), required=True, data_key="fields", attribute="fields"
     )
@@ -52,7 +53,10 @@ class _Integration(Schema):
 
 
 class InvalidIntegration(Exception):
-    """A Secret's fields are not what the provider takes. ``errors``: what must hold, by field; no value is in it."""
+    """A Secret's fields are invalid for the provider.
+
+    ``errors``: what must hold, by field; it never contains a value.
+    """
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name} {what}" for name, what in errors.items()))
@@ -61,7 +65,7 @@ class InvalidIntegration(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Integration:
-    """One of them: its name, and its part of the file."""
+    """One integration: its name, and its entry in the file."""
 
     name: str
     values: Mapping[str, Any]
@@ -72,9 +76,10 @@ class Integration:
         return f"integration-{self.name}"
 
     def check(self, given: Mapping[str, str]) -> Mapping[str, Any]:
-        """The provider that these fields are for, as the file has it.
+        """Validate a Secret's fields and return their provider's entry in the file.
 
-        :param given: the Secret's values, by key. :raise InvalidIntegration: they are not what it takes.
+        :param given: the Secret's values, by key.
+        :raise InvalidIntegration: a field is missing, unknown or invalid.
         """
         providers = self.values["providers"]
         if given.get(PROVIDER) not in providers:
@@ -89,14 +94,14 @@ class Integration:
             if not re.fullmatch(field["pattern"], given.get(name, ""))
         }
         unknown = given.keys() - wanted.keys() - {PROVIDER}
-        if unknown:  # whatever their names are: someone may have mistaken a key for one
+        if unknown:  # without naming it: a key may be a password that was pasted into the wrong place
             errors["fields"] = f"must be these alone: {', '.join(wanted)}"
         if errors:
             raise InvalidIntegration(errors)
         return provider
 
     def shown(self, given: Mapping[str, str]) -> dict[str, str]:
-        """What everybody who sees the Store may see of fields that are valid."""
+        """Return those valid fields that everyone who can read the Store may see."""
         found = {}
         for name, field in self.check(given)["fields"].items():
             if field["shown"]:
@@ -106,9 +111,10 @@ class Integration:
 
 
 def load_integrations(templates: Path) -> Mapping[str, Integration]:
-    """Those that the file in this folder has, by name; none where there is no file.
+    """Return the integrations in this folder's file, by name; empty if there is no file.
 
-    :raise ValidationError: it is not of the form. :raise OSError, yaml.YAMLError: it can't be read.
+    :raise ValidationError: the file does not match the schema.
+    :raise OSError, yaml.YAMLError: it can't be read.
     """
     file = templates / "integrations.yaml"
     if not file.exists():
@@ -122,7 +128,10 @@ def load_integrations(templates: Path) -> Mapping[str, Integration]:
 
 
 def read_integrations(templates: Path) -> Mapping[str, Integration]:
-    """What stores can be connected to, by name; raise ConfigurationError, which names what is wrong."""
+    """Return the available integrations, by name.
+
+    :raise ConfigurationError: the file is invalid or can't be read; the message says why.
+    """
     try:
         return load_integrations(templates)
     except (OSError, yaml.YAMLError, ValidationError) as error:
@@ -130,7 +139,7 @@ def read_integrations(templates: Path) -> Mapping[str, Integration]:
 
 
 def decoded(data: Mapping[str, Any]) -> dict[str, str]:
-    """A Secret's data as text; what is none is an empty string, which no field takes."""
+    """Return a Secret's data as strings. What is not UTF-8 becomes "", which no field accepts."""
     return {str(name): _decoded(value) for name, value in data.items()}
 
 

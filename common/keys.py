@@ -1,4 +1,4 @@
-"""Values that belong to a key: they can be derived with the key alone."""
+"""Derive values that only the holder of a key can compute."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import hmac
 
 
 def derive(key: bytes, *parts: str) -> str:
-    """48 hexadecimal digits that belong to ``parts``; they can't be derived without the key."""
+    """Return 48 hexadecimal digits derived from ``parts`` with the key (HMAC)."""
     return hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:48]

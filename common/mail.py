@@ -1,4 +1,4 @@
-"""Who sends by the platform's mail relay, and how: what the hooks give to stores, and what the relay holds them to."""
+"""Accounts of the platform's mail relay: the hooks give them to stores, and the relay authenticates them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from .configuration import ConfigurationError
 from .keys import derive
 
-# The relay's port, at its Service and in its pods; TLS from the start.
+# The relay's port, on its Service and its pods. TLS from the first byte (implicit TLS).
 RELAY_PORT = 8465
 KEY_BYTES = 32
 
-# Whose mails are the platform's own. No store can have this user name: a store's has a slash in it.
+# The user name of the platform itself. It can't collide with a store's, which contains a slash.
 PLATFORM = "platform"
 
 _STORE = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)/[0-9A-Za-z-]{1,64}")
@@ -21,7 +21,7 @@ _STORE = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)/[0-9A-Za-z-]{1,64}")
 
 @dataclass(frozen=True)
 class Account:
-    """Who signs in at the relay. ``name``: the store's; ``sender``: the one address that its mails come from."""
+    """An account at the relay. ``name``: the user name; ``sender``: the only address it may send from."""
 
     name: str
     username: str
@@ -30,17 +30,17 @@ class Account:
 
 
 def store_account(key: bytes, name: str, uid: str, domain: str) -> Account:
-    """A store's account. The password belongs to this very store: another one of its name has another."""
+    """Return a store's account. The password depends on the UID: a new store of the same name gets another one."""
     return _account(key, name, f"{name}/{uid}", domain)
 
 
 def platform_account(key: bytes, domain: str) -> Account:
-    """The account of the platform's own mails."""
+    """Return the account that the platform sends its own mails with."""
     return _account(key, PLATFORM, PLATFORM, domain)
 
 
 def account_of(key: bytes, username: str, domain: str) -> Account | None:
-    """The account of that user name; None where nobody can have it."""
+    """Return the account with that user name; None if no account can have it."""
     if username == PLATFORM:
         return platform_account(key, domain)
     found = _STORE.fullmatch(username)
@@ -48,12 +48,15 @@ def account_of(key: bytes, username: str, domain: str) -> Account | None:
 
 
 def relay_host(namespace: str) -> str:
-    """The relay's name in the cluster, which is in its certificate."""
+    """Return the relay's host name in the cluster, which its certificate contains."""
     return f"relay.{namespace}.svc"
 
 
 def load_relay_key(file: Path) -> bytes:
-    """The key that accounts' passwords are derived from; raise ConfigurationError, which never holds any of it."""
+    """Return the key that passwords are derived from.
+
+    :raise ConfigurationError: it is missing or too short; the message never contains any of it.
+    """
     try:
         key = file.read_bytes().strip()
     except OSError as error:
@@ -65,8 +68,7 @@ def load_relay_key(file: Path) -> bytes:
 
 
 def owner_email(admin_email: str, owner: str) -> str:
-    """Where a store's owner reads mail, empty where nothing says so. Users of many sign-in services are called by their
-    addresses."""
+    """Return the owner's mail address, "" if unknown. Many sign-in services use the address as the user name."""
     return admin_email or (owner if "@" in owner else "")
 
 

@@ -1,6 +1,6 @@
-"""The one registry of reasons (``reasons.yaml``): what each means, what to do about it, and what an owner reads.
+"""The registry of reasons (``reasons.yaml``): the cause of each, the remedy, and the text for the owner.
 
-It feeds the status (hooks), the dashboard, and the reference page docs/reference/conditions.md.
+The hooks use it for the status, the dashboard for its texts, and docs/reference/conditions.md is generated from it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from . import yaml_files
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason. ``remedy`` and ``owner`` (by language) are empty where nothing has to be done; ``help``: the part of
-    the store's page that helps."""
+    """One reason. ``remedy`` and ``owner`` (by language) are empty if no action is needed; ``help`` names the section
+    of the store's page that helps.
+    """
 
     cause: str
     remedy: str = ""
@@ -30,5 +31,5 @@ REASONS: Mapping[str, Reason] = {
 
 
 def remedy(reason: str) -> str:
-    """What an operator can do; empty if the reason is not in the registry, or recovers automatically."""
+    """Return what an operator can do; "" if the reason is unknown or recovers automatically."""
     return REASONS[reason].remedy if reason in REASONS else ""

@@ -1,4 +1,4 @@
-"""The settings file of an installation: what differs between installations, and what each plan provides."""
+"""Load an installation's settings file: what differs between installations, and what each plan provides."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from marshmallow import Schema, ValidationError, fields, validate
 from .configuration import read_yaml
 
 DNS_NAME = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z"
-# A domain that mails come from, or nothing.
+# A domain that mails are sent from, or "".
 SENDER_DOMAIN = r"^(([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?)?\Z"
-# An address, and a port where it is not 53.
+# A DNS server's IP address, and its port if it is not 53.
 RESOLVER = r"[0-9a-fA-F.:]+(#[0-9]{1,5})?\Z"
 
 
 class Quantity(fields.String):
-    """A Kubernetes quantity in the form the API server writes it back, or each sync would be a write."""
+    """A Kubernetes quantity in canonical form.
+
+    Any other form would be rewritten by the API server and make each sync a write.
+    """
 
     CANONICAL = re.compile(r"0\Z|([1-9][0-9]*)(m|k|Ki|Mi|Gi|Ti)?\Z")
 
@@ -98,7 +101,7 @@ class _Expiry(Schema):
 
 
 def _ranges(within: str) -> fields.List[Any]:
-    """Ranges of addresses, each as the API server keeps it and a part of ``within``."""
+    """Return a validator for IP ranges: each in canonical form, and inside ``within``."""
     whole = ipaddress.ip_network(within)
 
     def check(text: str) -> None:
@@ -154,5 +157,8 @@ class _Settings(Schema):
 
 
 def load_values(settings_file: Path) -> Mapping[str, Any]:
-    """The settings file's values; raise ConfigurationError, which names what is wrong in it."""
+    """Return the settings file's values.
+
+    :raise ConfigurationError: the file is invalid; the message says what is wrong.
+    """
     return read_yaml(settings_file, "settings file", _Settings())

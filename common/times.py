@@ -1,6 +1,6 @@
-"""Times as Kubernetes writes them (RFC 3339), reckoned with and never read from a clock.
+"""Parse, format and compute times as Kubernetes writes them (RFC 3339). Nothing here reads a clock.
 
-Every time of the years 1 to 9999 is handled: a result outside of them is the first or the last second of them.
+The years 1 to 9999 are supported; a result outside that range becomes its first or last second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LAST = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
 def moment(text: Any) -> datetime | None:
-    """The time in UTC that a string names, or None where it names none."""
+    """Return the time in UTC that a string denotes; None if it is not a time."""
     try:
         found = datetime.fromisoformat(text)
     except (TypeError, ValueError):
@@ -25,7 +25,7 @@ def moment(text: Any) -> datetime | None:
 
 
 def shifted(time: datetime, hours: float) -> datetime:
-    """The time so many hours later, or earlier where they are negative."""
+    """Return the time that many hours later (earlier if negative)."""
     try:
         return time + timedelta(hours=hours)
     except OverflowError:
@@ -33,14 +33,14 @@ def shifted(time: datetime, hours: float) -> datetime:
 
 
 def seconds_between(earlier: Any, later: Any) -> float:
-    """Seconds from one time to another, both as strings; 0 where either is none."""
+    """Return the seconds from one time to another, both strings; 0 if either is not a time."""
     start, end = moment(earlier), moment(later)
     return (end - start).total_seconds() if start and end else 0.0
 
 
 def written(time: datetime, precision: str = "seconds") -> str:
-    """A time as Kubernetes writes it, in UTC. (strftime writes the year 800 with three digits.)
+    """Format a time as Kubernetes writes it, in UTC. (strftime would write the year 800 with three digits.)
 
-    :param precision: "seconds", "microseconds", or "auto" for the latter where they are not 0.
+    :param precision: "seconds", "microseconds", or "auto" (microseconds unless they are 0).
     """
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"

@@ -1,1 +1,1 @@
-"""The dashboard: a shop's pages for its owner. It asks the intent API over HTTP and knows no cluster."""
+"""The dashboard: a shop's pages for its owner. It calls the intent API over HTTP, and has no access to the cluster."""

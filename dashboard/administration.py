@@ -17,7 +17,7 @@ FILTERS = ("store", "owner", "actor", "action", "outcome", "cursor")
 
 @blueprint.get("/audit")
 def audit() -> str:
-    """What was done, and by whom."""
+    """Show what was done, and by whom."""
     asked = {key: request.args.get(key, "") for key in FILTERS}
     page = me().read("/audit", limit=50, **asked)
     shops = sorted({each["store"] for each in page["items"]} - {""})
@@ -26,7 +26,7 @@ def audit() -> str:
 
 @blueprint.get("/audit.csv")
 def export() -> Response:
-    """The same as a table."""
+    """Return the same as CSV."""
     asked = {key: request.args.get(key, "") for key in FILTERS if key != "cursor"}
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return Response(me().stream("/audit.csv", **asked), mimetype="text/csv", headers=headers)
@@ -40,7 +40,7 @@ def quotas() -> str:
 
 @blueprint.post("/quotas")
 def set_quota() -> BaseResponse | tuple[str, int]:
-    """Another limit for an owner, or for all together."""
+    """Set the limit of an owner, or of all owners together."""
     owner, most = request.form.get("owner", ""), request.form.get("maxStores", "").strip()
     fault = ""
     if not owner:
@@ -69,7 +69,7 @@ def set_quota() -> BaseResponse | tuple[str, int]:
 
 
 def _whole(text: str) -> bool:
-    """Whether that is a whole number which is no larger than any limit, or nothing."""
+    """Whether the text is a whole number within the highest limit, or empty."""
     return not text or (text.isascii() and text.isdecimal() and len(text) < 10)
 
 

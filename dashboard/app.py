@@ -1,4 +1,4 @@
-"""The application: its pages, and what holds for all of them."""
+"""The Flask application: its pages, and what applies to all of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ log = structlog.get_logger("dashboard")
 
 
 def make_app(settings: Settings) -> Flask:
-    """The WSGI application."""
+    """Return the WSGI application."""
     app = Flask("storeplatform.dashboard")
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
@@ -104,7 +104,9 @@ def _issuer(app: Flask, settings: Settings) -> Issuer | None:
 
 
 def _origins(issuer: Issuer | None) -> list[str]:
-    """Where forms may lead beside here: signing out leads to the issuer, and a form's redirects count as its own."""
+    """Return the origins that forms may lead to: signing out leads to the issuer, and redirects of a form count as
+    targets.
+    """
     return sorted(issuer.origins) if issuer else []
 
 
@@ -152,7 +154,7 @@ def _health(app: Flask, api: Api) -> None:
 
     @app.get("/readyz")
     def readyz() -> Response:
-        """Ready where the API is: without it there is no page to show."""
+        """Report whether the API is ready: without it no page can be shown."""
         ready = api.answers()
         return Response("ok\n" if ready else "the API does not answer\n", 200 if ready else 503, mimetype="text/plain")
 

@@ -16,7 +16,10 @@ API, ISSUER = "dashboard-api", "dashboard-issuer"
 
 
 def me() -> CallerApi:
-    """The API on behalf of the signed-in user. Anybody else is sent to the sign-in page, which leads back here."""
+    """Return the API on behalf of the signed-in user.
+
+    Everyone else is redirected to the sign-in page, which leads back here.
+    """
     if "me" not in g:
         who = current()
         if who and (issuer := current_app.extensions[ISSUER]):
@@ -31,13 +34,13 @@ def me() -> CallerApi:
 
 
 def role() -> str:
-    """The role of the signed-in user; empty if nobody is signed in."""
+    """Return the role of the signed-in user; "" if nobody is signed in."""
     who = current()
     return who.role if who else ""
 
 
 def remember_version() -> None:
-    """Keep the version of the last write in the session, so that later pages are at least as new: see ``CallerApi``."""
+    """Store the version of the last write in the session, so that later pages are as new: see ``CallerApi``."""
     if "me" in g and g.me.version and g.me.version != session.get("version"):
         session["version"] = g.me.version
 
@@ -48,7 +51,7 @@ def _api() -> Api:
 
 
 def now() -> datetime:
-    """The time at which the page is made, the same for all parts of it."""
+    """Return the time of this request, the same for all parts of the page."""
     if "now" not in g:
         g.now = datetime.now(UTC)
     moment: datetime = g.now
@@ -56,14 +59,14 @@ def now() -> datetime:
 
 
 class _Elsewhere(HTTPException):
-    """A redirect in place of the page."""
+    """A redirect instead of the page."""
 
     def __init__(self, target: str) -> None:
         super().__init__(response=redirect(target))
 
 
 def choices() -> dict[str, Any]:
-    """Engines and plans, by name, as the API offers them, their texts in the reader's language."""
+    """Return the available engines and plans by name, with texts in the reader's language."""
     asks = me()
     return {
         kind: {each["name"]: {**each, text: in_words(each[text])} for each in asks.read(f"/{kind}")["items"]}

@@ -15,7 +15,7 @@ from storeplatform.common.timeouts import CONNECT, DASHBOARD_PAGE, STREAM_SILENC
 
 CONNECTIONS = 64
 PIECE = 64 * 1024
-# How the API knows the dashboard, and for whom it calls.
+# Headers by which the API recognizes the dashboard, and learns whom it calls for.
 KEY_HEADER = "X-Store-Platform-Dashboard"
 ADDRESS_HEADER = "X-Store-Platform-Client"
 # Clients and proxies would resolve these path segments unless they are percent-encoded.
@@ -23,16 +23,16 @@ DOTS = {".": "%2E", "..": "%2E%2E"}
 
 
 def at(*segments: str) -> str:
-    """The path of these segments, each percent-encoded, so that no name can change the path."""
+    """Return the path of these segments, each percent-encoded, so that no name can change the path."""
     return "".join(f"/{DOTS.get(segment) or quote(segment, safe='')}" for segment in segments)
 
 
 class ApiUnavailable(Exception):
-    """The API did not answer."""
+    """The API did not respond."""
 
 
 class ApiProblem(Exception):
-    """The API refused. ``errors``: what is wrong, by JSON pointer; ``retry_after``: seconds until another try."""
+    """The API refused. ``errors``: what is wrong, by JSON pointer; ``retry_after``: seconds until the next attempt."""
 
     def __init__(self, status: int, problem: Mapping[str, Any], retry_after: str) -> None:
         super().__init__(problem.get("detail", ""))
@@ -44,7 +44,7 @@ class ApiProblem(Exception):
 
 @dataclass(frozen=True)
 class Visit:
-    """For whom the dashboard calls: a token, from an address, until a time of the monotonic clock."""
+    """For whom the dashboard calls: a token, a client address, and a deadline of the monotonic clock."""
 
     token: str
     address: str = ""
@@ -64,14 +64,18 @@ class Api:
             self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS))
 
     def answers(self) -> bool:
-        """Whether it is ready."""
+        """Whether the API is ready."""
         try:
             return self._session.get(self.base.removesuffix("/api/v1") + "/readyz", timeout=CONNECT).ok
         except requests.RequestException:
             return False
 
     def call(self, method: str, path: str, visit: Visit, **options: Any) -> requests.Response:
-        """One call; ``options``: requests' own. :raise ApiUnavailable: no answer. :raise ApiProblem: an error."""
+        """Make one call; ``options``: those of requests.
+
+        :raise ApiUnavailable: there is no response.
+        :raise ApiProblem: the API reports an error.
+        """
         left = visit.ends - time.monotonic()
         if left <= 0:
             raise ApiUnavailable("the page's time is over")
@@ -80,7 +84,7 @@ class Api:
             headers[KEY_HEADER] = self._key
         if visit.request_id:
             headers["X-Request-Id"] = visit.request_id
-        # A form's hidden fields may hold anything; the API refuses what is no version or key.
+        # A form's hidden fields may contain anything; the API rejects an invalid version or key.
         given: Mapping[str, str] = options.pop("headers", {})
         headers |= {name: value.encode("ascii", "replace").decode() for name, value in given.items()}
         timeout = (min(CONNECT, left), STREAM_SILENCE if options.get("stream") else left)
@@ -97,9 +101,9 @@ class Api:
 
 
 class CallerApi:
-    """Somebody's calls. After a change, what they read is at least as new as that.
+    """The calls of one user. What is read after a change is at least as new as the change.
 
-    ``since``: the version of the first thing that was read; what changed after that is in the API's stream from there.
+    ``since``: the version of the first response; later changes are in the API's stream from there.
     """
 
     def __init__(self, api: Api, visit: Visit, version: str = "") -> None:
@@ -107,11 +111,11 @@ class CallerApi:
         self.since = ""
 
     def read(self, path: str, **query: Any) -> Any:
-        """The decoded answer to a GET."""
+        """Return the decoded response to a GET."""
         return self.answer(path, **query).json()
 
     def read_or(self, otherwise: Any, path: str, **query: Any) -> Any:
-        """As ``read``; where the platform can't give it now, what stands in its place: the page is made without it."""
+        """Like ``read``, but return a fallback if it is unavailable, so that the page can be shown without it."""
         try:
             return self.read(path, **query)
         except ApiUnavailable:
@@ -122,7 +126,7 @@ class CallerApi:
             return otherwise
 
     def answer(self, path: str, **query: Any) -> requests.Response:
-        """The response to a GET."""
+        """Return the response to a GET."""
         answer = self._answer(path, query)
         self.since = self.since or answer.headers.get("Resource-Version", "")
         return answer
@@ -140,7 +144,7 @@ class CallerApi:
             return self.api.call("GET", path, self.visit, params=given)
 
     def stream(self, path: str, **query: Any) -> Iterator[bytes]:
-        """A GET's answer, piece by piece. Its errors are raised here, and not while it is read."""
+        """Yield a GET's response in pieces. Errors are raised here, not while it is read."""
         answer = self.api.call("GET", path, self.visit, params=query, stream=True)
 
         def pieces() -> Iterator[bytes]:
@@ -150,7 +154,7 @@ class CallerApi:
         return pieces()
 
     def change(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        """The decoded answer to a change."""
+        """Return the decoded response to a change."""
         answer = self.api.call(method, path, self.visit, json=body, **options)
         self.version = answer.headers.get("Resource-Version", self.version)
         return answer.json()

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 
 from storeplatform.common.objects import GROUP, VERSION
 
-# An icon of the sprite and a tone for each phase; the word stands beside, so that no colour is needed.
+# An icon of the sprite and a tone for each phase. The phase is also shown as text, so the colour is not essential.
 PHASES: Mapping[str, tuple[str, str]] = {
     "Ready": ("check", "good"),
     "Suspending": ("pause", "busy"),
@@ -29,24 +29,24 @@ PHASES: Mapping[str, tuple[str, str]] = {
 
 
 def currencies(codes: Iterable[str]) -> list[tuple[str, str]]:
-    """Currencies as (code, what its name is in the reader's language), by name."""
+    """Return currencies as (code, name in the reader's language), sorted by name."""
     names = get_locale().currencies
     return _by_name((code, f"{names.get(code, code)} ({code})") for code in codes)
 
 
 def territories(codes: Iterable[str]) -> list[tuple[str, str]]:
-    """Countries as (code, name in the reader's language), by name."""
+    """Return countries as (code, name in the reader's language), sorted by name."""
     names = get_locale().territories
     return _by_name((code, names.get(code, code)) for code in codes)
 
 
 def _by_name(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Sorted by name, with Ä beside A, as a reader expects."""
+    """Sort by name, with Ä beside A, as a reader expects."""
     return sorted(choices, key=lambda each: unicodedata.normalize("NFKD", each[1]).casefold())
 
 
 def phase_word(phase: str) -> str:
-    """A phase in the reader's language, as an owner would say it."""
+    """Return the label of a phase for owners, in the reader's language."""
     words = {
         "Ready": _("Open"),
         "Suspending": _("Closing"),
@@ -62,7 +62,7 @@ def phase_word(phase: str) -> str:
 
 
 class Condition(NamedTuple):
-    """A condition for a timeline."""
+    """A condition in a timeline."""
 
     word: str
     why: str
@@ -80,9 +80,9 @@ BAD_NEWS = {
 
 
 def condition(each: Mapping[str, Any], stages: Mapping[str, Any] | None = None) -> Condition:
-    """One condition, in the reader's language.
+    """Return one condition, in the reader's language.
 
-    :param stages: the words of the store's engine for its own conditions, by language.
+    :param stages: the labels of the engine's own conditions, by language.
     """
     words = {
         "Accepted": _("Accepted"),
@@ -103,37 +103,37 @@ def condition(each: Mapping[str, Any], stages: Mapping[str, Any] | None = None) 
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time of the API's; None where there is none."""
+    """Return the time that the API's string denotes; None if there is none."""
     return datetime.fromisoformat(text) if text else None
 
 
 def ago(text: str | None, now: datetime) -> str:
-    """The distance of a time from now, in words."""
+    """Return the distance of a time from now, in words."""
     at = moment(text)
     return str(format_timedelta(at - now, add_direction=True, threshold=1.1)) if at else ""
 
 
 def exact(text: str | None) -> str:
-    """A time in UTC, in the format of the reader's region."""
+    """Return a time in UTC, in the format of the reader's region."""
     at = moment(text)
     return f"{format_datetime(at, 'medium', rebase=False)} UTC" if at else ""
 
 
 def hour(number: int) -> str:
-    """A full hour in UTC, in the format of the reader's region."""
+    """Return a full hour in UTC, in the format of the reader's region."""
     # Babel formats times of a datetime only; the date is not shown.
     at = datetime.combine(datetime.min, time(number))
     return f"{format_time(at, 'short', rebase=False)} UTC"
 
 
 def day(text: str | None) -> str:
-    """The date of a time in UTC, in the format of the reader's language."""
+    """Return the date of a time in UTC, in the format of the reader's language."""
     at = moment(text)
     return str(format_date(at, "long", rebase=False)) if at else ""
 
 
 def daily_hour(schedule: str) -> int | None:
-    """The hour, in UTC, of a schedule that is the full hour of each day; None of any other."""
+    """Return the hour (UTC) of a schedule that runs once a day at a full hour; None for any other."""
     found = re.fullmatch(r"0 (1?\d|2[0-3]) \* \* \*", schedule)
     return int(found[1]) if found else None
 
@@ -144,7 +144,7 @@ def binary(quantity: str) -> str:
 
 
 def size(number: int) -> str:
-    """A number of bytes in a suitable unit, such as 12.5 MiB, in the format of the reader's language."""
+    """Return a number of bytes in a suitable unit, such as 12.5 MiB, in the format of the reader's language."""
     value, unit = float(number), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if value < 1024 or unit == "TiB":
@@ -154,13 +154,13 @@ def size(number: int) -> str:
 
 
 def as_yaml(value: Any) -> str:
-    """YAML in the order it is given."""
+    """Return YAML with keys in the given order."""
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
 def manifest(store: Mapping[str, Any]) -> str:
-    """The Store that ``kubectl apply`` would take."""
+    """Return the Store manifest for ``kubectl apply``."""
     spec = {key: value for key, value in store["spec"].items() if value not in (False, {}, None)}
     head = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Store"}
     return as_yaml({**head, "metadata": {"name": store["name"]}, "spec": spec})

@@ -11,15 +11,14 @@ from typing import Any
 
 # All other fields of a spec can be set later, or with kubectl.
 ASKED = ("engine", "plan", "hostname", "adminEmail", "owner", "shop.title", "shop.currency", "shop.country")
-# Hidden fields of the form for a shop that is made from a backup of another one.
+# Hidden fields of the form for a shop that is created from another shop's backup.
 CARRIED = ("restoreFrom.store", "restoreFrom.backup")
 NIGHTLY = {"schedule": "0 3 * * *"}
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field: where its value goes (a JSON pointer), what it is if nothing is said, its input's attributes, and what
-    it can be where that is a list."""
+    """One field: a JSON pointer to its value, its default, its input's attributes, and its choices if it is a list."""
 
     pointer: str
     default: str
@@ -28,7 +27,10 @@ class Field:
 
 
 def fields(document: Mapping[str, Any]) -> dict[str, Field]:
-    """The name's field and those of ``ASKED``, by name. ``document``: the API's OpenAPI document."""
+    """Return the field for the name and those of ``ASKED``, by name.
+
+    :param document: the API's OpenAPI document.
+    """
     schemas = document["components"]["schemas"]
     found = {"name": _field("/name", schemas["NewStore"], ["name"])}
     for name in ASKED:
@@ -38,7 +40,7 @@ def fields(document: Mapping[str, Any]) -> dict[str, Field]:
 
 
 def spec_of(given: Mapping[str, str]) -> dict[str, Any]:
-    """The spec for a form's values; empty fields get their defaults."""
+    """Return the spec for a form's values; empty fields get their defaults."""
     spec: dict[str, Any] = {}
     for name in (*ASKED, *CARRIED):
         *parents, last = name.split(".")
@@ -51,9 +53,10 @@ def spec_of(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def like(source: Mapping[str, Any]) -> dict[str, str]:
-    """What the form of a shop that is made from another one's backup begins with: that one's choices.
+    """Return the initial values of the form for a shop created from another shop's backup: the same choices.
 
-    An address belongs to one shop, and a title of its own distinguishes it in the list.
+    The hostname is omitted, because it belongs to one shop, and so is the title, because it distinguishes shops in the
+    list.
     """
     spec = source["spec"]
     shop = {f"shop.{key}": value for key, value in spec.get("shop", {}).items() if key != "title"}

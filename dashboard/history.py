@@ -1,4 +1,4 @@
-"""What was done to shops, as sentences for owners."""
+"""The history of shops, as sentences for owners."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .filters import day
 
 
 def action_words() -> dict[str, str]:
-    """The kinds of actions that a reader can look for. The API knows more; they are found without this filter."""
+    """Return the kinds of actions that a reader can filter by. The API knows more; they are shown without a filter."""
     return {
         "create": _("Created"),
         "update": _("Changed"),
@@ -27,7 +27,7 @@ def action_words() -> dict[str, str]:
 
 
 def actor(record: Mapping[str, Any], reader: str) -> str:
-    """Who did it: the reader, the platform itself, or somebody by name."""
+    """Return who did it: the reader, the platform itself, or somebody by name."""
     name: str = record["actor"]
     if name == reader:
         return str(_("You"))
@@ -37,7 +37,7 @@ def actor(record: Mapping[str, Any], reader: str) -> str:
 
 
 def line(record: Mapping[str, Any], reader: str) -> str:
-    """Who did what, as one sentence."""
+    """Return one sentence: who did what."""
     what = sentence(record)
     if record["actor"] == reader:
         return str(_("You %(what)s", what=what))
@@ -45,7 +45,7 @@ def line(record: Mapping[str, Any], reader: str) -> str:
 
 
 def sentence(record: Mapping[str, Any]) -> str:
-    """What was done, or was tried, without who did it."""
+    """Return what was done or attempted, without who did it."""
     before, after = _spec(record["before"]), _spec(record["after"])
     store = record["store"]
     named: dict[str, str] = {
@@ -71,13 +71,13 @@ def sentence(record: Mapping[str, Any]) -> str:
 
 
 def _spec(said: Any) -> Mapping[str, Any]:
-    """The fields that a record names. What was refused is kept as it was sent, so it may be anything."""
+    """Return the fields in a record. A refused request is recorded as it was sent, so it may contain anything."""
     inner = said.get("spec", said) if isinstance(said, dict) else {}
     return inner if isinstance(inner, dict) else {}
 
 
 def _source(spec: Mapping[str, Any]) -> str:
-    """The shop whose backup a new one is made from."""
+    """Return the shop whose backup a new one was created from."""
     wanted = spec.get("restoreFrom")
     return str(wanted.get("store") or "") if isinstance(wanted, dict) else ""
 
@@ -90,7 +90,7 @@ def _date(text: Any) -> str:
 
 
 def _change(field: str, new: Any) -> str:
-    """One changed field in an owner's words; what steers a store inside the platform is one thing for them."""
+    """Return one changed field in an owner's words; internal settings of the platform share one text."""
     if field.startswith("metadata."):
         return str(_("internal settings"))
     date = _date(new) if field == "expiresAt" else ""

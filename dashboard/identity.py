@@ -10,7 +10,7 @@ class NotConfirmed(Exception):
 
 
 def expiry_of(token: str) -> float:
-    """When a JWT says that it ends, as Unix time; 0 where it says nothing of it."""
+    """Return when a JWT expires, as Unix time; 0 if it has no expiry."""
     try:
         end = jwt.decode(token, options={"verify_signature": False}).get("exp")
     except (jwt.PyJWTError, ValueError, RecursionError):

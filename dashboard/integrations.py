@@ -1,4 +1,4 @@
-"""What an owner reads of a store's integrations: the fields are the API's, the words in the visitor's language."""
+"""The owner's view of a store's integrations: the API's fields, with texts in the reader's language."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from storeplatform.common.integrations import RELAY
 
 
 def words(items: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The integrations as the API gives them, each title and description as the page says it. ``by_platform``: what is
-    said of one that is the platform's own, which nobody can remove."""
+    """Return the integrations from the API, with the page's titles and descriptions.
+
+    ``by_platform``: the text for the platform's own integration, which nobody can remove.
+    """
     return [
         {
             **item,

@@ -1,4 +1,4 @@
-"""The issuer that people sign in at: authorization code with PKCE, refresh tokens, and RP-initiated logout."""
+"""Sign in at an OIDC issuer: authorization code with PKCE, refresh tokens, and RP-initiated logout."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from .identity import NotConfirmed, expiry_of
 from .sessions import SignedIn
 from .settings import Settings
 
-# How many seconds before its expiry a token is renewed.
+# In seconds: how long before its expiry a token is renewed.
 EARLY_SECONDS = 60.0
-# How many unfinished sign-ins a browser may have at the same time; each takes space in its cookie.
+# How many unfinished sign-ins a browser may have at the same time; each needs space in its cookie.
 MOST_BEGUN = 2
 
 log = structlog.get_logger("dashboard.issuer")
 
 
-# Errors that the libraries raise for an invalid answer of the issuer.
+# Errors that the libraries raise for an invalid response of the issuer.
 UNUSABLE = (OAuthError, JoseError, requests.RequestException, LookupError, TypeError, ValueError, AttributeError)
 
 
 class Issuer:
-    """The one in the settings' ``oidc``."""
+    """The issuer configured by the settings' ``oidc``."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         oidc = settings.values["oidc"]
@@ -59,7 +59,10 @@ class Issuer:
         self._client: Any = oauth.issuer
 
     def ask(self) -> BaseResponse:
-        """Send the browser to the issuer. :raise NotConfirmed: it can't be asked."""
+        """Redirect the browser to the issuer.
+
+        :raise NotConfirmed: the issuer is unavailable.
+        """
         begun = [key for key in session if key.startswith("_state_issuer_")]
         for key in begun[: len(begun) + 1 - MOST_BEGUN]:
             del session[key]
@@ -70,9 +73,9 @@ class Issuer:
         return answer
 
     def confirmed(self) -> tuple[str, str]:
-        """The ID token that a browser came back for, and the refresh token or "".
+        """Return the ID token for a browser that comes back from the issuer, and the refresh token or "".
 
-        :raise NotConfirmed: there is none.
+        :raise NotConfirmed: the issuer did not confirm the user.
         """
         try:
             token = self._client.authorize_access_token()
@@ -82,9 +85,9 @@ class Issuer:
             raise NotConfirmed(type(error).__name__) from error
 
     def renewed(self, who: SignedIn) -> SignedIn | None:
-        """The same person with a token that lasts longer; None if there is none.
+        """Return the sign-in with a new token; None if it can't be renewed.
 
-        Requests that come together renew once: a refresh token is often good for one use.
+        Concurrent requests renew it once: a refresh token may be valid for a single use.
         """
         if not who.refresh or who.expires - EARLY_SECONDS > time.time():
             return who
@@ -102,7 +105,7 @@ class Issuer:
         return renewing.result()
 
     def _renew(self, who: SignedIn) -> SignedIn | None:
-        # Another request may have renewed it since this one began, here or in another process.
+        # Another request, in this or another process, may have renewed it since this one began.
         if (known := sessions.again()) is None or known.token != who.token:
             return known
         try:
@@ -126,7 +129,7 @@ class Issuer:
         return str(tokens["id_token"]), str(tokens.get("refresh_token") or "")
 
     def leave(self, token: str) -> str:
-        """Where the browser goes to sign out at the issuer too; empty where the issuer has no such place.
+        """Return the address for signing out at the issuer too; "" if the issuer has none.
 
         OpenID Connect RP-Initiated Logout 1.0, section 2.
         """

@@ -15,13 +15,13 @@ blueprint = Blueprint("live", __name__)
 
 
 def places(count: int) -> threading.BoundedSemaphore:
-    """For so many pages at once: each holds two connections."""
+    """A semaphore for the number of open pages: each holds two connections."""
     return threading.BoundedSemaphore(count)
 
 
 @blueprint.get("/changes")
 def changes() -> Response:
-    """Server-sent events until the reader leaves: from their last event on, or else from the state of their page."""
+    """Yield server-sent events until the reader leaves, starting after their last event or the state of their page."""
     asks = me()
     free: threading.BoundedSemaphore = current_app.extensions["dashboard-streams"]
     with ExitStack() as stack:

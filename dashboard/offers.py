@@ -1,4 +1,4 @@
-"""What an owner reads of the engines and plans on offer: the platform's own texts in the reader's language."""
+"""The platform's own texts for engines and plans, in the reader's language."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 
 def in_words(text: str) -> str:
-    """An engine's description or a plan's title; an installation's own texts stay as they are."""
+    """Return an engine's description or a plan's title; an installation's own texts are unchanged."""
     return str(gettext(text)) if text in SHIPPED else text
 
 
@@ -15,7 +15,7 @@ def _(text: str) -> str:
     return text
 
 
-# As templates/*/engine.yaml and the chart's values have them.
+# The same texts as in templates/*/engine.yaml and the chart's values.
 SHIPPED = {
     _("Fast pages that are ready to sell, without extensions. It suits most new shops."),
     _("The shop system of WordPress, with many designs and extensions. It suits owners who know WordPress."),

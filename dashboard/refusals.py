@@ -1,7 +1,7 @@
-"""The text that a page shows when the API refuses a request.
+"""The texts that a page shows when the API refuses a request.
 
-The API's messages name fields as kubectl does, so they are shown to platform teams alone. Owners read the texts of this
-module, by the kind of problem and by the field, which they name as the dashboard labels it.
+The API's messages name fields as kubectl does, so only platform teams see them. Owners see the texts of this module,
+chosen by the kind of problem and the field; fields have the names that the dashboard shows.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from flask_babel import gettext as _
 
 from .client import ApiProblem
 
-# Errors in the fields of an integration are shown in the API's words: they quote its provider.
+# Errors in an integration's fields are shown in the API's words, because they quote the provider.
 PROVIDERS = "/fields/"
 OWNER = "owner"
 
 
 def summary(problem: ApiProblem, role: str) -> str:
-    """The reason for the refusal, if no field has to be corrected."""
+    """Return the reason for the refusal, if no field has to be corrected."""
     if role != OWNER:
         return problem.detail
     return _kinds().get(problem.kind) or _("This can't be done now. Try again in a moment, or ask your platform team.")
 
 
 def fields(problem: ApiProblem, role: str) -> dict[str, str]:
-    """What to correct, by JSON pointer."""
+    """Return what to correct, by JSON pointer."""
     if role != OWNER:
         return problem.errors
     known = _fields()
@@ -36,12 +36,12 @@ def fields(problem: ApiProblem, role: str) -> dict[str, str]:
 
 
 def all_of(problem: ApiProblem, role: str) -> str:
-    """The whole refusal as one text, for a small form."""
+    """Return the whole refusal as one text, for a small form."""
     return " ".join(fields(problem, role).values()) or summary(problem, role)
 
 
 def _spec(where: str) -> str:
-    """The pointer of the field in the spec: the bodies of actions have it at their top."""
+    """Return the pointer of the field in the spec: bodies of actions have the field at the top level."""
     return where if where.startswith("/spec/") or where == "/name" else f"/spec{where}"
 
 

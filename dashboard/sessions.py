@@ -1,7 +1,7 @@
-"""Who is signed in: kept on the server, by the id in a cookie.
+"""Store sign-ins on the server, by an id in a cookie.
 
-The cookie is signed, and has that id, the language, the form's token and where somebody who signs in comes back to. So
-who is not signed in takes no room on the server, however often they come. What is kept is bounded for each person.
+The cookie is signed, and contains that id, the language, the form token and the page to continue to after signing in.
+So visitors who are not signed in use no memory on the server. The number of stored sign-ins per user is limited.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ FREE = {"static", "healthz", "readyz"}
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Somebody's sign-in. ``expires``: when the token does, as Unix time; 0: nobody knows.
+    """A user's sign-in. ``expires``: the token's expiry, as Unix time; 0: unknown.
 
-    ``refresh``: an issuer's refresh token, where it gave one. ``issued``: an issuer signed them in.
+    ``refresh``: the issuer's refresh token, if it gave one. ``issued``: whether an issuer signed them in.
     """
 
     name: str
@@ -46,20 +46,20 @@ class SignedIn:
 
 
 class Kept(Protocol):
-    """Sign-ins by id. What is put goes after the sessions' hours, and earlier where one person has too many."""
+    """Sign-ins by id. They expire with the sessions' hours, or earlier if a user has too many."""
 
     def get(self, key: str) -> SignedIn | None:
-        """The one of that id, if there is one."""
+        """Return the sign-in of that id; None if there is none."""
 
     def put(self, key: str, who: SignedIn) -> None:
-        """Keep it, as the newest of that person's."""
+        """Store it as the user's newest."""
 
     def remove(self, key: str) -> None:
         """Remove it."""
 
 
 class KeptInMemory:
-    """In this process, for ``seconds`` each."""
+    """Store sign-ins in this process, for ``seconds`` each."""
 
     def __init__(self, seconds: float) -> None:
         self._known: TTLCache[str, SignedIn] = TTLCache(MOST, seconds)
@@ -85,7 +85,10 @@ class KeptInMemory:
 
 
 class KeptInRedis:
-    """In Redis, for many processes, for ``seconds`` each. Raises ``RedisError``."""
+    """Store sign-ins in Redis, shared by several processes, for ``seconds`` each.
+
+    :raise RedisError: by each method.
+    """
 
     def __init__(self, url: str, seconds: float) -> None:
         from redis import Redis
@@ -114,7 +117,7 @@ class KeptInRedis:
 
 
 def keep_sessions(app: Flask, settings: Settings) -> None:
-    """Have the application know who is signed in, in the process or in Redis for many of them."""
+    """Add sessions to the application, stored in the process or in Redis."""
     values = settings.values
     https, seconds = values["publicURL"].startswith("https://"), values["sessions"]["hours"] * 3600
     app.secret_key = settings.secret_key
@@ -153,7 +156,7 @@ def current() -> SignedIn | None:
 
 
 def begin(who: SignedIn) -> None:
-    """Begin a session under a new id, so that an id that was known before the sign-in is useless."""
+    """Start a session with a new id, so that an id from before the sign-in is useless."""
     end()
     session["id"], session.permanent = secrets.token_urlsafe(32), True
     _kept().put(session["id"], who)
@@ -176,7 +179,7 @@ def again() -> SignedIn | None:
 
 
 def end() -> None:
-    """End the session. The language stays."""
+    """End the session. The language is kept."""
     if key := session.get("id"):
         _kept().remove(key)
     language = session.get("language")

@@ -55,10 +55,12 @@ class _Links(Schema):
 
 @dataclass(frozen=True)
 class Settings:
-    """``values`` has the file's shape; ``secret_key`` signs cookies; ``client_secret`` is empty for a public client;
-    ``api_key`` proves to the API that this is the dashboard, so that it counts who asks and not the dashboard.
+    """``values``: the file's content.
 
-    ``links``: tokens by the secret word of a link that signs in with them. For demonstrations: none by default.
+    ``secret_key``: signs cookies. ``client_secret``: "" for a public client. ``api_key``: proves to the API that this
+    is the dashboard, so that limits count the user and not the dashboard.
+
+    ``links``: tokens by the secret in a link that signs in with them. For demonstrations; none by default.
     """
 
     values: Mapping[str, Any]
@@ -69,11 +71,13 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """The files that the environment names: STORE_PLATFORM_DASHBOARD_SETTINGS, STORE_PLATFORM_SECRET_KEY_FILE, and
-    where they are needed STORE_PLATFORM_OIDC_SECRET_FILE, STORE_PLATFORM_SESSIONS_URL_FILE,
-    STORE_PLATFORM_DASHBOARD_KEY_FILE and STORE_PLATFORM_SIGN_IN_LINKS_FILE.
+    """Load the settings from the files that environment variables name.
 
-    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    They are STORE_PLATFORM_DASHBOARD_SETTINGS, STORE_PLATFORM_SECRET_KEY_FILE, and if needed
+    STORE_PLATFORM_OIDC_SECRET_FILE, STORE_PLATFORM_SESSIONS_URL_FILE, STORE_PLATFORM_DASHBOARD_KEY_FILE and
+    STORE_PLATFORM_SIGN_IN_LINKS_FILE.
+
+    :raise ConfigurationError: one is missing or invalid; the message says what to do.
     """
     values = read_yaml(file_in("STORE_PLATFORM_DASHBOARD_SETTINGS"), "dashboard's settings file", _Settings())
     values["sessions"]["url"] = optional_text("STORE_PLATFORM_SESSIONS_URL_FILE") or values["sessions"]["url"]

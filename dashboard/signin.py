@@ -1,4 +1,4 @@
-"""Signing in and out: by a token, or at an issuer."""
+"""Sign in and out: with a token, or at an issuer."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def here(target: str) -> str:
-    """A path of this dashboard to continue to; its first page where the target is anything else."""
+    """Return a path of this dashboard to continue to; its first page if the target is anything else."""
     parts = urlsplit(target)
     ours = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return target if ours and "\\" not in target and target.isprintable() else "/"
 
 
 def register(app: Flask, api: Api, settings: Settings, issuer: Issuer | None) -> None:
-    """The pages for it."""
+    """Register the pages for it."""
     blueprint = Blueprint("signin", __name__)
-    # Counted where sessions are kept, so that many dashboards count together.
+    # Counted where sessions are stored, so that several dashboard processes count together.
     storage = settings.values["sessions"]["url"]
     limiter = Limiter(
         get_remote_address,

@@ -1,4 +1,4 @@
-"""The state of a shop in words for its owner, from its phase and the reason of its condition Ready, and what to do."""
+"""Describe the state of a shop to its owner: from its phase and the reason of its condition Ready, with what to do."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ ON_ITS_WAY = {"Pending", "Provisioning", "Upgrading"}
 
 
 class State(NamedTuple):
-    """``says``: how the shop is, as a sentence. ``advice``: what to do. ``does``: the part of the page that helps, by
-    its id; empty where there is nothing to do."""
+    """``says``: the shop's state, as a sentence.
+
+    ``advice``: what to do. ``does``: the id of the page's section that helps; "" if there is nothing to do.
+    """
 
     says: str
     advice: str
@@ -36,7 +38,7 @@ class Steps(NamedTuple):
 
 
 def state(store: Mapping[str, Any]) -> State:
-    """The state of a store, and what its owner can do."""
+    """Return the state of a store, and what its owner can do."""
     phase = store["phase"]
     says = {
         "Ready": _("Your shop is open."),
@@ -53,7 +55,7 @@ def state(store: Mapping[str, Any]) -> State:
 
 
 def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
-    """How many of its engine's steps are done while it is being created or changed; None otherwise."""
+    """Return how many of its engine's steps are done while a shop is created or changed; otherwise None."""
     if store["phase"] not in ON_ITS_WAY:
         return None
     known = engine.get("steps", [])
@@ -63,7 +65,10 @@ def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
 
 
 def _ready_at(store: Mapping[str, Any], engine: Mapping[str, Any]) -> datetime | None:
-    """When a new shop will probably be ready. A shop that was closed meanwhile started again when it was opened."""
+    """Return when a new shop will probably be ready.
+
+    If it was closed meanwhile, the estimate starts when it was opened.
+    """
     status, seconds = store["status"], engine.get("secondsToReady")
     release = status.get("release", {})
     if seconds is None or release.get("running"):
@@ -96,7 +101,7 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class Record(NamedTuple):
-    """The DNS record by which an address is confirmed."""
+    """The DNS record that confirms an address."""
 
     host: str
     name: str
@@ -108,7 +113,9 @@ _RECORD = re.compile(r"(?P<host>\S+) is not served .* set the TXT record (?P<nam
 
 
 def record(store: Mapping[str, Any]) -> Record | None:
-    """The record that the owner has to set to confirm the store's new address; None if there is nothing to confirm."""
+    """Return the record that the owner has to set to confirm the store's new address; None if there is nothing to
+    confirm.
+    """
     for each in store["status"].get("conditions", []):
         found = _RECORD.fullmatch(each.get("message", "")) if each["type"] == "HostnameVerified" else None
         if found and each["status"] == "False":

@@ -1,4 +1,4 @@
-"""One store: how it is, what is in it, and what its owner may do with it."""
+"""One store: its state, its parts, and what its owner may do with it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def row(name: str) -> str:
 
 @blueprint.post("/credentials")
 def credentials(name: str) -> str | Response:
-    """Shown in this answer alone; the API records it. A form that is sent again shows and records nothing."""
+    """Show the credentials, in this response only; the API records it. Reloading the form shows and records nothing."""
     once = request.form.get("once", "")
     if not once or session.get("revealed") == once:
         return _back(name, "headline")
@@ -46,7 +46,7 @@ def credentials(name: str) -> str | Response:
 
 @blueprint.get("/log")
 def log(name: str) -> str:
-    """The end of one part's log."""
+    """Return the end of one part's log."""
     pod, container = request.args.get("part", ""), request.args.get("container", "")
     asks = me()
     pods = asks.read(at("stores", name, "pods"))["items"]
@@ -60,13 +60,13 @@ def log(name: str) -> str:
 @blueprint.get("/credentials")
 @blueprint.get("/do/<action>")
 def reload(name: str, action: str = "") -> Response:
-    """Lead back to the page if the address of a form is reloaded."""
+    """Redirect to the page if the address of a form is reloaded."""
     return _back(name)
 
 
 @blueprint.post("/do/<action>")
 def act(name: str, action: str) -> Response:
-    """What the page's buttons and small forms do; back on the page afterwards, at the form where it was refused."""
+    """Handle the page's buttons and small forms, then return to the page, at the form if it was refused."""
     if action not in ACTIONS:
         return _back(name)
     try:
@@ -109,9 +109,9 @@ def delete(name: str) -> Response | tuple[str, int]:
     return redirect(url_for("stores.overview"))
 
 
-# The field that the reader is led to after a refusal.
+# The field that gets the focus after a refusal.
 FIELDS = {"address": "field-hostname", "extend": "field-day", "title": "field-title", "email": "field-email"}
-# Input that is kept after a refusal; nothing secret is among it.
+# Input that is kept after a refusal; none of it is secret.
 KEPT_INPUT = {
     "address": ("hostname",),
     "extend": ("day",),
@@ -119,12 +119,12 @@ KEPT_INPUT = {
     "title": ("title",),
     "email": ("email",),
 }
-# The session's key for a refused form, until a page has shown it once.
+# The session's key for a refused form, until a page has shown it.
 REFUSED = "refused"
-# It is kept in a cookie.
+# It is stored in a cookie.
 LONGEST_REFUSAL, LONGEST_INPUT = 600, 300
 
-# What a page shows of parts that can't be read now.
+# What a page shows for parts that are unavailable.
 NOTHING: Mapping[str, Any] = {"items": []}
 
 
@@ -168,7 +168,7 @@ def _shown(store: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, An
 
 
 def _action(what: str, **fields: str) -> Any:
-    """A call of one of the API's actions, with its body from these fields of the form."""
+    """Return a call of one of the API's actions, with its body from these fields of the form."""
 
     def act(name: str, form: Mapping[str, str]) -> None:
         body = {key: form.get(field, "").strip() or None for key, field in fields.items()}
@@ -178,9 +178,9 @@ def _action(what: str, **fields: str) -> Any:
 
 
 def _as_seen(form: Mapping[str, str]) -> dict[str, str]:
-    """The state of the store that the form's page was made from: what changed since is not overwritten unseen.
+    """Return the ETag from which the form's page was rendered, so that later changes are not overwritten unseen.
 
-    Forms that only open, close or restart a shop don't say one: they do the same to any state.
+    Forms that only open, close or restart a shop have none: their effect does not depend on the state.
     """
     return {"If-Match": form["seen"]} if form.get("seen") else {}
 
@@ -192,7 +192,7 @@ def _extend(name: str, form: Mapping[str, str]) -> None:
 
 
 def _set(*fields: str) -> Any:
-    """A change of fields of the spec, of the store as it was shown."""
+    """Return a change of fields of the spec, for the store as it was shown."""
 
     def act(name: str, form: Mapping[str, str]) -> None:
         spec = {field: form.get(field, "").strip() or None for field in fields}
@@ -219,7 +219,7 @@ def _email(name: str, form: Mapping[str, str]) -> None:
 
 
 def _connect(name: str, form: Mapping[str, str]) -> None:
-    """Set an integration. The form has its name, its provider, and the provider's fields as "field.<name>"."""
+    """Set an integration. The form contains its name, its provider, and the provider's fields as "field.<name>"."""
     given = {key.removeprefix("field."): form[key].strip() for key in form if key.startswith("field.")}
     body = {"provider": form.get("provider", ""), "fields": given}
     me().change("PUT", at("stores", name, "integrations", form.get("integration", "")), body)

@@ -1,4 +1,4 @@
-"""The list of stores, and a new one."""
+"""The list of stores, and the form for a new one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = 50
 
 @blueprint.get("/")
 def overview() -> str:
-    """The reader's stores, or those they filter for."""
+    """Show the reader's stores, or those that match the filter."""
     asked = {key: request.args.get(key, "") for key in FILTERS}
     asks = me()
     page = asks.read("/stores", limit=PAGE, **asked)
@@ -72,7 +72,7 @@ def create() -> Response | tuple[str, int]:
 
 @blueprint.get("/stores/new/name")
 def name() -> Response:
-    """Whether a name is free, for the script: the API judges it with everything else a store needs."""
+    """Report whether a name is free, for the script: the API validates it together with a minimal store."""
     wanted = request.args.get("name", "").strip()
     body = {"name": wanted, "spec": {"engine": next(iter(choices()["engines"]))}}
     try:
@@ -85,7 +85,7 @@ def name() -> Response:
 
 
 def _asked() -> dict[str, Field]:
-    """The form's fields, as the API describes them now: it may be of another release than this process."""
+    """Return the form's fields as the API describes them now: it may be of another release than this process."""
     return fields(me().read("/openapi.json"))
 
 
@@ -105,7 +105,7 @@ def _form(
         fault=refusals.summary(problem, role()) if problem and not errors else "",
         shown=shown,
         quota=quota,
-        # One form makes one store, however often it is sent.
+        # One form creates one store, however often it is submitted.
         key=secrets.token_urlsafe(18),
         full=quota["used"] >= quota["maxStores"],
         **choices(),

@@ -1,4 +1,4 @@
-"""The composite controller's webhooks: given what is observed of a store, what is desired?
+"""The composite controller's webhooks: from what is observed of a store, they compute what is desired.
 
-``core`` holds the answer and does no I/O; ``app`` is the HTTP shell around it.
+``core`` computes the response and does no I/O; ``app`` is the HTTP layer around it.
 """

@@ -1,10 +1,10 @@
-"""``python -m storeplatform.hooks``: the service under gunicorn, or one line that says why it can't start."""
+"""Run the hooks under gunicorn (``python -m storeplatform.hooks``), or print why they can't start."""
 
 from __future__ import annotations
 
 from storeplatform.common import starting
 
-starting.begin_with_greenlets()  # before anything else is imported
+starting.begin_with_greenlets()  # must precede every other import
 # ruff: noqa: E402
 
 import os
@@ -17,7 +17,7 @@ from .app import create_app
 
 
 def main() -> None:
-    """Serve until a signal; exit with one line on stderr where the configuration is wrong."""
+    """Serve until a signal; if the configuration is invalid, exit with one line on stderr."""
     try:
         application = create_app()
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""The HTTP shell: it parses, authenticates, limits, counts, logs and answers; what to answer is ``core``'s."""
+"""The HTTP layer: parse, authenticate, limit, count, log and respond. ``core`` computes what to respond."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .metrics import Metrics
 from .settings import Settings, load_settings
 from .template_check import check_templates
 
-# A full store's request is 75 KB. Metacontroller sends nothing near this; a stray sender might.
+# In bytes. A full store's request is 75 KB, and Metacontroller sends nothing close to this limit.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 HOOKS = ("/sync", "/finalize", "/customize")
@@ -43,15 +43,17 @@ log = structlog.get_logger("hooks")
 
 
 def create_app() -> Flask:
-    """The service, from the files that the environment names.
+    """Return the service, configured by the files that environment variables name.
 
-    STORE_PLATFORM_SETTINGS: the settings file. STORE_PLATFORM_ROOT_KEY_FILE and STORE_PLATFORM_TOKEN_FILE: the
-    root key and the bearer token that Metacontroller sends. STORE_PLATFORM_S3_CREDENTIALS_FILE: the object store's
-    keys, where backups go to one. STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE: the mail relay's key
-    and its authority's certificate, where there is a relay. STORE_PLATFORM_ENGINES: a folder of engines to use
-    instead of the installed ones.
+    STORE_PLATFORM_SETTINGS: the settings file.
+    STORE_PLATFORM_ROOT_KEY_FILE and STORE_PLATFORM_TOKEN_FILE: the root key, and the bearer token that Metacontroller
+    sends.
+    STORE_PLATFORM_S3_CREDENTIALS_FILE: the object store's keys, if backups go to an object store.
+    STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE: the mail relay's key and the certificate of its
+    certificate authority, if there is a relay.
+    STORE_PLATFORM_ENGINES: a folder of engines to use instead of the installed ones.
 
-    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    :raise ConfigurationError: a file is missing or invalid; the message says what to do.
     """
     configure_logs()
     engines = Path(os.environ.get("STORE_PLATFORM_ENGINES") or ENGINES)
@@ -72,7 +74,7 @@ def _file(variable: str) -> Path | None:
 
 
 def make_app(settings: Settings, token: str) -> Flask:
-    """The WSGI application for Metacontrollers that send ``token``."""
+    """Return the WSGI application, which accepts Metacontroller's requests with the bearer token ``token``."""
     app = Flask("storeplatform.hooks", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     metrics = Metrics(CollectorRegistry())
@@ -83,7 +85,9 @@ def make_app(settings: Settings, token: str) -> Flask:
             raise Unauthorized("the bearer token must be the one in this service's token file")
 
     def reconciled(asked: SyncRequest) -> dict[str, Any]:
-        """The core's answer; the last resort where there is none, so that the Store's status reports it."""
+        """Return the core's response; if it fails, the fallback response, which reports the failure in the Store's
+        status.
+        """
         try:
             return sync(asked, settings)
         except Exception as error:
@@ -150,13 +154,13 @@ def make_app(settings: Settings, token: str) -> Flask:
 
 
 def _stage(status: dict[str, Any]) -> str:
-    """The first condition that does not hold, or "Ready"."""
+    """Return the first condition that is not True, or "Ready"."""
     unmet = [c for c in status["conditions"] if c["status"] == "False" and c["type"] != "Progressing"]
     return next((c["type"] for c in unmet if c["reason"] != "Waiting"), "Ready")
 
 
 def _failure(error: Exception) -> tuple[str, str]:
-    """Why a store is not reconciled: a reason, and a message that holds nothing of what was sent."""
+    """Return a reason and a message for why a store is not reconciled; the message contains nothing of the request."""
     if isinstance(error, GuardError):
         return "Guard", f"the answer would do harm and was not given: {error}"
     if isinstance(error, RenderError):
@@ -165,7 +169,10 @@ def _failure(error: Exception) -> tuple[str, str]:
 
 
 def _problem(status: int, kind: str, detail: str) -> Response:
-    """RFC 9457. Metacontroller puts the body into an event, so it is short and never holds what was sent."""
+    """Return a problem document (RFC 9457).
+
+    Metacontroller copies the body into an event, so it is short and never contains anything of the request.
+    """
     g.problem = {"problem": kind, "detail": detail}
     body = orjson.dumps({"type": f"urn:store-platform:{kind}", "status": status, "detail": detail})
     return Response(body, status, mimetype="application/problem+json")

@@ -8,7 +8,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
 class Metrics:
-    """Counters of one application, in ``registry``: none is global, so two applications don't mix."""
+    """The counters of one application, in ``registry``. No counter is global, so two applications do not share them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -28,11 +28,11 @@ class Metrics:
             registry=registry,
         )
         self._seconds = Histogram(
-            "store_hook_duration_seconds", "Time to an answer", ["hook"], registry=registry, buckets=BUCKETS
+            "store_hook_duration_seconds", "Time to a response", ["hook"], registry=registry, buckets=BUCKETS
         )
 
     def observe(self, hook: str, status: int, stage: str, seconds: float) -> None:
-        """One answered request; ``stage`` is empty where no answer was made."""
+        """Count one answered request; ``stage`` is "" if no response was computed."""
         self._requests.labels(hook, str(status)).inc()
         self._seconds.labels(hook).observe(seconds)
         if status != 200:

@@ -1,4 +1,4 @@
-"""What every answer is made from beside the request: the settings file, the engines, and the keys."""
+"""Load what every response is computed from beside the request: the settings file, the engines, and the keys."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ class _ObjectStoreKeys(Schema):
 
 @dataclass(frozen=True)
 class Relay:
-    """The platform's mail relay. ``key``: what its accounts' passwords are derived from; ``ca``: the authority that
-    signs its certificate, as PEM."""
+    """The platform's mail relay.
+
+    ``key``: accounts' passwords are derived from it; ``ca``: the PEM certificate of the authority that signs the
+    relay's certificate.
+    """
 
     key: bytes
     ca: str
@@ -36,12 +39,11 @@ class Relay:
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What every answer is made from beside the request.
+    """What every response is computed from beside the request.
 
-    ``values`` has the settings file's shape (templates see it as ``settings``), ``engines`` maps an
-    engine's name to it, ``integrations`` an integration's. ``root_key`` is what every store's passwords are derived
-    from. ``object_store_keys`` (accessKeyId, secretAccessKey) is empty where backups go to volumes; ``relay`` is None
-    where the platform has no mail relay.
+    ``values``: the settings file's content (templates see it as ``settings``). ``engines`` and ``integrations``: by
+    name. ``root_key``: every store's passwords are derived from it. ``object_store_keys`` (accessKeyId,
+    secretAccessKey): empty if backups go to volumes. ``relay``: None if the platform has no mail relay.
     """
 
     values: Mapping[str, Any]
@@ -64,9 +66,10 @@ def load_settings(
     object_store_keys_file: Path | None = None,
     relay_files: tuple[Path | None, Path | None] = (None, None),
 ) -> Settings:
-    """Read all of them; raise ConfigurationError, which names the first that is wrong.
+    """Load all settings.
 
-    :param relay_files: the relay's key, and its authority's certificate.
+    :param relay_files: the relay's key, and its certificate authority's certificate.
+    :raise ConfigurationError: a file is missing or invalid; it names the first.
     """
     values = load_values(settings_file)
     engines = read_engines(templates, values["retiredVersions"])
@@ -76,7 +79,10 @@ def load_settings(
 
 
 def load_relay(key_file: Path | None, ca_file: Path | None) -> Relay:
-    """What stores need to know of the relay; raise ConfigurationError, which never holds any of the key."""
+    """Return what stores need to know of the relay.
+
+    :raise ConfigurationError: it is missing or invalid; the message never contains any of the key.
+    """
     if key_file is None or ca_file is None:
         raise ConfigurationError(
             "mail.senderDomain is set, so STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE "
@@ -86,7 +92,10 @@ def load_relay(key_file: Path | None, ca_file: Path | None) -> Relay:
 
 
 def load_object_store_keys(file: Path | None) -> Mapping[str, str]:
-    """The keys of the object store that backups go to; raise ConfigurationError, which never holds any of them."""
+    """Return the keys of the object store for backups.
+
+    :raise ConfigurationError: they are missing or invalid; the message never contains any of them.
+    """
     form = "must be YAML with accessKeyId and secretAccessKey"
     if file is None:
         raise ConfigurationError(f"backup.s3.endpoint is set, so STORE_PLATFORM_S3_CREDENTIALS_FILE {form}")
@@ -100,7 +109,10 @@ def load_object_store_keys(file: Path | None) -> Mapping[str, str]:
 
 
 def load_root_key(file: Path) -> bytes:
-    """The key of at least 32 bytes in ``file``; raise ConfigurationError, which never holds any of it."""
+    """Return the key of at least 32 bytes in ``file``.
+
+    :raise ConfigurationError: it is missing or too short; the message never contains any of it.
+    """
     remedy = (
         f"make one, once, with: head -c {ROOT_KEY_BYTES} /dev/urandom | base64 > {file} "
         "and keep a copy in a safe place, since new stores' passwords come from it"

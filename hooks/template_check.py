@@ -1,4 +1,4 @@
-"""Every template is rendered once before the service starts, so that a broken engine stops it with the reason."""
+"""Render every template once at start-up, so that the service refuses to start with a broken engine."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 from storeplatform.common.configuration import ConfigurationError
 
 from .core import RenderError, Store, render
-from .core.integrations import Connection
+from .core.integrations import ConnectedIntegration
 from .core.render import RenderedStage
 from .settings import Settings
 
 WORKLOADS = ("Deployment", "StatefulSet")
-# By the type of a field: what a store has there that asks for everything it may ask for.
+# By the type of a field: its value in a store that uses every option.
 SAMPLES = {"str": "x", "bool": True, "int": 1}
 
 
 def samples(settings: Settings, engine: str, plan: str) -> list[Store]:
-    """For each version of an engine, a store that asks for everything it may ask for, so that every template is
-    rendered whole."""
+    """Return, for each version of an engine, a store that uses every option, so that every branch of the templates is
+    rendered.
+    """
     optional: dict[str, Any] = {
         each.name: SAMPLES[str(each.type)]
         for each in fields(Store)
         if each.default is not MISSING and str(each.type) in SAMPLES
     }
     connections = tuple(
-        Connection(name, settings.integrations[name].values["condition"], "x", next(iter(providers)), 443)
+        ConnectedIntegration(name, settings.integrations[name].values["condition"], "x", next(iter(providers)), 443)
         for name in settings.engines[engine].values["integrations"]
         if (providers := settings.integrations[name].values["providers"])
     )
@@ -54,7 +55,10 @@ def samples(settings: Settings, engine: str, plan: str) -> list[Store]:
 
 
 def check_templates(settings: Settings) -> None:
-    """Render every engine, version and plan once; raise ConfigurationError where one can't be."""
+    """Render every engine, version and plan once.
+
+    :raise ConfigurationError: one can't be rendered.
+    """
     for engine in settings.engines.values():
         for plan in settings.plans:
             for sample in samples(settings, engine.name, plan):
@@ -67,7 +71,7 @@ def check_templates(settings: Settings) -> None:
 
 
 def faults(engine: Mapping[str, Any], stages: Sequence[RenderedStage]) -> list[str]:
-    """Where an engine's file and its objects contradict each other."""
+    """Return contradictions between an engine's file and its objects."""
     keys = [manifest.key for stage in stages for manifest in stage.manifests]
     named = {kind: sorted(key.name for key in keys if key.kind == kind) for kind in ("Service", *WORKLOADS)}
     working = sorted(name for kind in WORKLOADS for name in named[kind])

@@ -1,6 +1,6 @@
 """What is installed into a cluster: CRDs, the CompositeController, RBAC, policies. Data only, no code.
 
-``MANIFESTS`` is the folder that holds them, as it was installed.
+``MANIFESTS`` is the installed folder that contains them.
 """
 
 from importlib.resources import files

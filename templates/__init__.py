@@ -1,6 +1,6 @@
-"""The engines: one folder each, plus ``common`` for what every store gets. Data only, no code.
+"""The engines: one folder each, and ``common`` for what every store gets. Data only, no code.
 
-``ENGINES`` is the folder that holds them, as it was installed.
+``ENGINES`` is the installed folder that contains them.
 """
 
 from importlib.resources import files

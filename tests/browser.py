@@ -1,6 +1,7 @@
-"""A browser for tests of pages: Debian's Chromium, driven by Playwright without a window, and axe-core's judgement.
+"""A browser for tests of pages: Debian's Chromium, driven by Playwright without a window, and axe-core for
+accessibility.
 
-Every test may ask for ``page`` and ``browser``; ``accessibility_faults`` and ``overflows`` judge what a page shows.
+Every test may use ``page`` and ``browser``; ``accessibility_faults`` and ``overflows`` check what a page shows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from .debian import need
 
-# WCAG 2.2 AA and all before it. axe-core leaves the size of targets out unless it is asked for by name.
+# WCAG 2.2 AA and everything before it. axe-core checks the size of targets only if it is named.
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE_OPTIONS = {
     "resultTypes": ["violations"],
@@ -25,9 +26,9 @@ AXE_OPTIONS = {
 
 
 def program() -> str:
-    """The browser to drive, installed if there is none.
+    """Return the browser's program, installing it if necessary.
 
-    :raise PackagesMissing: there is none and it can't be installed.
+    :raise PackagesMissing: it can't be installed.
     """
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
@@ -37,9 +38,9 @@ def program() -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each takes its own context or ``page``, so no cookie of one is seen by another."""
+    """One browser for all tests; each uses its own context or ``page``, so cookies are not shared."""
     executable = program()
-    expect.set_options(timeout=30_000)  # of all expectations that say no other; a busy machine is slow
+    expect.set_options(timeout=30_000)  # the default timeout of expectations, for a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--disable-dev-shm-usage"])
         yield browser
@@ -48,14 +49,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context_options() -> dict[str, Any]:
-    """What the visitor of ``page`` has beside the defaults, as Playwright names it; a folder's tests may say other."""
+    """The context options of ``page``, as Playwright names them; a folder's conftest may override this."""
     return {}
 
 
 @pytest.fixture
 def page(browser: Browser, context_options: dict[str, Any]) -> Iterator[Page]:
-    """An empty page of a new visitor, 1280 by 800. The test fails if the browser had an error to tell of it, such as
-    a script that broke or what the page's own Content-Security-Policy refused."""
+    """An empty page of a new visitor, 1280 by 800.
+
+    The test fails if the browser logged an error, such as a broken script or a violation of the page's
+    Content-Security-Policy.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 800}, **context_options)
     context.set_default_timeout(30_000)
     page = context.new_page()
@@ -68,9 +72,9 @@ def page(browser: Browser, context_options: dict[str, Any]) -> Iterator[Page]:
 
 
 def accessibility_faults(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is shown now: each the rule, and the elements it speaks of.
+    """Return axe-core's findings for the page as it is shown: each with the rule and the elements.
 
-    It is a script itself: a page of a visitor without JavaScript can't be judged.
+    axe-core is a script, so a page of a visitor without JavaScript can't be checked.
     """
     page.wait_for_load_state()
     found = Axe().run(page, options=AXE_OPTIONS).response["violations"]
@@ -83,5 +87,5 @@ def overflows(page: Page) -> bool:
 
 
 def _is_fault(message: ConsoleMessage) -> bool:
-    # That a page answered 4xx or 5xx is the test's own matter: it asked for it.
+    # 4xx and 5xx responses of pages are ignored here: the test requested them.
     return message.type == "error" and not message.text.startswith("Failed to load resource")

@@ -1,7 +1,7 @@
-"""What takes long to build is kept in the user's cache, by the hash of what it is built from.
+"""Cache long builds in the user's cache, by the hash of their sources.
 
-A folder appears under its name only when it is complete, so there is no half-built state. What nobody used for a month
-goes when the next of its name is built.
+A folder appears under its name only when it is complete, so there is no partial build. What was not used for a month is
+removed when the next one of its name is built.
 """
 
 import hashlib
@@ -18,14 +18,16 @@ UNUSED_SECONDS = 30 * 24 * 3600
 
 
 def cache_home() -> Path:
-    """Where builds are kept: `store-platform` below XDG_CACHE_HOME or ~/.cache."""
+    """Return where builds are cached: `store-platform` below XDG_CACHE_HOME or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "store-platform"
 
 
 def cached(name: str, sources: Iterable[Path], build: Callable[[Path], None]) -> Path:
-    """The folder `<name>-<hash of the sources and the machine type>`. Safe to call from several processes at once.
+    """Return the folder `<name>-<hash of the sources and the machine type>`.
 
-    :param build: fills an empty folder; called where the cache has none. What it raises leaves nothing behind.
+    Safe to call from several processes at once.
+
+    :param build: fills an empty folder; called if the cache has none. If it raises, nothing is left behind.
     """
     home = cache_home() / f"{name}-{_hash(sources)}"
     if not home.exists():
@@ -38,7 +40,7 @@ def cached(name: str, sources: Iterable[Path], build: Callable[[Path], None]) ->
                 build(partial)
                 partial.rename(home)
                 _prune(name)
-    os.utime(home)  # it is used
+    os.utime(home)  # marks it as used
     return home
 
 

@@ -1,4 +1,4 @@
-"""What tests of every folder may ask for. One browser for all: Playwright can be started once in a process."""
+"""Fixtures for tests of every folder. One browser for all: Playwright can be started once per process."""
 
 from .browser import browser, context_options, page
 

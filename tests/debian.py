@@ -1,11 +1,11 @@
-"""Programs that tests need and PyPI does not have, from Debian's or Ubuntu's own packages."""
+"""Install programs that tests need and PyPI does not have, from Debian's or Ubuntu's packages."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-# How to see that a package is there, where its program is not on PATH under the package's name.
+# Files that show that a package is installed, where its program is not on PATH under the package's name.
 PLACES = {
     "bubblewrap": "usr/bin/bwrap",
     "conntrack": "usr/sbin/conntrack",
@@ -31,25 +31,25 @@ PLACES = {
 
 
 class PackagesMissing(RuntimeError):
-    """Packages that could not be installed; the message names them and what to do."""
+    """Packages could not be installed; the message names them and what to do."""
 
 
 def present(package: str) -> bool:
-    """Whether the package's program is installed, by whatever way it came."""
+    """Whether the package's program is installed, from any source."""
     place = PLACES.get(package)
     return any(Path("/").glob(place)) if place else shutil.which(package) is not None
 
 
 def missing(*packages: str) -> list[str]:
-    """Those of the packages that are not installed."""
+    """Return those of the packages that are not installed."""
     return [package for package in packages if not present(package)]
 
 
 def need(*packages: str) -> None:
-    """See that the packages are installed; install those that are not where this machine allows it.
+    """Install the packages that are missing, if this machine allows it.
 
-    :param packages: names of Debian packages, each one with a program of its own name or a place in `PLACES`.
-    :raise PackagesMissing: this is no Debian, this user may not install, or apt fails.
+    :param packages: names of Debian packages, each with a program of its own name or a path in `PLACES`.
+    :raise PackagesMissing: this is not Debian, this user may not install, or apt fails.
     """
     lacking = missing(*packages)
     if not lacking:

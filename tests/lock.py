@@ -1,7 +1,7 @@
-"""``python -m tests.lock``: the versions of what is installed here, as the newest that the tests are run with.
+"""Write upper bounds for the versions that the tests run with: those that are installed (``python -m tests.lock``).
 
-A newer release of a package can then not break the tests of a commit that passed. They are upper bounds, so that an
-index without the newest release will do.
+So a newer release of a package can't break the tests of a commit that passed. They are upper bounds, so an index
+without the newest release is sufficient.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LEFT_OUT = {"pip", "setuptools", "store-platform", "wheel"}
 
 
 def bounds() -> list[str]:
-    """A line for each package."""
+    """Yield a line for each package."""
     found = {re.sub(r"[-_.]+", "-", each.name).lower(): each.version for each in distributions()}
     return [f"{name}<={version}" for name, version in sorted(found.items()) if name not in LEFT_OUT]
 

@@ -1,4 +1,4 @@
-"""A Redis of Debian's, for tests that ask for ``redis``: its URL is the process' name."""
+"""Debian's Redis, for tests that use the fixture ``redis``: its URL is the process' name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .debian import need
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """One for the tests of a module, on the loopback interface, that keeps nothing on disk."""
+    """A Redis for the tests of a module, on the loopback interface, that stores nothing on disk."""
     need("redis-server")
     (port,) = free_ports(1)
     home = tmp_path_factory.mktemp("redis")

@@ -1,4 +1,4 @@
-"""The browser that tests of pages use reports what is wrong with a page."""
+"""The browser fixture reports what is wrong with a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GOOD = """<!doctype html><html lang="en"><title>A shop</title>
 <main><h1>A shop</h1><a href="/cart">Cart</a></main></html>"""
 
 
-def test_a_page_that_all_can_use_has_no_faults(page: Page) -> None:
+def test_an_accessible_page_has_no_faults(page: Page) -> None:
     page.set_content(GOOD)
     assert accessibility_faults(page) == []
 
@@ -37,7 +37,7 @@ def test_a_page_wider_than_the_window_is_reported(page: Page) -> None:
     assert overflows(page)
 
 
-def test_a_visitor_brings_no_cookie_of_another(browser: Browser, page: Page) -> None:
+def test_a_visitor_has_no_cookie_of_another(browser: Browser, page: Page) -> None:
     page.context.add_cookies([{"name": "cart", "value": "1", "url": "http://127.0.0.1"}])
     with browser.new_context() as other:
         assert other.cookies() == []

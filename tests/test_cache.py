@@ -1,4 +1,4 @@
-"""What the cache of builds keeps, and for how long. (That it builds once and whole: cluster/test_binary.py.)"""
+"""What the build cache keeps, and for how long. (cluster/test_binary.py tests that it builds once and completely.)"""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def built(home: Path, text: str, name: str = "thing") -> Path:
 
 
 def unused(folder: Path) -> None:
-    """Let it look as if nobody had used it for longer than it is kept."""
+    """Make it look unused for longer than it is kept."""
     then = folder.stat().st_mtime - UNUSED_SECONDS - 60
     os.utime(folder, (then, then))
 
 
-def test_what_nobody_used_for_a_month_goes_when_the_next_of_its_name_is_built(home: Path) -> None:
+def test_a_build_unused_for_a_month_is_removed_by_the_next_of_its_name(home: Path) -> None:
     old, other = built(home, "a"), built(home, "a", "other")
     unused(old)
     unused(other)
@@ -41,7 +41,7 @@ def test_what_nobody_used_for_a_month_goes_when_the_next_of_its_name_is_built(ho
     assert sorted(each.name for each in newer.parent.glob("thing-*")) == [newer.name, f"{newer.name}.lock"]
 
 
-def test_what_is_used_stays(home: Path) -> None:
+def test_a_used_build_is_kept(home: Path) -> None:
     old = built(home, "a")
     unused(old)
     built(home, "a")

@@ -1,4 +1,4 @@
-"""What the chart says where nobody says otherwise: its values, of which the services' settings are a part."""
+"""The chart's default values, including the services' settings."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ CHART = Path(__file__).parents[1] / "charts" / "store-platform"
 
 
 def chart_values() -> dict[str, Any]:
-    """All of them, a new copy each time."""
+    """Return all of them, a new copy each time."""
     values: dict[str, Any] = yaml.safe_load(_text())
     return values
 
 
 def settings_of(service: str) -> dict[str, Any]:
-    """The settings of "hooks", "api", "dashboard" or "relay", a new copy each time."""
+    """Return the settings of "hooks", "api", "dashboard" or "relay", a new copy each time."""
     settings: dict[str, Any] = chart_values()[service]["settings"]
     return settings
 
 
 def write_settings(service: str, file: Path, over: dict[str, Any] | None = None) -> Path:
-    """The file a service reads at its start; ``over`` are top-level values in place of the chart's.
+    """Write the file a service reads at start-up; ``over`` are top-level values that replace the chart's.
 
-    Hosts are nobody's to prove, as in the demo, unless ``over`` says otherwise.
+    Hosts need no proof, as in the demo, unless ``over`` says otherwise.
     """
     unproven = {"hostnames": {"verification": "none", "resolvers": []}} if service == "hooks" else {}
     file.write_text(yaml.safe_dump({**settings_of(service), **unproven, **(over or {})}, sort_keys=False))

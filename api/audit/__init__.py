@@ -1,6 +1,6 @@
 """The audit store: who did what to which store, through which interface, when, and with what result.
 
-A record is on disk before ``Audit.record`` returns, and moves to the database from there.
+A record is on disk before ``Audit.record`` returns; a thread moves it to the database.
 """
 
 from .audit import Audit

@@ -1,4 +1,4 @@
-"""The audit as its users see it: ``record`` never fails and never waits for the database."""
+"""The interface of the audit: ``record`` never fails, and never waits for the database."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ log = structlog.get_logger("audit")
 
 
 class Audit:
-    """Records go to a spool on disk and from there, by a thread of this process, to the database.
+    """Write records to a spool on disk; a thread of this process moves them to the database.
 
     Any number of processes may share the spool's folder and the database. The thread starts with the first record or
-    call of ``start``, so that an application may be made before its server forks.
+    with ``start``, so an application may be created before its server forks.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Audit:
         retention_bytes: int,
         registry: CollectorRegistry,
     ) -> None:
-        """:raise ConfigurationError: the URL or the spool's folder can't be used; the message says what must hold."""
+        """Check the settings. :raise ConfigurationError: the URL or the folder is unusable; it says what must hold."""
         self._store = RecordStore(url)
         try:
             self._spool = Spool(spool, spool_bytes)
@@ -55,23 +55,25 @@ class Audit:
         self._cleaned: float | None = None
         self._wake, self._closing, self._lock = Event(), Event(), Lock()
         self._thread: Thread | None = None
-        # Alert on any increase of the first two. The third shows how long the database was unavailable.
-        self._dropped = Counter("store_audit_dropped", "Records that only the log has", registry=registry)
-        self._errors = Counter("store_audit_write_errors", "Writes the database refused", registry=registry)
-        waiting = Gauge("store_audit_spool_bytes", "What waits on disk for the database", registry=registry)
+        # Alert on any increase of the first two. The third grows while the database is unavailable.
+        self._dropped = Counter("store_audit_dropped", "Records that are only in the log", registry=registry)
+        self._errors = Counter("store_audit_write_errors", "Writes that the database rejected", registry=registry)
+        waiting = Gauge(
+            "store_audit_spool_bytes", "Bytes of records that wait on disk for the database", registry=registry
+        )
         waiting.set_function(self._spool.bytes)
 
     def start(self) -> None:
-        """Begin to move what waits."""
+        """Start the thread that moves records from the spool to the database."""
         with self._lock:
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
 
     def record(self, record: Record) -> None:
-        """Keep it, unless too much is refused to its actor: see ``Fairness``.
+        """Store the record, unless too many records of its actor are kept already: see ``Fairness``.
 
-        Where even the disk can't, the log has it and ``store_audit_dropped_total`` grows.
+        If even the disk fails, the record is written to the log and ``store_audit_dropped_total`` is incremented.
         """
         for each in self._fairness.kept(record.bounded()):
             self._keep(each)
@@ -83,27 +85,28 @@ class Audit:
             self._spool.append(json.dumps(values).encode() + b"\n")
         except (SpoolFull, OSError) as error:
             self._dropped.inc()
-            log.error("the audit's spool takes no record", spool=str(self._spool.folder), error=repr(error))
+            log.error("the audit's spool can't store a record", spool=str(self._spool.folder), error=repr(error))
             return
         self.start()
         self._wake.set()
 
     def query(self, filters: Filters | None = None, limit: int = 100, cursor: str | None = None) -> list[Record]:
-        """The newest first, from after the record whose ``cursor`` it is.
+        """Return records, newest first, after the one whose ``cursor`` is given.
 
-        :raise ValueError: the cursor is invalid. :raise SQLAlchemyError: the database can't answer now.
+        :raise ValueError: the cursor is invalid.
+        :raise SQLAlchemyError: the database is unavailable.
         """
         return self._store.select(filters or Filters(), limit, cursor, datetime.now(UTC))
 
     def export(self, filters: Filters | None = None) -> Iterator[Record]:
-        """All of them, the newest first. Raises as ``query`` does."""
+        """Yield all records, newest first. Raises like ``query``."""
         page = self.query(filters, PAGE)
         while page:
             yield from page
             page = self.query(filters, PAGE, page[-1].cursor)
 
     def close(self) -> None:
-        """End the thread, after a last try to move what waits. What could not be moved stays on disk."""
+        """Stop the thread after one last attempt to move the spool's records. What remains stays on disk."""
         self._closing.set()
         self._wake.set()
         if self._thread:
@@ -117,7 +120,7 @@ class Audit:
             try:
                 self._move()
                 pause = PAUSE
-            except Exception as error:  # whatever it is: records wait on disk, and the next try may do
+            except Exception as error:  # any error: the records wait on disk, and the next attempt may succeed
                 self._errors.inc()
                 log.error("the audit store can't be written to; records wait on disk", error=_words(error))
                 self._closing.wait(pause := min(2 * pause, LONGEST_PAUSE))
@@ -127,7 +130,10 @@ class Audit:
             self._wake.clear()
 
     def _move(self) -> None:
-        """Everything that waits to the database, and what is due there. At least once: an id is there only once."""
+        """Move all spooled records to the database, and remove old ones there.
+
+        At least once: inserts are idempotent by id.
+        """
         with self._spool.draining() as mine:
             if not mine:
                 return
@@ -152,5 +158,5 @@ class Audit:
 
 
 def _words(error: Exception) -> str:
-    """The driver's own words: SQLAlchemy's hold the statement and its values."""
+    """Return the driver's message: SQLAlchemy's also contains the statement and its values."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0]

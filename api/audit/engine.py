@@ -1,6 +1,6 @@
-"""SQLAlchemy's engines for the audit's databases, of which neither can hold the process up.
+"""Create SQLAlchemy engines for the audit's databases, so that neither can block the process.
 
-PostgreSQL: every wait has an end. SQLite waits for the disk inside its library, so each of its calls is made apart.
+PostgreSQL: every wait has a timeout. SQLite waits for the disk inside its library, so its calls run in a thread.
 """
 
 from __future__ import annotations
@@ -16,47 +16,50 @@ from storeplatform.common.serving.apart import apart
 
 
 class ApartCursor(sqlite3.Cursor):
-    """Each call in a thread of its own."""
+    """A cursor that runs each call in a thread."""
 
     def execute(self, *arguments: Any) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().execute, *arguments)
 
     def executemany(self, *arguments: Any) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().executemany, *arguments)
 
     def fetchone(self) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().fetchone)
 
     def fetchmany(self, *arguments: Any) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().fetchmany, *arguments)
 
     def fetchall(self) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return apart(super().fetchall)
 
 
 class ApartConnection(sqlite3.Connection):
-    """As ``ApartCursor``."""
+    """A connection that runs each call in a thread."""
 
     def cursor(self, factory: Any = ApartCursor) -> Any:
-        """As in the base class."""
+        """Like the base class."""
         return super().cursor(factory)
 
     def commit(self) -> None:
-        """As in the base class."""
+        """Like the base class."""
         apart(super().commit)
 
     def rollback(self) -> None:
-        """As in the base class."""
+        """Like the base class."""
         apart(super().rollback)
 
 
 def make_engine(url: URL) -> Engine:
-    """The engine of a database. :raise OSError: SQLite's folder can't be made."""
+    """Return the engine for a database.
+
+    :raise OSError: SQLite's folder can't be created.
+    """
     if url.get_backend_name() != "postgresql":
         return _sqlite(url)
     from . import postgresql  # its libraries are imported where they are used
@@ -65,7 +68,7 @@ def make_engine(url: URL) -> Engine:
 
 
 def give(connection: sa.Connection, seconds: float) -> None:
-    """What is done on this connection may take so long until it is given back, where it has an end at all."""
+    """Set the timeout for the connection's calls until it is returned to the pool, if its database supports that."""
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.driver_connection
         driver.seconds = seconds

@@ -1,4 +1,4 @@
-"""No caller fills the audit: of what one does or is refused only so much is kept, and how much more there was."""
+"""Limit what one caller can add to the audit: beyond a limit, records are only counted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from threading import Lock
 from .record import Record
 
 WINDOW_SECONDS = 60.0
-# Of one actor and action in a window: some 150 refusals and 1,200 changes of ordinary size, more than anybody does by
-# hand.
+# The bytes kept per actor, outcome and action in a window: about 150 refusals or 1,200 changes of ordinary size, more
+# than anybody does manually.
 KEPT_BYTES = {"refused": 64 * 1024, "admitted": 512 * 1024}
-# Windows that are remembered; beyond them all are one.
+# The number of windows that are tracked; all further callers share one.
 WINDOWS = 10_000
 
 
-# Actor, outcome and what was done.
+# Actor, outcome and action.
 _Kind = tuple[str, str, str]
 
 
@@ -31,9 +31,9 @@ class _Window:
 
 
 class Fairness:
-    """Of one process.
+    """The limits of one process.
 
-    :param clock: seconds that never go back.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,10 +41,11 @@ class Fairness:
         self._windows: dict[_Kind, _Window] = {}
 
     def kept(self, record: Record) -> list[Record]:
-        """What to keep when ``record`` comes: itself, unless its actor has enough of that kind in this window; before
-        it, where a window has ended, one that says how many were left out.
+        """Return the records to keep when ``record`` arrives.
 
-        Each kind is counted separately, so that nobody hides a change or a deletion behind a thousand labels.
+        These are the record itself, unless its actor has reached the limit for its kind in this window, preceded by a
+        summary of dropped records for each window that has ended. Each kind is counted separately, so that nobody can
+        hide a change or a deletion behind a thousand label changes.
         """
         outcome = "admitted" if record.outcome == "admitted" else "refused"
         with self._lock:
@@ -66,13 +67,13 @@ class Fairness:
 
 
 def _what(record: Record) -> str:
-    """The action; of a change that is of the metadata alone, that."""
+    """Return the action, or "metadata" if a change affects the metadata only."""
     fields = {**(record.before or {}), **(record.after or {})}
     return "metadata" if fields and all(name.startswith("metadata.") for name in fields) else record.action
 
 
 def _summary(last: Record, outcome: str, count: int) -> Record:
-    """The last one left out, for all of them."""
+    """Return one record that stands for all dropped ones, made from the last of them."""
     requests = f"{outcome} requests of this caller and kind within a minute"
-    reason = f"one of {count} {requests} of which no other record is kept"
+    reason = f"one of {count} {requests}; the others are not recorded"
     return replace(last, outcome=outcome, reason=reason, before=None, after=None, key="")

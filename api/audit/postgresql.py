@@ -1,4 +1,4 @@
-"""SQLAlchemy's engine for PostgreSQL, of which every wait has an end."""
+"""SQLAlchemy's engine for PostgreSQL, with a timeout for every wait."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import sqlalchemy as sa
 from psycopg.abc import RV, PQGen
 from sqlalchemy.engine import URL, Engine
 
-# To see whether a connection that was kept is still good.
+# In seconds: the timeout of the check whether a pooled connection is still usable.
 PING_SECONDS = 0.5
-# libpq takes no less.
+# In seconds: libpq's minimum.
 CONNECT_SECONDS = 2
 WAIT_INTERVAL = 0.1
 
 
 class TimedConnection(psycopg.Connection[Any]):
-    """One whose waits end after ``seconds``, and the connection with them: what is under way there is not known."""
+    """A connection whose waits time out after ``seconds``. It is closed then, because its state is unknown."""
 
     seconds = PING_SECONDS
 
     def wait(self, gen: PQGen[RV], interval: float = WAIT_INTERVAL, timeout: float | None = None) -> RV:
-        """As in the base class. :raise psycopg.OperationalError: the database does not answer."""
+        """Like the base class.
+
+        :raise psycopg.OperationalError: the database does not respond in time.
+        """
         try:
             return super().wait(gen, interval, self.seconds if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
@@ -31,7 +34,7 @@ class TimedConnection(psycopg.Connection[Any]):
 
 
 def make_engine(url: URL) -> Engine:
-    """The engine of a database, whose waits all have an end."""
+    """Return the engine for a database. All of its waits time out."""
     engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
 
     @sa.event.listens_for(engine, "do_connect")

@@ -1,4 +1,4 @@
-"""One record, and which parts of a store's spec it may contain."""
+"""A record, and which parts of a store's spec it may contain."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 
 from storeplatform.common.times import written
 
-# No field of a store's spec is secret, but a refused one may have any field: the values of these are hidden.
+# No field of a valid spec is secret, but a rejected one may contain any field: the values of fields with these words
+# are hidden.
 SECRET = re.compile(r"passw|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
 HIDDEN = "(redacted)"
 
-# A spec has a few hundred bytes; a refused one may have megabytes.
+# In bytes. A spec has a few hundred; a rejected one may have megabytes.
 LARGEST = 2 * 1024
 
-# A name in a refused request may be of any length.
+# In characters. A name in a rejected request may have any length.
 LONGEST_TEXT = 1024
 
 ATTEMPTED = "attempted"
@@ -27,13 +28,12 @@ ATTEMPTED = "attempted"
 
 @dataclass(frozen=True)
 class Record:
-    """One thing that somebody did, or was refused.
+    """One action, done or refused.
 
-    ``interface``: "kubectl" for whatever calls the API server directly, "api" or "dashboard". ``action``: create,
-    update, delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted:
-    on its way to the last check. An attempt that nothing follows is read as refused. ``before`` and ``after`` are specs
-    as ``plain`` and ``changes`` give them. ``key`` is shared by an attempt and what follows it, empty where there is
-    none.
+    ``interface``: "kubectl" for any direct client of the API server, "api" or "dashboard". ``action``: create, update,
+    delete, suspend, resume, gone, reveal-credentials, quota, ... ``outcome``: admitted, refused, or attempted (the
+    final check is still to come). An attempt without a later outcome is reported as refused. ``before`` and ``after``:
+    specs as returned by ``plain`` and ``changes``. ``key``: shared by an attempt and its outcome; "" if there is none.
     """
 
     actor: str
@@ -56,33 +56,36 @@ class Record:
         return f"{micros(self.at)}.{self.id}"
 
     def bounded(self) -> Record:
-        """The record with its texts cut to a bounded length."""
+        """Return the record with its strings truncated to their limits."""
         texts = {name: value for name, value in vars(self).items() if isinstance(value, str)}
         return replace(self, **{name: value[:LONGEST_TEXT] for name, value in texts.items()})  # type: ignore[arg-type]
 
     def as_json(self) -> dict[str, Any]:
-        """The record as JSON values, with the time in RFC 3339."""
+        """Return the record as JSON values, with the time in RFC 3339."""
         return {**asdict(self), "at": written(self.at, "auto")}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Record:
-        """:raise KeyError, TypeError, ValueError: these are no record's values."""
+        """Return the record from JSON values.
+
+        :raise KeyError, TypeError, ValueError: the values are not a record's.
+        """
         return cls(**{**values, "at": datetime.fromisoformat(values["at"])})
 
 
 def micros(at: datetime) -> int:
-    """Microseconds since 1970, which every database sorts like the times."""
+    """Return microseconds since 1970, an integer that every database sorts chronologically."""
     return round(at.timestamp() * 1_000_000)
 
 
 def plain(spec: Any) -> Any:
-    """A spec as a record holds it: secrets hidden, and only its size where it is far too large."""
+    """Return a spec as stored in a record: secrets hidden, and only its size if it is far too large."""
     size = len(json.dumps(spec))
     return _hidden(spec) if size <= LARGEST else {"bytes": size}
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The fields that differ, as they were and as they are."""
+    """Return the differing fields: their old and their new values."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return tuple(plain({name: spec[name] for name in names if name in spec}) for spec in (before, after))
 

@@ -1,4 +1,4 @@
-"""Where records wait on disk until the database took them: files of lines, in one folder that processes share."""
+"""A spool on disk for records that are not in the database yet: files of lines in one folder that processes share."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from time import time_ns
 
 CURRENT = "current.jsonl"
 
-# A segment is one transaction.
+# The number of lines per segment; one segment is one transaction.
 SEGMENT_BYTES = 1024 * 1024
 
 
 class SpoolFull(Exception):
-    """The spool has reached its bound: the line was not taken."""
+    """The spool has reached its limit: the line was not stored."""
 
 
 class Spool:
-    """Appends lines, and gives them back as segments that are removed once they are safe elsewhere.
+    """Append lines, and return them as segments, which are removed once they are in the database.
 
-    :param limit: bytes that may wait.
+    :param limit: the spool's maximum size in bytes.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
-        """:raise OSError: the folder can't be made."""
+        """Create the folder if necessary. :raise OSError: it can't be created."""
         self.folder, self.limit = folder, limit
         folder.mkdir(parents=True, exist_ok=True)
 
     def append(self, line: bytes) -> None:
-        """Add one line. A process that is killed afterwards loses nothing of it.
+        """Append one line. It survives if the process is killed afterwards.
 
-        :raise SpoolFull: there is no room for it. :raise OSError: the disk refuses it.
+        :raise SpoolFull: the limit is reached.
+        :raise OSError: the disk rejects it.
         """
         with self._locked("append"):
             if self.bytes() + len(line) > self.limit:
@@ -44,19 +45,19 @@ class Spool:
             file = os.open(self.folder / CURRENT, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
                 start = os.fstat(file).st_size
-                if os.write(file, line) < len(line):  # the disk is full: no half of a line stays
+                if os.write(file, line) < len(line):  # the disk is full: remove the partial line
                     os.ftruncate(file, start)
                     raise SpoolFull
             finally:
                 os.close(file)
 
     def bytes(self) -> int:
-        """How much waits."""
+        """Return the spool's size in bytes."""
         return sum(_size(file) for file in self.folder.glob("*.jsonl"))
 
     @contextmanager
     def draining(self) -> Iterator[bool]:
-        """Whether this process is the one that may take segments away, until the end of the context."""
+        """Yield whether this process may take segments until the context ends: only one process at a time may."""
         try:
             with self._locked("drain", fcntl.LOCK_NB):
                 yield True
@@ -64,7 +65,7 @@ class Spool:
             yield False
 
     def segments(self) -> list[Path]:
-        """Files that nothing is added to any more, the oldest first."""
+        """Return the files that are complete, oldest first."""
         if not (found := self._closed()):
             with self._locked("append"):
                 self._end_segment()
@@ -80,7 +81,7 @@ class Spool:
 
     @contextmanager
     def _locked(self, name: str, how: int = 0) -> Iterator[None]:
-        """The kernel frees the lock of a process that dies."""
+        """Hold a lock that the kernel releases if the process dies."""
         file = os.open(self.folder / f"{name}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | how)
@@ -92,5 +93,5 @@ class Spool:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:  # another process took it away
+    except FileNotFoundError:  # another process removed it meanwhile
         return 0

@@ -1,4 +1,4 @@
-"""The database: one table, in SQLite or PostgreSQL."""
+"""The audit's table, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from storeplatform.common.timeouts import DATABASE
 from .engine import give, make_engine
 from .record import ATTEMPTED, Record, micros
 
-# The limits for the audit's own thread, which no request waits for.
+# In seconds: timeouts of the audit's own thread, which no request waits for.
 WRITE_SECONDS = 60.0
 
 BACKENDS = ("sqlite", "postgresql")
 
-# An attempt that nothing followed for so long was refused by what comes before the last check.
+# An attempt without an outcome after this time was refused before the final check.
 UNDECIDED = timedelta(seconds=10)
-# What follows an attempt comes within the API server's time for a request.
+# The outcome follows an attempt within the API server's timeout for a request.
 FOLLOWS = timedelta(seconds=60)
-# An attempt and what follows it may be recorded by two replicas, whose clocks are not quite the same.
+# An attempt and its outcome may be recorded by two replicas, whose clocks may differ by this much.
 SKEW = timedelta(seconds=2)
-# What was recorded in another replica's spool may arrive later. After this it is not waited for.
+# Records from another replica's spool may arrive late. After this time they are no longer waited for.
 SETTLED = timedelta(days=1)
 
-REFUSED = "by the schema or a policy of the API server; the caller's answer names it"
+REFUSED = "by the schema or a policy of the API server; the response to the caller names it"
 
 TEXTS = ("actor", "interface", "action", "store", "owner", "outcome", "reason", "request_id", "key")
 metadata = sa.MetaData()
@@ -46,7 +46,7 @@ table = sa.Table(
     *(sa.Column(name, sa.Text, nullable=False) for name in TEXTS),
     sa.Column("before", sa.Text),
     sa.Column("after", sa.Text),
-    # Of an attempt: something followed it. Of what follows one: its attempt was found, or is not waited for.
+    # For an attempt: its outcome was found. For an outcome: its attempt was found, or is no longer waited for.
     sa.Column("matched", sa.Boolean, nullable=False),
     sa.Index("audit_at", "at", "id"),
     sa.Index("audit_owner", "owner", "at"),
@@ -55,16 +55,16 @@ table = sa.Table(
     sa.Index("audit_matched", "matched", "outcome"),
 )
 c = table.c
-# What a row takes beside its texts: its numbers, and its entries in the indexes.
+# The bytes of a row beside its strings: its numbers and index entries.
 ROW_BYTES = 400
 
-# The outcome as it is read.
+# The outcome as reported to readers.
 outcome = sa.case((c.outcome == ATTEMPTED, "refused"), else_=c.outcome)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a record must be; None is anything. ``since`` is within, ``until`` is not."""
+    """The criteria for records; None matches everything. ``since`` is inclusive, ``until`` exclusive."""
 
     owner: str | None = None
     store: str | None = None
@@ -76,10 +76,13 @@ class Filters:
 
 
 class RecordStore:
-    """The table behind a URL. Nothing is connected before the first call."""
+    """The table behind a URL. It connects on the first call."""
 
     def __init__(self, url: str) -> None:
-        """:raise ConfigurationError: the URL is none we can use; the message never holds it, it may have a password."""
+        """Parse the URL.
+
+        :raise ConfigurationError: it is not supported. The message never contains it: it may contain a password.
+        """
         form = "must be sqlite:////path/audit.db or postgresql+psycopg://user@host/database"
         try:
             parsed = make_url(url)
@@ -94,10 +97,11 @@ class RecordStore:
         self._made = False
 
     def insert(self, records: Iterable[Record]) -> None:
-        """Add the records that do not exist yet, all or none. A record that comes again as refused corrects the one
-        that exists.
+        """Insert the records that do not exist yet, all or none.
 
-        :raise sqlalchemy.exc.DBAPIError: the database can't now.
+        If a record exists and comes again as refused, its outcome and reason are updated.
+
+        :raise sqlalchemy.exc.DBAPIError: the database is unavailable.
         """
         if rows := [_row(record) for record in records]:
             statement = self._insert(table)
@@ -110,10 +114,10 @@ class RecordStore:
                 connection.execute(statement, rows)
 
     def match(self, now: datetime) -> None:
-        """Pair what was decided with its attempt: one each, the latest before it.
+        """Pair each outcome with its attempt, the latest one before it.
 
-        The API server asks again where the object it asked about had changed meanwhile. What was decided first was
-        an attempt then, and the record shows what followed. A creation is not asked about again: its outcome is known.
+        If an object changed meanwhile, the API server repeats the admission. The first outcome then becomes an attempt,
+        and the record shows the last one. A creation is not repeated: its outcome is final.
         """
         undecided = c.outcome == ATTEMPTED
         with self._begin() as connection:
@@ -133,13 +137,13 @@ class RecordStore:
             connection.execute(alone.values(matched=True))
 
     def remove(self, before: datetime, now: datetime) -> None:
-        """Remove what is older, and attempts whose outcome a later record has."""
+        """Remove older records, and attempts whose outcome is in a later record."""
         followed = sa.and_(c.outcome == ATTEMPTED, c.matched, c.at < micros(now - SETTLED))
         with self._begin() as connection:
             connection.execute(sa.delete(table).where(sa.or_(c.at < micros(before), followed)))
 
     def shrink(self, most: int) -> None:
-        """Remove the oldest records beyond ``most`` bytes, by the size of their texts and not of the file."""
+        """Remove the oldest records beyond ``most`` bytes, measured by their strings and not by the file's size."""
         texts = [c[name] for name in (*TEXTS, "before", "after")]
         size = sum((sa.func.coalesce(sa.func.length(text), 0) for text in texts), sa.literal(ROW_BYTES))
         newest_first = (c.at.desc(), c.id.desc())
@@ -150,7 +154,11 @@ class RecordStore:
                 connection.execute(sa.delete(table).where(c.at <= last))
 
     def select(self, filters: Filters, limit: int, cursor: str | None, now: datetime) -> list[Record]:
-        """The newest first. :raise ValueError: no cursor of ours. :raise sqlalchemy.exc.DBAPIError: as above."""
+        """Return records, newest first.
+
+        :raise ValueError: the cursor is invalid.
+        :raise sqlalchemy.exc.DBAPIError: the database is unavailable.
+        """
         shown = sa.or_(c.outcome != ATTEMPTED, sa.and_(~c.matched, c.at < micros(now - UNDECIDED)))
         wanted = [shown, *_conditions(filters)]
         if cursor:
@@ -162,14 +170,14 @@ class RecordStore:
 
     @contextmanager
     def _begin(self, seconds: float = WRITE_SECONDS) -> Iterator[sa.Connection]:
-        """A transaction of at most so many seconds; creates the table first if necessary."""
+        """Begin a transaction of at most that many seconds; create the table first if necessary."""
         if not self._made:
             try:
                 self._make(seconds)
             except DBAPIError as error:
                 if isinstance(error, OperationalError) and self.engine.dialect.name == "postgresql":
                     raise
-                self._make(seconds)  # another process made it meanwhile
+                self._make(seconds)  # another process has created it meanwhile
             self._made = True
         with self.engine.begin() as connection:
             give(connection, seconds)
@@ -182,7 +190,7 @@ class RecordStore:
 
 
 def _asked_before(connection: sa.Connection, decision: Any) -> list[str]:
-    """The ids of the same admission shortly before, which can't have come to anything: nobody has undone it since."""
+    """Return the ids of the same admission shortly before, which was not stored: nothing has reverted it since."""
     shortly = c.at.between(decision.at - _micros(FOLLOWS), decision.at)
     recent = sa.select(table).where(c.outcome == "admitted", c.store == decision.store, c.id != decision.id, shortly)
     found: list[str] = []
@@ -199,7 +207,7 @@ def _what(row: Any) -> tuple[Any, ...]:
 
 
 def _names(row: Any) -> set[str]:
-    """The fields that the row names."""
+    """Return the fields that the row names."""
     return {name for spec in (row.before, row.after) if spec for name in json.loads(spec)}
 
 
@@ -224,7 +232,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _text(value: str) -> str:
-    """The text without what some database refuses: NUL and lone surrogates."""
+    """Return the string without what some databases reject: NUL and lone surrogates."""
     return value.encode(errors="replace").decode().replace("\0", "")
 
 

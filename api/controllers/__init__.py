@@ -1,4 +1,4 @@
-"""The platform's own controllers, beside Metacontroller: what no pure hook can do, in one small process.
+"""The platform's own controllers, beside Metacontroller: what pure hooks can't do, in one small process.
 
-Each compares two things and acts on the difference. A run that fails is repeated, and repeating it changes nothing.
+Each compares two states and acts on the difference. A run that fails is repeated, and repeating it is idempotent.
 """

@@ -1,16 +1,18 @@
-"""``python -m storeplatform.api.controllers``: runs until a signal.
+"""Run the controllers until a signal (``python -m storeplatform.api.controllers``).
 
-STORE_PLATFORM_SETTINGS: the platform's settings file. STORE_PLATFORM_METRICS_BIND: host:port of the metrics. With a
-mail relay, STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE: its key and its authority's certificate;
-STORE_PLATFORM_DASHBOARD_URL: the dashboard's address, empty where there is none; STORE_PLATFORM_RELAY: the relay's
-host:port, if that is not the chart's.
+STORE_PLATFORM_SETTINGS: the platform's settings file.
+STORE_PLATFORM_METRICS_BIND: host:port of the metrics.
+With a mail relay, STORE_PLATFORM_RELAY_KEY_FILE and STORE_PLATFORM_RELAY_CA_FILE: its key and its certificate
+authority's certificate;
+STORE_PLATFORM_DASHBOARD_URL: the dashboard's address, "" if there is none;
+STORE_PLATFORM_RELAY: the relay's host:port, if it is not the chart's.
 """
 
 from __future__ import annotations
 
 from storeplatform.common import starting
 
-starting.begin()  # before anything else is imported
+starting.begin()  # must precede every other import
 # ruff: noqa: E402
 
 import os
@@ -40,26 +42,26 @@ from .reach import Reach
 from .readers import Readers
 
 PAUSE_SECONDS = 1.0
-# What a run that is under way has at the end.
+# In seconds: the time for active runs to finish at shutdown.
 LAST_SECONDS = 15.0
 
 log = structlog.get_logger("controllers")
 
 
 class Controller(Protocol):
-    """One of them."""
+    """One controller."""
 
     name: str
     seconds: float
 
     def run(self) -> None:
-        """Compare, and act. Raises as ``Cluster`` does."""
+        """Compare and act. Raises like ``Cluster``."""
 
 
 class Runner:
-    """Runs each controller when its time has come, each in a thread of its own: one that waits holds up no other.
+    """Run each controller periodically in its own thread, so that a slow one does not delay the others.
 
-    :param controllers: ``seconds`` is the time between the end of one run and the next.
+    :param controllers: ``seconds`` is the time between the end of one run and the start of the next.
     """
 
     def __init__(self, controllers: Sequence[Controller], registry: CollectorRegistry) -> None:
@@ -67,14 +69,14 @@ class Runner:
             threading.Thread(target=self._repeat, args=[each], name=each.name, daemon=True) for each in controllers
         ]
         self.stopping = threading.Event()
-        # To alert on: runs that fail, and a controller that has not run for long.
+        # For alerts: failing runs, and controllers that have not run for long.
         self._failures = Counter("store_controller_failures", "Runs that failed", ["controller"], registry=registry)
         self._last = Gauge(
-            "store_controller_last_run", "Unix time of the last good run", ["controller"], registry=registry
+            "store_controller_last_run", "Unix time of the last successful run", ["controller"], registry=registry
         )
 
     def run(self) -> None:
-        """Until ``stopping``."""
+        """Run until ``stopping`` is set."""
         for each in self._threads:
             each.start()
         self.stopping.wait()
@@ -100,22 +102,25 @@ class Runner:
 
 
 def _notices(values: Mapping[str, Any], cluster: Cluster, cache: Cache) -> list[Controller]:
-    """Mails to owners; none where the platform has no relay. :raise ConfigurationError: a file is missing or wrong."""
+    """Return the controller that mails owners; none if the platform has no relay.
+
+    :raise ConfigurationError: a file is missing or invalid.
+    """
     domain = values["mail"]["senderDomain"]
     if not domain:
         return []
-    from .notices import Notices, Relay
+    from .notices import Notices, RelayClient
 
     address = os.environ.get("STORE_PLATFORM_RELAY") or f"{relay_host(values['platformNamespace'])}:{RELAY_PORT}"
     host, _, port = address.rpartition(":")
     account = platform_account(load_relay_key(file_in("STORE_PLATFORM_RELAY_KEY_FILE")), domain)
-    relay = Relay(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
+    relay = RelayClient(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
     leases = Leases(cluster, values["platformNamespace"])
     return [Notices(cache, leases, relay, os.environ.get("STORE_PLATFORM_DASHBOARD_URL", ""))]
 
 
 def _hostnames(values: Mapping[str, Any], cluster: Cluster) -> list[Controller]:
-    """The proof of hosts, where the platform asks for it."""
+    """Return the controller that verifies hosts; none if the platform does not verify them."""
     if values["hostnames"]["verification"] != "dns":
         return []
     from .dns import Resolver
@@ -125,7 +130,7 @@ def _hostnames(values: Mapping[str, Any], cluster: Cluster) -> list[Controller]:
 
 
 def main() -> None:
-    """Run until a signal; exit with one line on stderr where the configuration is wrong."""
+    """Run until a signal; if the configuration is invalid, exit with one line on stderr."""
     configure_logs()
     try:
         values = load_values(file_in("STORE_PLATFORM_SETTINGS"))
@@ -133,7 +138,7 @@ def main() -> None:
         cache = Cache(cluster)
         configured = [*_hostnames(values, cluster), *_notices(values, cluster, cache)]
     except ConfigException as error:
-        sys.exit(f"store-platform controllers: there is no cluster to talk to: {error}")
+        sys.exit(f"store-platform controllers: no cluster is configured: {error}")
     except ConfigurationError as error:
         sys.exit(f"store-platform controllers: {error}")
     registry, reach = CollectorRegistry(), Reach(cluster)

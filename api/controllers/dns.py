@@ -1,4 +1,4 @@
-"""Look up TXT records, and tell a name without records from servers that do not answer."""
+"""Look up TXT records, and distinguish a name without records from servers that do not respond."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from collections.abc import Sequence
 import dns.exception
 import dns.resolver
 
-# Of one question, however many servers are asked.
+# In seconds, for one query, however many servers are asked.
 SECONDS = 5.0
 
 
 class Unanswered(Exception):
-    """No server gave an answer. The message says so for whoever owns the name."""
+    """No server responded. The message is written for the owner of the name."""
 
 
 class Resolver:
-    """:param servers: addresses, with a port after "#" where it is not 53; empty: those of this machine."""
+    """A resolver of TXT records.
+
+    :param servers: addresses, with a port after "#" if it is not 53; empty: those of this machine.
+    """
 
     def __init__(self, servers: Sequence[str]) -> None:
         self._resolver = dns.resolver.Resolver(configure=not servers)
         self._resolver.lifetime = SECONDS
-        # Whoever sets a record looks again at once, and so do we.
+        # No cache: whoever sets a record wants it to be checked again at once.
         self._resolver.cache = None
         if servers:
             addresses = [server.partition("#") for server in servers]
@@ -29,7 +32,10 @@ class Resolver:
             self._resolver.nameserver_ports = {address: int(port) for address, _, port in addresses if port}
 
     def texts(self, name: str) -> list[str]:
-        """The TXT records of a name, aliases (CNAME) followed; none where it has none. :raise Unanswered: no answer."""
+        """Return the TXT records of a name, following aliases (CNAME); empty if it has none.
+
+        :raise Unanswered: no server responded.
+        """
         try:
             answer = self._resolver.resolve(f"{name}.", "TXT", search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

@@ -1,7 +1,7 @@
-"""Whether a host is its store's owner's: they prove it by a TXT record that only the host's owner can set.
+"""Verify that a host belongs to a store's owner, by a TXT record that only the host's owner can set.
 
-A HostnameClaim says which record that is, its status whether it was seen. What was seen once stays so for as long as
-the claim is the same: a name server that is unreachable closes no shop.
+A HostnameClaim's spec contains the expected record, its status whether it was found. A verified claim stays verified as
+long as its spec is unchanged: an unreachable name server does not close a shop.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from ..cluster import Cluster, Object
 from .dns import Unanswered
 
 CLAIMS = "hostnameclaims"
-# Between two looks at one claim: at first, and at most.
+# In seconds: the time between two lookups of one claim, the first and the longest.
 PAUSES = (10.0, 600.0)
-# Looks at once: a name server that does not answer holds up few others.
+# Concurrent lookups, so that a name server that does not respond delays few other claims.
 AT_ONCE = 16
 
 log = structlog.get_logger("controllers.hostnames")
 
 
 class Texts(Protocol):
-    """What gives a name's TXT records."""
+    """A resolver of TXT records."""
 
     def texts(self, name: str) -> list[str]:
-        """:raise Unanswered: no answer."""
+        """Return the TXT records of a name.
+
+        :raise Unanswered: no server responded.
+        """
 
 
 @dataclass
@@ -40,9 +43,9 @@ class _Look:
 
 
 class Hostnames:
-    """Looks at each claim that is not verified yet, ever more rarely.
+    """Look up each claim that is not verified yet, at growing intervals.
 
-    :param clock: seconds that never go back.
+    :param clock: returns monotonic seconds.
     """
 
     name, seconds = "hostnames", 2.0
@@ -52,7 +55,7 @@ class Hostnames:
         self._looks: dict[tuple[str, str], _Look] = {}
 
     def run(self) -> None:
-        """One look at each claim that is due."""
+        """Look up each claim that is due, once."""
         claims = [each for each in self.cluster.list_objects(CLAIMS)["items"] if not verified(each)]
         keys = {_key(claim) for claim in claims}
         self._looks = {key: self._looks.get(key, _Look()) for key in keys}
@@ -81,7 +84,7 @@ class Hostnames:
 
 
 def verified(claim: Object) -> bool:
-    """Whether the claim as it is now was proven."""
+    """Whether the claim's current spec was verified."""
     status, spec = claim.get("status") or {}, claim["spec"]
     same = status.get("host") == spec["host"] and status.get("value") == spec["record"]["value"]
     return bool(same and status.get("verified"))

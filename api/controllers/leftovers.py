@@ -1,4 +1,6 @@
-"""Namespaces of stores that have no Store: a shop may run there that nobody stops and no quota counts."""
+"""Count namespaces of stores whose Store no longer exists: a shop may run there that nobody controls and no quota
+counts.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,14 @@ log = structlog.get_logger("controllers.leftovers")
 
 
 class Leftovers:
-    """Count them. An administrator has to look at them: no program should delete them."""
+    """Count them. An administrator has to inspect them: no program should delete them."""
 
     name, seconds = "leftovers", 120.0
 
     def __init__(self, cluster: Cluster, reach: Reach, cache: Cache, registry: CollectorRegistry) -> None:
         self.cluster, self.reach, self.cache = cluster, reach, cache
         # Alert on any.
-        self._count = Gauge("store_leftover_namespaces", "Namespaces of stores that are no more", registry=registry)
+        self._count = Gauge("store_leftover_namespaces", "Namespaces whose Store no longer exists", registry=registry)
 
     def run(self) -> None:
         """Compare namespaces with Stores."""
@@ -41,6 +43,6 @@ class Leftovers:
         known = self.cache.get(name)
         if known and controls(known.store(), namespace):
             return False
-        # The cache may be behind.
+        # The cache may be stale, so ask the API server.
         there = self.cluster.find(name)
         return there is None or not controls(there, namespace)

@@ -1,8 +1,8 @@
-"""Mails of the platform to stores' owners: an upgrade was rolled back, a shop is about to close, a backup has failed.
+"""Mail stores' owners when an upgrade was rolled back, a shop is about to close, or a backup has failed.
 
-What is due is read from the Stores' status, so nothing is lost with this process. What was sent is a Lease in the
-platform's namespace, which is made once the relay has taken the mail. A process that is killed between the two sends
-the mail again with the same Message-ID, and the relay does not repeat it.
+Notices are computed from the Stores' status, so nothing is lost if this process dies. A Lease in the platform's
+namespace records each sent notice; it is created once the relay has accepted the mail. If the process is killed between
+the two, the mail is sent again with the same Message-ID, and the relay drops the duplicate.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from ..leases import Leases
 from .words import written
 
 LABELS = {f"{GROUP}/notice": "sent"}
-# A notice that is not due any more is forgotten after so long: what is due may be read late.
+# How long the record of a notice is kept after the notice is no longer due, because the status may be read late.
 KEPT = timedelta(days=1)
 ANSWER_SECONDS = 30.0
-# Mails of one run: the others are for the next.
+# Mails per run; the others are sent in the next run.
 AT_ONCE = 50
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 60.0, 12 * 3600.0
 _ADDRESS = re.compile(r'[^\s<>()\[\]@",;:\\]{1,64}@[A-Za-z0-9.-]{1,253}')
@@ -43,7 +43,7 @@ log = structlog.get_logger("controllers.notices")
 
 @dataclass(frozen=True)
 class Notice:
-    """A mail that is due. ``event``: what distinguishes it from earlier ones of its kind; ``more``: what it reports."""
+    """A mail that is due. ``event`` distinguishes it from earlier ones of its kind; ``more``: values for its text."""
 
     kind: str
     event: str
@@ -55,13 +55,13 @@ class Notice:
 
     @property
     def identity(self) -> str:
-        """The name of its Lease, and what its Message-ID begins with."""
+        """The name of its Lease, and the beginning of its Message-ID."""
         parts = "\0".join((self.store, self.kind, self.event))
         return f"notice-{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
 
 
 def due(store: Object) -> Iterator[Notice]:
-    """What a store's owner gets a mail about; nothing where no address is known."""
+    """Return the notices that are due for a store's owner; empty if their address is unknown."""
     spec, status = store["spec"], store.get("status", {})
     to = owner_email(spec.get("adminEmail") or "", spec.get("owner") or "")
     if store["metadata"].get("deletionTimestamp") or not _ADDRESS.fullmatch(to):
@@ -87,8 +87,8 @@ def due(store: Object) -> Iterator[Notice]:
 
 
 @dataclass(frozen=True)
-class Relay:
-    """Where mails are handed over. ``ca``: who signs its certificate, as PEM."""
+class RelayClient:
+    """The relay to send through. ``ca``: PEM certificate of the authority that signs the relay's certificate."""
 
     host: str
     port: int
@@ -97,32 +97,35 @@ class Relay:
 
     @contextmanager
     def client(self) -> Iterator[smtplib.SMTP]:
-        """A connection that is signed in. :raise Unreachable: it takes no mails, or breaks."""
+        """Yield a connection that is signed in.
+
+        :raise Unreachable: the relay rejects it, or the connection breaks.
+        """
         context = ssl.create_default_context(cadata=self.ca)
         try:
             with smtplib.SMTP_SSL(self.host, self.port, "controllers", timeout=ANSWER_SECONDS, context=context) as made:
                 made.login(self.account.username, self.account.password)
                 yield made
         except (OSError, smtplib.SMTPException) as error:
-            raise Unreachable(f"the mail relay takes no mails: {_words(error)}") from None
+            raise Unreachable(f"the mail relay is unavailable: {_words(error)}") from None
 
 
 class Notices:
-    """Sends what is due, each once.
+    """Send each due notice once.
 
-    :param dashboard: the dashboard's address; empty where there is none.
+    :param dashboard: the dashboard's address; "" if there is none.
     """
 
     name, seconds = "notices", 30.0
 
-    def __init__(self, cache: Cache, leases: Leases, relay: Relay, dashboard: str) -> None:
+    def __init__(self, cache: Cache, leases: Leases, relay: RelayClient, dashboard: str) -> None:
         self.cache, self.leases, self.relay, self.dashboard = cache, leases, relay, dashboard
         self._sent: dict[str, Object] | None = None
-        # When a mail that was refused is sent again, and after what pause.
+        # When a rejected mail is sent again, and the pause before that.
         self._later: dict[str, tuple[float, float]] = {}
 
     def run(self) -> None:
-        """Send what is due and was not sent."""
+        """Send the notices that are due and not sent yet."""
         if not self.cache.synced:
             return
         if self._sent is None:
@@ -153,7 +156,7 @@ class Notices:
             log.error("a mail was not sent", store=notice.store, kind=notice.kind, error=_words(error))
             return
         self._later.pop(identity, None)
-        # Another process may have sent it at the same time: the relay did not repeat it.
+        # Another process may have sent it at the same time: the relay dropped the duplicate.
         annotations = {f"{GROUP}/notice-of": f"{notice.store} {notice.kind}"}
         sent[identity] = self.leases.create(identity, LABELS, annotations) or {}
         log.info("a mail was sent", store=notice.store, kind=notice.kind)
@@ -162,7 +165,7 @@ class Notices:
         return f"{self.dashboard}/stores/{notice.store}/" if self.dashboard else ""
 
     def _forget(self, wanted: Iterable[str]) -> None:
-        """Remove what says that something was sent that is not due any more."""
+        """Remove the records of notices that are no longer due."""
         sent, due_now = self._sent or {}, set(wanted)
         for identity, lease in list(sent.items()):
             made: Any = moment(lease.get("metadata", {}).get("creationTimestamp"))
@@ -172,7 +175,7 @@ class Notices:
 
 
 def _words(error: Exception) -> str:
-    """What a server said, without the addresses that were sent."""
+    """Return a server's reply without the mail addresses in it."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return "; ".join(f"{code} {words.decode('ascii', 'replace')}" for code, words in error.recipients.values())
     if isinstance(error, smtplib.SMTPResponseException):

@@ -1,4 +1,4 @@
-"""What of the cluster the controllers reach beside Stores: namespaces, and the roles of readers."""
+"""The controllers' access to the cluster beside Stores: namespaces, and readers' roles."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PAGE = 500
 
 
 class Reach:
-    """:raise ApiException, Unreachable: of each method, as ``Cluster``'s."""
+    """Calls of the API server. :raise ApiException, Unreachable: by each method, like ``Cluster``."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def namespaces(self, label: str) -> Iterator[Object]:
-        """Every namespace that has the label, a page at a time."""
+        """Yield every namespace that has the label, read page by page."""
         more: str | None = None
         while True:
             query = {"labelSelector": label, "limit": PAGE, "continue": more}
@@ -31,11 +31,11 @@ class Reach:
                 return
 
     def roles(self, labels: Mapping[str, str]) -> list[Object]:
-        """The ClusterRoles that have those labels."""
+        """Return the ClusterRoles that have those labels."""
         return list(self._cluster.call("GET", ROLES, query={"labelSelector": selector(labels)})["items"])
 
     def put_role(self, role: Any, binding: Any, new: bool) -> Object:
-        """Make a ClusterRole and its binding, or replace what the role allows. One that is there is as good."""
+        """Create a ClusterRole and its binding, or replace the role's rules. An existing binding is kept."""
         if not new:
             self._cluster.call("PUT", below(ROLES, role["metadata"]["name"]), body=role)
             return dict(role)
@@ -48,7 +48,7 @@ class Reach:
         return dict(role)
 
     def delete_role(self, name: str) -> None:
-        """Remove a ClusterRole and its binding of the same name."""
+        """Delete a ClusterRole and the binding of the same name."""
         for path in (BINDINGS, ROLES):
             try:
                 self._cluster.call("DELETE", below(path, name))

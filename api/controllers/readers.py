@@ -1,7 +1,6 @@
-"""Who may read a store with kubectl: its owner. RBAC knows no owners, so each has a role that names their stores.
+"""Let owners read their stores with kubectl. RBAC knows no owners, so each owner gets a role that names their stores.
 
-A ClusterRole and its binding for each owner, not for each store: the API server looks through all bindings at each
-request.
+One ClusterRole and binding per owner, not per store: the API server searches all bindings at each request.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ RBAC = "rbac.authorization.k8s.io"
 
 
 class Readers:
-    """Keeps them as the stores are."""
+    """Keep the roles in step with the stores."""
 
     name, seconds = "readers", 1.0
 
     def __init__(self, reach: Reach, cache: Cache) -> None:
         self.reach, self.cache = reach, cache
-        # What is on the API server. It is read again at times: an admin may have removed one.
+        # The roles as on the API server. They are read again periodically, because an admin may have removed one.
         self._roles: dict[str, Object] | None = None
         self._read_at = 0.0
 
     def run(self) -> None:
-        """Make, change and remove what differs."""
+        """Create, change and delete roles that differ."""
         if not self.cache.synced:
             return
         if self._roles is None or time.monotonic() - self._read_at > READ_SECONDS:
@@ -51,12 +50,15 @@ class Readers:
                 self.reach.delete_role(name)
                 del self._roles[name]
         except Exception:
-            self._roles = None  # what was written of it is not known
+            self._roles = None  # unknown whether it was written
             raise
 
 
 def roles_of(stores: Iterable[tuple[str, str]]) -> Iterable[tuple[str, tuple[Object, Object]]]:
-    """The ClusterRole and ClusterRoleBinding of each owner, by name. ``stores``: owner and name of each."""
+    """Return the ClusterRole and ClusterRoleBinding of each owner, by name.
+
+    :param stores: owner and name of each store.
+    """
     names: dict[str, list[str]] = defaultdict(list)
     for owner, store in stores:
         names[owner].append(store)
@@ -66,7 +68,7 @@ def roles_of(stores: Iterable[tuple[str, str]]) -> Iterable[tuple[str, tuple[Obj
             "apiGroups": [GROUP],
             "resources": ["stores"],
             "resourceNames": sorted(own),
-            # No watch: one would last for an hour, whoever has the name by then.
+            # No watch: a watch would continue for an hour, even after the name belongs to somebody else.
             "verbs": ["get", "list"],
         }
         role = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": [rule]}

@@ -1,4 +1,4 @@
-"""What the platform's mails to owners say: in German where most people of the shop's country read it."""
+"""The texts of mails to owners: in German for shops in German-speaking countries, else in English."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storeplatform.common.times import moment
 
 GERMAN_COUNTRIES = ("AT", "CH", "DE", "LI")
 
-# By kind of notice: the subject, what it says, and by which word the link leads to the shop's page.
+# By kind of notice: the subject, the text, and the label of the link to the shop's page.
 ENGLISH = {
     "upgrade": (
         "{title}: the update was taken back",
@@ -55,16 +55,17 @@ HELLO = {"en": "Hello,", "de": "Guten Tag,"}
 
 
 def written(kind: str, reported: Mapping[str, str], title: str, country: str, link: str) -> EmailMessage:
-    """A mail with a text and an HTML part, but for who it is from and to.
+    """Return a mail with a text and an HTML part, without sender and recipient.
 
-    :param reported: what the words name; times are as Kubernetes has them. :param link: may be empty.
+    :param reported: values for the text; times as Kubernetes writes them.
+    :param link: may be "".
     """
     language = "de" if country in GERMAN_COUNTRIES else "en"
     subject, text = (GERMAN if language == "de" else ENGLISH)[kind]
     named = {**{name: _shown(value, language) for name, value in reported.items()}, "title": title}
     subject, text = subject.format(**named), text.format(**named)
     mail = EmailMessage(policy=SMTP)
-    # A title is one line by the Store's schema; a header of more would be refused here.
+    # By the Store's schema a title is one line; a header with line breaks would raise an error here.
     mail["Subject"] = " ".join(subject.split())
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content("\n\n".join([HELLO[language], text, *([f"{LINK[language]}: {link}"] if link else [])]) + "\n")
@@ -79,6 +80,6 @@ def written(kind: str, reported: Mapping[str, str], title: str, country: str, li
 
 
 def _shown(value: str, language: str) -> str:
-    """A time as people write it; anything else as it is."""
+    """Return a time in readable form; any other value unchanged."""
     time = moment(value)
     return f"{format_datetime(time, 'long', locale=language)}" if time else value

@@ -1,1 +1,1 @@
-"""The admission gate: what the API server asks before a Store is written. Quotas and the audit, for every interface."""
+"""The admission gate: webhooks that enforce quotas and write the audit, for every interface."""

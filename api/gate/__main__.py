@@ -1,10 +1,10 @@
-"""``python -m storeplatform.api.gate``: the gate under gunicorn, or one line that says why it can't start."""
+"""Run the gate under gunicorn (``python -m storeplatform.api.gate``), or print why it can't start."""
 
 from __future__ import annotations
 
 from storeplatform.common import starting
 
-starting.begin_with_greenlets()  # before anything else is imported
+starting.begin_with_greenlets()  # must precede every other import
 # ruff: noqa: E402
 
 import os
@@ -17,9 +17,9 @@ from .app import create_service
 
 
 def main() -> None:
-    """Serve until a signal; exit with one line on stderr where the configuration is wrong.
+    """Serve until a signal; if the configuration is invalid, exit with one line on stderr.
 
-    STORE_PLATFORM_BIND and STORE_PLATFORM_METRICS_BIND: host:port, the first with TLS by
+    STORE_PLATFORM_BIND and STORE_PLATFORM_METRICS_BIND: host:port. The first uses TLS with
     STORE_PLATFORM_GATE_CERT_FILE and STORE_PLATFORM_GATE_KEY_FILE, which are read again when they change.
     """
     try:

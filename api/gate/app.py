@@ -1,4 +1,4 @@
-"""The gate over HTTP: it parses, limits, measures and answers; what to answer is ``Gate``'s."""
+"""The gate's HTTP layer: parse, limit, measure and respond. ``Gate`` decides."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .proof import Proof
 from .reservations import Reservations
 from .review import MalformedReview, Review, parse
 
-# The API server takes 3 MiB of a request, and sends an old and a new object.
+# In bytes. The API server accepts requests of 3 MiB, and sends an old and a new object.
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 API_USER = "system:serviceaccount:store-platform:api"
@@ -34,8 +34,8 @@ CONTROLLER_USER = "system:serviceaccount:metacontroller:metacontroller"
 
 
 @dataclass(frozen=True)
-class Service:
-    """The application, and what its worker has to start and to end."""
+class GateService:
+    """The application, and what its worker has to start and stop."""
 
     app: Flask
     audit: Audit
@@ -43,24 +43,25 @@ class Service:
     registry: CollectorRegistry
 
     def start(self) -> None:
-        """Begin what runs beside the requests. Not before the process that answers them is forked."""
+        """Start background threads. Call it in the process that serves, after the fork."""
         self.audit.start()
         self.outcomes.start()
 
     def close(self) -> None:
-        """When the last request is answered."""
+        """Stop them, after the last response."""
         self.outcomes.stop()
         self.audit.close()
 
 
-def create_service() -> Service:
-    """The gate, from what the environment names.
+def create_service() -> GateService:
+    """Return the gate, configured by environment variables.
 
-    STORE_PLATFORM_API_SETTINGS: the settings file. STORE_PLATFORM_GATE_TOKEN_FILE: the token that the webhooks' paths
-    hold. STORE_PLATFORM_API_USER and STORE_PLATFORM_CONTROLLER_USER: who the intent API and Metacontroller are to the
-    API server.
+    STORE_PLATFORM_API_SETTINGS: the settings file.
+    STORE_PLATFORM_GATE_TOKEN_FILE: the token in the webhooks' paths.
+    STORE_PLATFORM_API_USER and STORE_PLATFORM_CONTROLLER_USER: the API server's user names of the intent API and of
+    Metacontroller.
 
-    :raise ConfigurationError: one is missing or wrong; the message says what to do.
+    :raise ConfigurationError: one is missing or invalid; the message says what to do.
     """
     configure_logs()
     settings, registry = load_api_settings(), CollectorRegistry()
@@ -82,11 +83,11 @@ def create_service() -> Service:
         settings["shards"],
     )
     gate = Gate(cluster, reservations, audit, outcomes, metrics, callers)
-    return Service(make_app(gate, metrics, proof), audit, outcomes, registry)
+    return GateService(make_app(gate, metrics, proof), audit, outcomes, registry)
 
 
 def make_app(gate: Gate, metrics: Metrics, proof: Proof) -> Flask:
-    """The WSGI application for an API server."""
+    """Return the WSGI application for an API server."""
     app = Flask("storeplatform.gate", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
 
@@ -102,7 +103,7 @@ def make_app(gate: Gate, metrics: Metrics, proof: Proof) -> Flask:
 
     @app.post("/admission/<token>/<what>")
     def ask(token: str, what: str) -> Response:
-        """What is asked is not read before the token is seen."""
+        """The token is checked before the body is read."""
         judges = {"attempts": gate.attempt, "changes": gate.change, "quotas": gate.judge_quota}
         if what not in judges or not proof.serves(token):
             raise NotFound

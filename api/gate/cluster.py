@@ -1,6 +1,6 @@
-"""The API server as the gate needs it: Stores counted, StoreQuotas read and written, Events made.
+"""The gate's client of the API server: count Stores, read and write StoreQuotas, create Events.
 
-Every call ends with the deadline of the admission it is for.
+Every call ends with the deadline of its admission.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from kubernetes.client.exceptions import ApiException
 from storeplatform.api.cluster import JSON, OURS, connect
 from storeplatform.common.objects import GROUP, VERSION
 
-# Rows of a table with no objects in them: 10,000 names are 2 MB, the Stores themselves would be 100.
+# Ask for table rows without objects: 10,000 names are 2 MB, the Stores would be 100 MB.
 NAMES = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
-# Of a field selector these are syntax. An owner may have them in their name.
+# Characters with a meaning in a field selector. An owner's name may contain them.
 ESCAPED = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
 
 class TimeIsUp(Exception):
-    """The admission has to be answered now, or the API server stops waiting for it."""
+    """The admission must be answered now, because the API server is about to time out."""
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """A moment of the monotonic clock."""
+    """A time of the monotonic clock."""
 
     at: float
 
@@ -37,46 +37,49 @@ class Deadline:
         return cls(monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Seconds, more than none. :raise TimeIsUp: there are none."""
+        """Return the remaining seconds, more than 0.
+
+        :raise TimeIsUp: the deadline has passed.
+        """
         if (seconds := self.at - monotonic()) <= 0:
             raise TimeIsUp
         return seconds
 
 
 class GateCluster:
-    """Calls as the service account this runs with, or as the user of the current kubeconfig.
+    """Calls as this pod's service account, or as the user of the current kubeconfig.
 
-    Each call raises ``ApiException`` for a refusal, ``urllib3``'s ``HTTPError`` where there is no answer, and
+    Each call raises ``ApiException`` if it is refused, ``urllib3``'s ``HTTPError`` if there is no response, and
     ``TimeIsUp``.
     """
 
     def __init__(self) -> None:
-        """:raise kubernetes.config.ConfigException: this runs in no cluster, and there is no kubeconfig."""
+        """Connect. :raise kubernetes.config.ConfigException: this is not in a cluster, and there is no kubeconfig."""
         self._api = connect()
 
     def quota(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
-        """The StoreQuota, or None."""
+        """Return the StoreQuota, or None."""
         return self._found("GET", f"{OURS}/storequotas/{name}", deadline)
 
     def create_quota(self, name: str, owner: str | None, deadline: Deadline) -> dict[str, Any]:
-        """A StoreQuota that says no limit: the settings' is its."""
+        """Create a StoreQuota without a limit of its own: the settings' limit applies."""
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "StoreQuota", "metadata": {"name": name}}
         return self._call("POST", f"{OURS}/storequotas", deadline, {**body, "spec": {"owner": owner} if owner else {}})
 
     def write_quota_status(self, quota: Mapping[str, Any], deadline: Deadline) -> None:
-        """Only if it is still the one that was read; else an ApiException with status 409."""
+        """Write the status if the object is unchanged since it was read; otherwise raise ApiException (409)."""
         self._call("PUT", f"{OURS}/storequotas/{quota['metadata']['name']}/status", deadline, quota)
 
     def store(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
-        """The Store, or None."""
+        """Return the Store, or None."""
         return self._found("GET", f"{OURS}/stores/{name}", deadline)
 
     def namespace(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
-        """The Namespace, or None."""
+        """Return the Namespace, or None."""
         return self._found("GET", f"/api/v1/namespaces/{name}", deadline)
 
     def names(self, owner: str | None, deadline: Deadline) -> set[str]:
-        """The names of an owner's stores, or of all: as they are now, from no cache."""
+        """Return the names of an owner's stores, or of all stores: a consistent read, not from a cache."""
         query = {"includeObject": "None"}
         if owner is not None:
             query["fieldSelector"] = f"spec.owner={owner.translate(ESCAPED)}"
@@ -84,7 +87,7 @@ class GateCluster:
         return {row["cells"][0] for row in table.get("rows") or []}
 
     def count(self, deadline: Deadline) -> int | None:
-        """How many stores there are; None where the API server doesn't say."""
+        """Return the number of stores; None if the API server does not report it."""
         page = self._call(
             "GET", f"{OURS}/stores", deadline, query={"limit": "1", "includeObject": "None"}, accept=NAMES
         )
@@ -95,7 +98,7 @@ class GateCluster:
         return None if rest is None else here + int(rest)
 
     def create_event(self, event: Mapping[str, Any], deadline: Deadline) -> None:
-        """Write a core Event; one of that name that is there is left as it is."""
+        """Create a core Event; an existing one of that name is kept."""
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         try:
             self._call("POST", path, deadline, event)

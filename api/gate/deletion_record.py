@@ -1,4 +1,4 @@
-"""The deletion record: an Event that outlives the Store and reports that nothing is left of it."""
+"""Create the deletion record: an Event that outlives the Store and reports that nothing is left of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storeplatform.common.times import written
 
 from .review import Review
 
-# Where the Events of what has no namespace are.
+# The namespace for Events about cluster-scoped objects.
 NAMESPACE = "default"
 COMPONENT = "store-platform-gate"
 
@@ -23,14 +23,14 @@ def is_last(review: Review) -> bool:
 
 
 def words(review: Review) -> str:
-    """What the Store's status last said of its deletion."""
+    """Return the last message about its deletion in the Store's status."""
     conditions = (review.old.get("status") or {}).get("conditions") or []
     said = next((c["message"] for c in conditions if c["type"] == "Terminating"), "")
     return f"store {review.old['metadata']['name']} is gone: {said or 'nothing is left of it'}"
 
 
 def event(review: Review, now: datetime) -> dict[str, Any]:
-    """The Event. Its name is the Store's and its UID's, so a second one of the same deletion is no other."""
+    """Return the Event. Its name contains the Store's name and UID, so creating it twice makes only one."""
     metadata = review.old["metadata"]
     at = written(now)
     about = {"apiVersion": review.old["apiVersion"], "kind": review.old["kind"]}

@@ -1,4 +1,4 @@
-"""What the gate does with a request of a Store: judge, release reservations, write deletion records, and record it."""
+"""Handle an admission request for a Store: decide, release reservations, write deletion records and the audit."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ log = structlog.get_logger("gate")
 
 @dataclass(frozen=True)
 class Callers:
-    """What the gate knows of who asks.
+    """How the gate recognizes callers.
 
-    :param proof: recognizes the API server. :param api: who the intent API is to the API server; it has
-        its own part of the audit, so its requests are held to the quotas and not recorded. :param controller: who
-        Metacontroller is. :param shards: how many controllers share the Stores.
+    :param proof: recognizes the API server.
+    :param api: the intent API's user name. It writes its own audit records, so its requests count against quotas but
+    are not recorded.
+    :param controller: Metacontroller's user name.
+    :param shards: how many controllers share the Stores.
     """
 
     proof: Proof
@@ -43,7 +45,7 @@ class Callers:
 
 
 class Gate:
-    """One for all requests."""
+    """Handles all requests of one process."""
 
     def __init__(
         self,
@@ -58,13 +60,13 @@ class Gate:
         self._outcomes, self._callers = outcomes, callers
 
     def attempt(self, review: Review) -> bytes:
-        """The answer at the request's beginning: it continues, with what the gate adds to it."""
+        """Respond to the first webhook of a request: it continues, with the gate's additions."""
         self._record(review, record.attempt(review))
         callers = self._callers
         return admitted(review, mutation(review, callers.proof, callers.api, callers.shards, time.time()))
 
     def create(self, review: Review) -> bytes:
-        """The answer to a creation at its end. A request whose beginning the gate has not seen is refused."""
+        """Respond to the last webhook of a creation. It is refused if the gate has not seen the first one."""
         if not self._callers.proof.stamped(review, time.time()):
             return refused(review, 429, "TooManyRequests", "the gate did not see this request in time: try again")
         owner, deadline = review.new["spec"]["owner"], Deadline.within(GATE_CREATE)
@@ -78,7 +80,7 @@ class Gate:
             return self._refuse(review, 403, "Forbidden", str(error))
         except TimeIsUp:
             self._metrics.undecided.inc()
-            message = f"too much is asked for at once to count the stores of {owner} in time: try again"
+            message = f"too many requests at once: the stores of {owner} could not be counted in time: try again"
             return self._refuse(review, 429, "TooManyRequests", message)
         except (ApiException, HTTPError) as error:
             self._metrics.undecided.inc()
@@ -88,7 +90,7 @@ class Gate:
         return self._conclude(review, "admitted", "", admitted(review))
 
     def change(self, review: Review) -> bytes:
-        """The answer to a change or a deletion at its end. Neither is refused here."""
+        """Respond to the last webhook of a change or a deletion. Neither is refused here."""
         self._outcomes.exists(str(review.old["metadata"].get("uid", "")))
         if not review.dry_run and not review.subresource:
             if review.operation == "DELETE":
@@ -98,10 +100,15 @@ class Gate:
         return self._conclude(review, "admitted", "", admitted(review))
 
     def judge_quota(self, review: Review) -> bytes:
-        """The answer to whoever sets a limit: an owner's is looked for by one name alone."""
+        """Respond to a StoreQuota's creation or change.
+
+        An owner's limit is only found by one name, so others are refused.
+        """
         owner = (review.object.get("spec") or {}).get("owner")
         if review.operation == "CREATE" and owner is not None and review.name != quota_name(owner):
-            message = f"the StoreQuota of {owner} must be named {quota_name(owner)}: by another name it counts nothing"
+            message = (
+                f"the StoreQuota of {owner} must be named {quota_name(owner)}: under any other name it has no effect"
+            )
             self._record(review, record.quota(review, "refused", message))
             return refused(review, 422, "Invalid", message)
         self._record(review, record.quota(review, "admitted", ""))
@@ -134,7 +141,9 @@ class Gate:
         return answer
 
     def _record(self, review: Review, made: Record | None) -> Record | None:
-        """The record, where one is kept: not of what the intent API records itself, nor of the controller's steps."""
+        """Write the record unless the caller is the intent API, which writes its own, or Metacontroller without a
+        change of the spec.
+        """
         if made is None or review.dry_run or review.user == self._callers.api:
             return None
         if review.user == self._callers.controller and review.old.get("spec") == review.new.get("spec"):
@@ -144,5 +153,5 @@ class Gate:
 
 
 def _words(error: Exception) -> str:
-    """Not the API server's headers and body, which an ApiException's text has."""
+    """Return an error's text without the API server's headers and body, which an ApiException's text contains."""
     return f"{error.status} {error.reason}" if isinstance(error, ApiException) else repr(error)

@@ -1,4 +1,4 @@
-"""What the gate counts, for Prometheus."""
+"""The gate's metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ["operation", "outcome"]
-        self.admissions = Counter("store_gate_admissions", "Requests that were judged", labels, registry=registry)
+        self.admissions = Counter(
+            "store_gate_admissions", "Admission requests that were decided", labels, registry=registry
+        )
         self.seconds = Histogram(
             "store_gate_duration_seconds", "Time to a judgement", ["operation"], registry=registry, buckets=BUCKETS
         )
-        # To alert on: creates are refused for want of an answer of the API server's, or time.
+        # For alerts: creations that are refused because the API server did not respond, or not in time.
         self.undecided = Counter("store_gate_undecided", "Creates whose quota could not be counted", registry=registry)
-        # To alert on: what was left undone, that refuses nobody anything.
+        # For alerts: side tasks that failed, for which nobody is refused anything.
         labels = ["what"]
         self.failures = Counter(
             "store_gate_failures", "Deletion records and reservations that failed", labels, registry=registry

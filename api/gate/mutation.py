@@ -1,4 +1,4 @@
-"""What the gate adds to a change at its beginning, as one JSON patch (RFC 6902)."""
+"""Compute what the gate adds in a request's first webhook, as one JSON patch (RFC 6902)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .shards import labelled, shard_of
 
 
 def mutation(review: Review, proof: Proof, api_user: str, shards: int, now: float) -> list[dict[str, Any]]:
-    """A new Store's shard and the gate's stamp on it; and the fields that an admin locks by setting them.
+    """Return the patch: a new Store's shard and the gate's stamp, and locks on the fields that an admin sets.
 
-    :param api_user: who the intent API is to the API server. It acts for the caller that its annotation names.
+    :param api_user: the intent API's user name. It acts for the caller that its annotation names.
     :param now: Unix time in seconds.
     """
     if not review.new:

@@ -1,5 +1,7 @@
-"""What came of what was admitted. Behind the gate the API server may still refuse: another create of the name was
-first, another change came in between, another webhook said no. A record says what happened, so it is corrected then.
+"""Find out whether admitted requests were stored, and correct the audit records of those that were not.
+
+After the gate, the API server may still refuse a request: another creation of that name was first, another change came
+in between, or another webhook refused it.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from .cluster import Deadline, GateCluster
 from .reservations import UNANSWERED
 from .review import Review
 
-# When it is looked for, in seconds after the admission. The API server ends a request after 60 s.
+# When to check, in seconds after the admission. The API server ends a request after 60 s.
 LOOKS = (0.5, 2.0, 10.0, 61.0)
 LOOK_SECONDS = 5.0
-# How many requests are followed at the same time. The records of all others stay as they are.
+# How many requests are checked at the same time. The records of all others stay as they are.
 MOST = 10_000
 
 NOT_STORED = "the API server did not store it: another request came first, or something after the gate refused it"
@@ -40,7 +42,7 @@ class _Followed:
 
 
 class Outcomes:
-    """Looks at the Stores of admitted requests, in its own thread, and corrects the records of those that failed."""
+    """Check the Stores of admitted requests in a thread, and correct the records of those that failed."""
 
     def __init__(self, cluster: GateCluster, audit: Audit) -> None:
         self._cluster, self._audit = cluster, audit
@@ -50,11 +52,11 @@ class Outcomes:
         self._closing = False
 
     def start(self) -> None:
-        """Begin to look. Not before the process that answers is forked."""
+        """Start the thread. Call it in the process that serves, after the fork."""
         Thread(target=self._run, name="outcomes", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -68,7 +70,7 @@ class Outcomes:
                 self._changed.notify()
 
     def exists(self, uid: str) -> None:
-        """A Store of that uid was seen: its creation is no longer in question."""
+        """Note that a Store with that UID exists, so its creation needs no check any more."""
         with self._changed:
             if any(uid == _uid(each.review.new) for each in self._queue):
                 self._known.add(uid)
@@ -93,7 +95,7 @@ class Outcomes:
                 there = self._cluster.store(review.name, Deadline.within(LOOK_SECONDS))
                 stored = happened(review, there)
             except UNANSWERED as error:
-                log.warning("what came of an admission can't be seen", store=review.name, error=repr(error))
+                log.warning("the outcome of an admission is unknown", store=review.name, error=repr(error))
         if stored is None and followed.looks < len(LOOKS):
             with self._changed:
                 followed.due = followed.admitted + LOOKS[followed.looks]
@@ -106,9 +108,9 @@ class Outcomes:
 
 
 def happened(review: Review, there: Mapping[str, Any] | None) -> bool | None:
-    """Whether the Store that is there now shows that a request was done; None where that can't be known yet.
+    """Whether the existing Store shows that a request was stored; None if that is still unknown.
 
-    The API server gives a Store its uid, and a changed spec its generation, before it asks the webhooks.
+    The API server assigns a Store's UID, and a changed spec's generation, before it calls webhooks.
     """
     if review.operation == "CREATE":
         return None if there is None else _uid(there) == _uid(review.new)
@@ -118,7 +120,7 @@ def happened(review: Review, there: Mapping[str, Any] | None) -> bool | None:
         return True if there["metadata"].get("deletionTimestamp") else None
     generation, asked = _generation(there), _generation(review.new)
     if asked == _generation(review.old):
-        return True  # of the metadata alone: what somebody else wrote since can't be seen in it
+        return True  # a change of metadata only: it can't be distinguished from later changes by others
     if generation == asked:
         return there.get("spec") == review.new.get("spec")
     return True if generation > asked else None

@@ -1,12 +1,11 @@
-"""Whom the gate serves: the API server alone.
+"""Serve the API server only.
 
-An API server shows a webhook no credential of its own, unless it was started with an AdmissionConfiguration file, which
-managed clusters don't allow
-(https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/). What it does keep from
-everybody but cluster admins is a webhook's path. So the webhooks' paths hold a token. The API server puts a path into
-its answer to the caller where a call fails, but only of a webhook with ``failurePolicy: Fail``. The one webhook that
-has it, for creations, has no token in its path: it is served what the gate itself has stamped moments before, in the
-same request, through a webhook that has.
+An API server sends webhooks no credentials unless it was started with an AdmissionConfiguration file, which managed
+clusters do not allow (https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/). But
+it does hide a webhook's path from everyone except cluster admins, so the webhooks' paths contain a token. If a call
+fails, the API server includes the path in its response to the caller, but only for a webhook with ``failurePolicy:
+Fail``. There is one such webhook, for creations, so its path has no token. It accepts only what the gate itself has
+stamped shortly before, in the same request, in a webhook whose path has a token.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from .shards import LABEL
 
 ANNOTATION = f"{GROUP}/admission"
 
-# The API server ends a request after 60 s; replicas' clocks are not quite the same.
+# In seconds. The API server ends a request after 60 s, and replicas' clocks may differ a little.
 VALID_SECONDS, SKEW_SECONDS = 60, 5
 
 
 class Proof:
-    """Made from the token that the webhooks' paths hold."""
+    """Made from the token in the webhooks' paths."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
@@ -36,15 +35,15 @@ class Proof:
         return hmac.compare_digest(shown.encode(), self._token)
 
     def stamp(self, review: Review, shard: str, now: float) -> str:
-        """What the annotation of a creation is to hold. It speaks of that creation alone, so it is no secret.
+        """Return the value of a creation's annotation. It is valid for that creation only, so it is not secret.
 
-        A dry run shows its caller one that holds for no real creation.
+        In a dry run, the caller sees a stamp that is not valid for a real creation.
         """
         at = str(int(now))
         return f"{at}.{self._mac(review, shard, at)}"
 
     def stamped(self, review: Review, now: float) -> bool:
-        """Whether the gate has seen this creation begin, and gave it the shard it has.
+        """Whether the gate saw this creation in its first webhook, and assigned the shard it has.
 
         :param now: Unix time in seconds.
         """

@@ -1,4 +1,4 @@
-"""What of an admission becomes a record of the audit."""
+"""Turn an admission into an audit record."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..locks import ANNOTATION as LOCKED
 from .proof import ANNOTATION
 from .review import Review, spec_of
 
-# Whoever calls the API server directly, by whatever program.
+# The interface of any direct client of the API server.
 INTERFACE = "kubectl"
 
 
-# Annotations that the gate and the intent API write beside a change, and kubectl's copy of the spec.
+# Annotations that the gate and the intent API write with a change, and kubectl's copy of the spec.
 OWN = {
     "kubectl.kubernetes.io/last-applied-configuration",
     ANNOTATION,
@@ -26,22 +26,22 @@ OWN = {
     REQUESTED_AS,
     REQUESTED_BY,
 }
-# What the gate changes between a request's beginning and its end: see ``mutation``.
+# Fields that the gate changes between a request's first and last webhook: see ``mutation``.
 MUTATED = ("metadata.labels",)
 
 
 def attempt(review: Review) -> Record | None:
-    """A request on its way to the schema and the policies; None where it changes nothing that is recorded."""
+    """Return the record of a request before validation and policies; None if it changes nothing that is recorded."""
     return _record(review, "attempted", "")
 
 
 def decision(review: Review, outcome: str, reason: str) -> Record | None:
-    """A request that came through all of them, admitted or refused here."""
+    """Return the record of a request that has passed them, and is admitted or refused here."""
     return _record(review, outcome, reason)
 
 
 def gone(review: Review, reason: str) -> Record:
-    """A Store whose last finalizer is taken off: nothing is left of it after this."""
+    """Return the record of a Store that loses its last finalizer: nothing is left of it after this."""
     metadata, spec = review.old["metadata"], spec_of(review.old)
     return Record(
         review.user,
@@ -57,7 +57,7 @@ def gone(review: Review, reason: str) -> Record:
 
 
 def quota(review: Review, outcome: str, reason: str) -> Record:
-    """A limit that is set, changed or removed: of an owner, or of all where there is none."""
+    """Return the record of a limit that is set, changed or removed, for an owner or for all owners."""
     owner = _owner(spec_of(review.object))
     before, after = _plain_or_none(spec_of(review.old)), _plain_or_none(spec_of(review.new))
     return Record(review.user, INTERFACE, "quota", "", owner, outcome, reason, review.uid, before, after)
@@ -90,12 +90,12 @@ def _record(review: Review, outcome: str, reason: str) -> Record | None:
 
 
 def _writable(obj: Mapping[str, Any], subresource: str = "") -> dict[str, Any]:
-    """What of a Store can be written: its spec's fields, and some of its metadata; of its status that alone."""
+    """Return the recorded parts of a Store: spec and some metadata; for a status update, the status only."""
     if subresource:
         return {subresource: obj[subresource]} if subresource in obj else {}
     metadata = obj.get("metadata") or {}
     kept: dict[str, Any] = {name: metadata.get(name) for name in ("finalizers", "ownerReferences")}
-    # An annotation may hold anything: that it changed is recorded, not what it says.
+    # An annotation may contain anything, so only the fact that it changed is recorded.
     annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in OWN}
     kept["annotations"] = {key: _digest(str(value))[:12] for key, value in annotations.items()}
     kept["labels"] = metadata.get("labels")
@@ -112,9 +112,9 @@ def _action(review: Review, old: Mapping[str, Any], new: Mapping[str, Any]) -> s
 
 
 def _key(review: Review, asked: Mapping[str, Any]) -> str:
-    """The same for a request at its beginning and at its end: the API server asks twice without saying it is one.
+    """Return a key that is equal in a request's first and last webhook, because the API server sends no common id.
 
-    What the gate itself adds in between is left out.
+    What the gate itself adds in between is ignored.
     """
     own = {name: value for name, value in asked.items() if name not in MUTATED}
     said = [review.user, review.operation, review.asked_name, review.subresource, own]

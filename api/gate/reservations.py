@@ -1,12 +1,13 @@
-"""Reserves a place for a store before it is made, so that however many are asked for at once no quota is exceeded.
+"""Reserve a place for a store before it is created, so that concurrent creations can't exceed a quota.
 
-A reservation is a name in ``status.reserved`` of a StoreQuota, written only if nobody wrote there since it was read,
-and counted beside the stores that exist. Of two creations that compete for the last place, the one whose reservation
-is written later has either seen the other's, or its write is refused and it looks again. The stores are listed after
-the StoreQuota was read: one whose reservation has expired or was removed is in that list, or never came.
+A reservation is a name in ``status.reserved`` of a StoreQuota. It is written only if the object is unchanged since it
+was read (compare-and-swap), and counts beside the existing stores. If two creations compete for the last place, the
+later one either sees the other's reservation, or its write is rejected and it reads again. Stores are listed after the
+StoreQuota was read, so a store whose reservation has expired or was removed is either in that list or was never
+created.
 
-Whatever asks for the same StoreQuota at the same time is decided together, in one read, one list and one write: many
-creations cost little more than one, and nobody waits behind a lock while the API server answers somebody else.
+All concurrent requests for one StoreQuota are decided together, with one read, one list and one write: many creations
+cost little more than one, and no request waits behind another's API server call.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from storeplatform.common.objects import namespace_of
 from ..storequotas import GLOBAL, exceeded, max_stores, quota_name, reserved, timestamp
 from .cluster import Deadline, GateCluster, TimeIsUp
 
-# What a call of the API server may end with beside its answer.
+# What an API server call may raise.
 UNANSWERED = (ApiException, HTTPError, TimeIsUp)
-# The most reservations that are checked before a creation is refused for them.
+# The maximum number of reservations that are checked for leftovers before a creation is refused because of them.
 CHECKED = 20
 
 
@@ -39,16 +40,16 @@ class QuotaExceeded(Exception):
 
 
 class NameTaken(Exception):
-    """There is a store of that name, so there can be no other; the message is the API server's own."""
+    """A store of that name exists; the message is the same as the API server's."""
 
 
 class NamespaceTaken(Exception):
-    """The namespace that the store would have exists and does not belong to a store."""
+    """The new store's namespace exists and does not belong to a store."""
 
 
 @dataclass(frozen=True)
 class _Limit:
-    """A StoreQuota by name, its owner (None: all owners'), and the limit where it has none."""
+    """A StoreQuota's name, its owner (None: all owners), and the limit if it has none."""
 
     quota: str
     owner: str | None
@@ -57,10 +58,11 @@ class _Limit:
 
 @dataclass(eq=False)
 class _Wish:
-    """To reserve a name, to see whether it could be (``dry_run``), or to release it if its time is ``ours``.
+    """A request to reserve a name, to check whether it could be (``dry_run``), or to release it if ``ours`` accepts its
+    time.
 
-    ``at``: the time that now stands beside the name; None where it was reserved before, or is not now. ``leads``: the
-    thread that wishes it decides for all.
+    ``at``: the time written beside the name; None if it was already reserved, or is not reserved now. ``leads``: this
+    request's thread decides for all in the queue.
     """
 
     name: str
@@ -72,7 +74,7 @@ class _Wish:
     error: Exception | None = None
 
     def releases(self, held: dict[str, str]) -> bool:
-        """Whether it takes its name away. What it could not find out is its own ``error``, and nobody else's."""
+        """Whether it releases its name. If that can't be found out, only its own ``error`` is set."""
         try:
             return bool(self.ours and self.name in held and self.ours(held[self.name]))
         except UNANSWERED as error:
@@ -81,7 +83,7 @@ class _Wish:
 
 
 class _Queue:
-    """The wishes for one StoreQuota that are not decided yet; one of those who wish decides for all of them."""
+    """The undecided requests for one StoreQuota. The thread of one of them decides for all."""
 
     def __init__(self) -> None:
         self.wishes: list[_Wish] = []
@@ -90,9 +92,10 @@ class _Queue:
 
 
 class Reservations:
-    """The reservations of all owners, and of the platform.
+    """The reservations of each owner, and of all owners together.
 
-    :param owner: how many stores an owner may have whose StoreQuota has no limit. :param everybody: the same for all.
+    :param owner: the limit of an owner whose StoreQuota has none.
+    :param everybody: the same for all owners together.
     """
 
     def __init__(self, cluster: GateCluster, owner: int, everybody: int) -> None:
@@ -100,10 +103,12 @@ class Reservations:
         self._queues: dict[str, _Queue] = {}
 
     def take(self, name: str, owner: str, deadline: Deadline, *, dry_run: bool = False) -> None:
-        """Reserve the Store ``name``; a dry run only looks.
+        """Reserve the Store ``name``; a dry run only checks.
 
-        :raise QuotaExceeded: there is no place. :raise NameTaken: it exists. :raise NamespaceTaken: its namespace does.
-        :raise TimeIsUp: too many ask at once. Raises as ``GateCluster`` does.
+        :raise QuotaExceeded: the quota is used up.
+        :raise NameTaken: the store exists.
+        :raise NamespaceTaken: its namespace exists.
+        :raise TimeIsUp: too many requests at once. Also raises what ``GateCluster`` does.
         """
         if self._cluster.store(name, deadline) is not None:
             raise NameTaken(f'stores.platform.urumi.dev "{name}" already exists')
@@ -115,12 +120,12 @@ class Reservations:
             self._decided(self._everybody, _Wish(name, dry_run), deadline)
         except Exception:
             if at:
-                with suppress(*UNANSWERED):  # it expires
+                with suppress(*UNANSWERED):  # it expires anyway
                     self._decided(mine, _Wish(name, ours=lambda held: held == at), Deadline.within(1))
             raise
 
     def give_back(self, name: str, uid: str, owner: str, deadline: Deadline) -> None:
-        """Release the reservation of a Store that exists: the Store itself counts now. Raises as ``take``."""
+        """Release the reservation of a Store that exists: the Store itself is counted now. Raises like ``take``."""
 
         def there(_: str) -> bool:
             store = self._cluster.store(name, deadline)
@@ -130,7 +135,10 @@ class Reservations:
             self._decided(limit, _Wish(name, ours=there), deadline)
 
     def _decided(self, limit: _Limit, wish: _Wish, deadline: Deadline) -> str | None:
-        """The wish's ``at``, once somebody decided it. :raise QuotaExceeded: against it. Raises as ``take``."""
+        """Wait until the request is decided, and return its ``at``.
+
+        :raise QuotaExceeded: it was refused. Raises like ``take``.
+        """
         queue = self._queues.setdefault(limit.quota, _Queue())
         queue.wishes.append(wish)
         try:
@@ -146,7 +154,10 @@ class Reservations:
 
     @staticmethod
     def _lead(queue: _Queue, wish: _Wish, deadline: Deadline) -> bool:
-        """Whether there is no more to wait for: it is decided, or this thread decides now. :raise TimeIsUp: neither."""
+        """Wait, and return whether the request is decided or this thread must decide now.
+
+        :raise TimeIsUp: neither in time.
+        """
         with queue.changed:
             if not wish.decided and queue.led:
                 queue.changed.wait(deadline.remaining())
@@ -166,7 +177,7 @@ class Reservations:
             queue.changed.notify_all()
 
     def _decide_all(self, limit: _Limit, queue: _Queue, deadline: Deadline) -> None:
-        """Decide whatever is wished for now. Raises as ``take``; then nothing is decided."""
+        """Decide all queued requests. Raises like ``take``; then none is decided."""
         while True:
             wishes, now = list(queue.wishes), datetime.now(UTC)
             quota = self._cluster.quota(limit.quota, deadline)
@@ -190,7 +201,7 @@ class Reservations:
     def _reserve(
         self, limit: _Limit, takers: list[_Wish], held: dict[str, str], most: int, at: str, deadline: Deadline
     ) -> dict[str, str]:
-        """The reservations after those that there is a place for were added; the others have their refusal."""
+        """Return the reservations, including new ones that fit; set the error of those that do not."""
         names, others = self._existing(limit, len(held) + len(takers), most, deadline)
         kept = {each: time for each, time in held.items() if each not in names}
         checked = False
@@ -205,9 +216,10 @@ class Reservations:
         return kept
 
     def _existing(self, limit: _Limit, on_their_way: int, most: int, deadline: Deadline) -> tuple[set[str], int]:
-        """The names of the stores that count, and how many count without their names.
+        """Return the names of the counted stores, and the number of stores that are counted without their names.
 
-        For all owners the number is enough, while all of them fit even if every reservation is counted twice.
+        For all owners together, the number is sufficient as long as everything fits even if each reservation is counted
+        twice.
         """
         if limit.owner is None:
             there = self._cluster.count(deadline)
@@ -216,7 +228,7 @@ class Reservations:
         return self._cluster.names(limit.owner, deadline), 0
 
     def _without_lost(self, limit: _Limit, kept: dict[str, str], deadline: Deadline) -> dict[str, str]:
-        """The reservations but those whose name somebody else's store has: their creation has failed."""
+        """Return the reservations without those whose name is another owner's store: their creation has failed."""
         if limit.owner is None:
             return kept
 
@@ -228,7 +240,9 @@ class Reservations:
         return {name: at for name, at in kept.items() if name not in gone}
 
     def _write(self, limit: _Limit, quota: dict[str, Any] | None, held: dict[str, str], deadline: Deadline) -> bool:
-        """Whether it was written; if not, another replica was faster, and after a while it is to be read again."""
+        """Write the reservations; return False after a short wait if another replica was faster, so that they are read
+        again.
+        """
         try:
             quota = quota or self._cluster.create_quota(limit.quota, limit.owner, deadline)
             self._cluster.write_quota_status({**quota, "status": {"reserved": held}}, deadline)

@@ -1,4 +1,4 @@
-"""Parse an AdmissionReview of the API server, and answer it."""
+"""Parse the API server's AdmissionReviews, and build the responses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ API_VERSION = "admission.k8s.io/v1"
 
 
 class MalformedReview(Exception):
-    """What was sent is no AdmissionReview; the message says what must hold and holds nothing of it."""
+    """The body is not an AdmissionReview; the message says what must hold, and contains nothing of the body."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """One request that the API server was asked for, on its way to be done.
+    """A request to the API server that is being admitted.
 
-    ``operation``: CREATE, UPDATE or DELETE. ``old`` is empty at a creation, ``new`` at a deletion. A name that the
-    API server makes up from ``generateName`` is empty until it did. ``subresource`` is "status" or empty.
+    ``operation``: CREATE, UPDATE or DELETE. ``old`` is empty for a creation, ``new`` for a deletion. A name that the
+    API server generates from ``generateName`` is "" until then. ``subresource`` is "status" or "".
     """
 
     uid: str
@@ -35,7 +35,7 @@ class Review:
 
     @property
     def asked_name(self) -> str:
-        """The name as it was asked for: the same before and after the API server made one up."""
+        """The name as requested: the same before and after the API server generates one."""
         metadata = self.object.get("metadata") or {}
         return str(metadata.get("generateName") or self.name)
 
@@ -46,13 +46,16 @@ class Review:
 
 
 def spec_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A Store's spec. Of what is refused it may be anything; it is empty then."""
+    """Return a Store's spec; empty if it is not a mapping, which an invalid Store may contain."""
     spec = obj.get("spec")
     return spec if isinstance(spec, dict) else {}
 
 
 def parse(body: bytes) -> Review:
-    """:raise MalformedReview: it is none."""
+    """Parse a body.
+
+    :raise MalformedReview: it is not an AdmissionReview.
+    """
     try:
         review = orjson.loads(body)
         request = review["request"]
@@ -77,7 +80,7 @@ def parse(body: bytes) -> Review:
 
 
 def _is_object(value: Any) -> bool:
-    """Whether it is one as the API server sends it: its metadata are always well formed, the rest may not be."""
+    """Whether it is an object as the API server sends it: its metadata is always well-formed, the rest may not be."""
     if not isinstance(value, dict):
         return False
     metadata = value.get("metadata") or {}
@@ -86,13 +89,13 @@ def _is_object(value: Any) -> bool:
 
 
 def admitted(review: Review, patch: list[dict[str, Any]] | None = None) -> bytes:
-    """The answer that lets it continue, changed by a JSON patch where there is one."""
+    """Return the response that admits the request, with a JSON patch if there is one."""
     change = {"patchType": "JSONPatch", "patch": base64.b64encode(orjson.dumps(patch)).decode()} if patch else {}
     return _answer(review, {"allowed": True, **change})
 
 
 def refused(review: Review, code: int, reason: str, message: str) -> bytes:
-    """The answer that ends it. Clients that may try again (429, 503) are asked to wait a second."""
+    """Return the response that refuses the request. Clients that may retry (429, 503) are asked to wait one second."""
     status: dict[str, Any] = {"status": "Failure", "code": code, "reason": reason, "message": message}
     if code in (429, 503):
         status["details"] = {"retryAfterSeconds": 1}

@@ -1,4 +1,4 @@
-"""Which of several controllers a new Store belongs to."""
+"""Assign a new Store to one of several controllers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ LABEL = f"{GROUP}/shard"
 
 
 def shard_of(review: Review, shards: int) -> str:
-    """The shard of a new Store, by its name; empty where all Stores are one controller's. No caller chooses it."""
+    """Return a new Store's shard, derived from its name; "" if there is only one controller.
+
+    No caller can choose it.
+    """
     if shards < 2:
         return ""
-    # The request's own id stands for a name that is not made up yet.
+    # The request's id is used if the name is not generated yet.
     return str(zlib.crc32((review.name or review.uid).encode()) % shards)
 
 
 def labelled(labels: dict[str, Any], shard: str) -> dict[str, Any]:
-    """A new Store's labels with its shard."""
+    """Return a new Store's labels, including its shard."""
     rest = {name: value for name, value in labels.items() if name != LABEL}
     return {**rest, LABEL: shard} if shard else rest

@@ -1,6 +1,6 @@
-"""The platform's mail relay: stores sign in with passwords of their own, and it passes their mails on to a server.
+"""The platform's mail relay: stores sign in with passwords of their own, and it forwards their mails to a server.
 
-It keeps no mail. A mail is taken once that server has taken it, and what that server says to it is the answer, so
-nothing is lost with this process: each store keeps its mails until they are taken. The SMTP is our own, because
-aiosmtpd reads a line that never ends into memory, and holds an object for each line of a mail.
+It stores no mail. A mail is accepted once that server has accepted it, and the server's reply is passed back, so
+nothing is lost if this process dies: each store keeps its mails until they are accepted. It implements SMTP itself,
+because aiosmtpd reads an endless line into memory and holds an object for each line of a mail.
 """

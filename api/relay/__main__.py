@@ -1,13 +1,13 @@
-"""``python -m storeplatform.api.relay``: runs until a signal. ``settings`` has the files that it reads.
+"""Run the relay until a signal (``python -m storeplatform.api.relay``). ``settings`` documents the files that it reads.
 
-STORE_PLATFORM_BIND, STORE_PLATFORM_METRICS_BIND: host:port of the relay, and of its metrics and health.
+STORE_PLATFORM_BIND, STORE_PLATFORM_METRICS_BIND: host:port of the relay, and of its metrics and health checks.
 """
 
 from __future__ import annotations
 
 from storeplatform.common import starting
 
-starting.begin()  # before anything else is imported
+starting.begin()  # must precede every other import
 # ruff: noqa: E402
 
 import asyncio
@@ -39,7 +39,7 @@ log = structlog.get_logger("relay")
 
 
 async def run(settings: RelaySettings) -> None:
-    """Take mails until a signal, then answer to those that are on their way."""
+    """Accept mails until a signal, then finish those in progress."""
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
@@ -55,7 +55,7 @@ async def run(settings: RelaySettings) -> None:
         server = Server(listener, settings.certificate, desk, account)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (server.serve(), desk.watch(), _beat(health))]
-            log.info("the relay takes mails")
+            log.info("the relay accepts mails")
             await stopping.wait()
             tasks[0].cancel()
             listener.close()
@@ -71,7 +71,7 @@ async def _beat(health: Health) -> None:
 
 
 def main() -> None:
-    """Run until a signal; exit with one line on stderr where the configuration is wrong."""
+    """Run until a signal; if the configuration is invalid, exit with one line on stderr."""
     configure_logs()
     try:
         settings = load_relay_settings()

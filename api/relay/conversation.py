@@ -1,4 +1,4 @@
-"""SMTP with one client (RFC 5321, 4954): what a store's pod sends, and no more of the protocol than that."""
+"""The server side of SMTP (RFC 5321, 4954) for one client: only the part of the protocol that stores' pods use."""
 
 from __future__ import annotations
 
@@ -26,29 +26,32 @@ from .limits import (
     SIGN_INS,
     SMALL_BYTES,
 )
-from .upstream import Answer
+from .upstream import Reply
 
 _SENDER = re.compile(r"FROM: ?<([^<>\s]{0,256})>((?: [A-Za-z0-9-]+(?:=[!-<>-~]+)?)*)", re.IGNORECASE)
 _RECIPIENT = re.compile(
     r"TO: ?<([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}[.])*[A-Za-z0-9-]{1,63})>", re.IGNORECASE
 )
 
-_NOT_UNDERSTOOD = Answer(502, "5.5.1 this command is not understood")
-_NOTHING = Answer(250, "2.0.0 nothing done")
-_TOO_LARGE = Answer(552, f"5.3.4 a mail may have {MAIL_BYTES} bytes")
-_LONG_LINE = Answer(554, f"5.6.0 a line may have {LINE_BYTES} bytes")
+_NOT_UNDERSTOOD = Reply(502, "5.5.1 this command is not understood")
+_NOTHING = Reply(250, "2.0.0 nothing done")
+_TOO_LARGE = Reply(552, f"5.3.4 a mail may have at most {MAIL_BYTES} bytes")
+_LONG_LINE = Reply(554, f"5.6.0 a line may have at most {LINE_BYTES} bytes")
 
 
 class Ended(Exception):
-    """The client has left, or has to."""
+    """The client has disconnected, or must be disconnected."""
 
 
 class LineTooLong(Exception):
-    """A line has more bytes than it may have; it was skipped."""
+    """A line exceeds its limit; it was skipped."""
 
 
 class Conversation:
-    """:param account_of: the account of a user name, None where there is none."""
+    """One client's SMTP session.
+
+    :param account_of: returns the account of a user name, None if there is none.
+    """
 
     def __init__(
         self,
@@ -64,16 +67,20 @@ class Conversation:
         self._recipients: list[str] = []
         self._mistakes = self._sign_ins = 0
         self._in_mail = self._leaving = False
-        # What counts this connection as its store's, once it has signed in.
+        # The context that counts this connection as its store's, entered when the client has signed in.
         self._presence = AsyncExitStack()
 
     def leave(self) -> bool:
-        """End once the mail that is on its way has its answer; whether there is one."""
+        """End the session once the mail in progress is answered; return whether there is one."""
         self._leaving = True
         return self._in_mail
 
     async def run(self) -> None:
-        """Answer until the client leaves. :raise TimeoutError: it takes too long. :raise OSError: it is lost."""
+        """Reply until the client disconnects.
+
+        :raise TimeoutError: it takes too long.
+        :raise OSError: the connection is lost.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with asyncio.timeout_at(begun + SIGN_IN_SECONDS) as self._patience, self._presence:
@@ -93,24 +100,24 @@ class Conversation:
             command = _COMMANDS.get(word.upper())
             answer = await command(self, rest.strip(" ")) if command else _NOT_UNDERSTOOD
         except LineTooLong:
-            answer = Answer(500, "5.5.2 this line is too long")
+            answer = Reply(500, "5.5.2 this line is too long")
         if answer.code >= 400 or answer == _NOTHING:
             self._mistakes += 1
             if self._mistakes > MISTAKES:
-                answer = Answer(421, "4.7.0 too many commands without a mail")
+                answer = Reply(421, "4.7.0 too many commands without a mail")
         await self._say(answer.code, *answer.words.splitlines())
         if answer.code in (221, 421):
             raise Ended
 
-    async def _hello(self, rest: str) -> Answer:
+    async def _hello(self, rest: str) -> Reply:
         self._reset()
         self.greeted = True
         lines = (self.desk.upstream.domain, f"SIZE {MAIL_BYTES}", "8BITMIME", "ENHANCEDSTATUSCODES", "AUTH PLAIN LOGIN")
-        return Answer(250, "\n".join(lines))
+        return Reply(250, "\n".join(lines))
 
-    async def _auth(self, rest: str) -> Answer:
+    async def _auth(self, rest: str) -> Reply:
         if not self.greeted or self.account:
-            return Answer(503, "5.5.1 sign in once, after EHLO")
+            return Reply(503, "5.5.1 sign in once, after EHLO")
         mechanism, _, initial = rest.partition(" ")
         try:
             if mechanism.upper() == "PLAIN":
@@ -119,67 +126,67 @@ class Conversation:
                 username = _decoded(initial or await self._ask("Username:"))
                 password = _decoded(await self._ask("Password:"))
             else:
-                return Answer(504, "5.5.4 sign in by PLAIN or LOGIN")
+                return Reply(504, "5.5.4 sign in by PLAIN or LOGIN")
         except ValueError:
-            return Answer(501, "5.5.2 this is no user name and password")
+            return Reply(501, "5.5.2 these are not a user name and a password")
         account = self.account_of(username)
         if account is None or not hmac.compare_digest(account.password.encode(), password.encode()):
             self._sign_ins += 1
             if self._sign_ins >= SIGN_INS:
-                return Answer(421, "4.7.0 too many wrong passwords")
-            return Answer(535, "5.7.8 the user name or the password is wrong")
+                return Reply(421, "4.7.0 too many wrong passwords")
+            return Reply(535, "5.7.8 the user name or the password is wrong")
         if not self.desk.ready:
-            return Answer(454, "4.7.0 the platform's mail server is unavailable: mails have to wait")
+            return Reply(454, "4.7.0 the platform's mail server is unavailable: try again later")
         try:
             await self._presence.enter_async_context(self.desk.present(account))
         except TooMany:
-            return Answer(421, "4.7.0 this store has too many connections")
+            return Reply(421, "4.7.0 this store has too many connections")
         self.account = account
-        return Answer(235, "2.7.0 signed in")
+        return Reply(235, "2.7.0 signed in")
 
-    async def _mail(self, rest: str) -> Answer:
+    async def _mail(self, rest: str) -> Reply:
         if self.account is None:
-            return Answer(530, "5.7.0 sign in first")
+            return Reply(530, "5.7.0 sign in first")
         if self._sender is not None:
-            return Answer(503, "5.5.1 one mail after the other")
+            return Reply(503, "5.5.1 finish the current mail first")
         match = _SENDER.fullmatch(rest)
         if match is None:
-            return Answer(501, "5.5.4 write MAIL FROM:<address>")
+            return Reply(501, "5.5.4 write MAIL FROM:<address>")
         if match[1].lower() != self.account.sender:
-            return Answer(550, f"5.7.1 this store's mails come from {self.account.sender} alone")
+            return Reply(550, f"5.7.1 this store may only send from {self.account.sender}")
         for option in match[2].upper().split():
             name, _, value = option.partition("=")
             if name == "SIZE" and value.isascii() and value.isdigit() and len(value) < 20:
                 if int(value) > MAIL_BYTES:
                     return _TOO_LARGE
             elif option not in ("BODY=7BIT", "BODY=8BITMIME"):
-                return Answer(555, "5.5.4 this option is not understood")
+                return Reply(555, "5.5.4 this option is not understood")
         self._sender = match[1]
-        return Answer(250, "2.1.0 OK")
+        return Reply(250, "2.1.0 OK")
 
-    async def _rcpt(self, rest: str) -> Answer:
+    async def _rcpt(self, rest: str) -> Reply:
         if self._sender is None:
-            return Answer(503, "5.5.1 MAIL first")
+            return Reply(503, "5.5.1 MAIL first")
         match = _RECIPIENT.fullmatch(rest)
         if match is None:
-            return Answer(553, "5.1.3 this is no address that mails can be sent to")
+            return Reply(553, "5.1.3 this recipient address is invalid")
         if len(self._recipients) >= RECIPIENTS:
-            return Answer(452, f"4.5.3 a mail may have {RECIPIENTS} recipients")
+            return Reply(452, f"4.5.3 a mail may have at most {RECIPIENTS} recipients")
         self._recipients.append(match[1])
-        return Answer(250, "2.1.5 OK")
+        return Reply(250, "2.1.5 OK")
 
-    async def _data(self, rest: str) -> Answer:
+    async def _data(self, rest: str) -> Reply:
         if not self._recipients or rest or self.account is None:
-            return Answer(503, "5.5.1 MAIL and RCPT first")
+            return Reply(503, "5.5.1 MAIL and RCPT first")
         recipients = self._recipients
         self._reset()
-        # A connection that is old enough to be ended has its mail's answer first.
+        # A connection that has reached its maximum age is ended only after its mail is answered.
         self._patience.reschedule(asyncio.get_running_loop().time() + MAIL_SECONDS)
         self._in_mail = True
         try:
             async with self.desk.turn(self.account):
                 if not await self.desk.has_room(self.account, len(recipients)):
-                    return Answer(450, "4.7.1 this store has sent the mails that it may send in an hour")
+                    return Reply(450, "4.7.1 this store has reached its limit of mails per hour: try again later")
                 await self._say(354, "end the mail with a line of a dot alone")
                 return await self._passed_on(self.account, recipients)
         except TooMany:
@@ -187,10 +194,10 @@ class Conversation:
         finally:
             self._in_mail = False
 
-    async def _passed_on(self, account: Account, recipients: list[str]) -> Answer:
+    async def _passed_on(self, account: Account, recipients: list[str]) -> Reply:
         content = bytearray()
         held = 0
-        refusal: Answer | None = None
+        refusal: Reply | None = None
         try:
             async with asyncio.timeout(CONTENT_SECONDS):
                 while True:
@@ -205,7 +212,7 @@ class Conversation:
                         refusal = _TOO_LARGE
                     large = max(0, len(content) + len(line) - SMALL_BYTES) - held
                     if refusal is None and not self.desk.hold(large):
-                        refusal = Answer(452, "4.3.1 too many large mails at the same time: the mail has to wait")
+                        refusal = Reply(452, "4.3.1 too many large mails at the same time: try again later")
                     if refusal is None:
                         held += large
                         content += line
@@ -215,21 +222,24 @@ class Conversation:
         finally:
             self.desk.hold(-held)
 
-    async def _rset(self, rest: str) -> Answer:
+    async def _rset(self, rest: str) -> Reply:
         self._reset()
-        return Answer(250, "2.0.0 OK")
+        return Reply(250, "2.0.0 OK")
 
-    async def _noop(self, rest: str) -> Answer:
+    async def _noop(self, rest: str) -> Reply:
         return _NOTHING
 
-    async def _quit(self, rest: str) -> Answer:
-        return Answer(221, "2.0.0 bye")
+    async def _quit(self, rest: str) -> Reply:
+        return Reply(221, "2.0.0 bye")
 
     def _reset(self) -> None:
         self._sender, self._recipients = None, []
 
     async def _line(self, seconds: float) -> bytes:
-        """The next line. :raise LineTooLong: it was too long."""
+        """Return the next line.
+
+        :raise LineTooLong: it was too long.
+        """
         async with asyncio.timeout(seconds):
             line = await self._whole_line()
         if line is None:
@@ -237,7 +247,7 @@ class Conversation:
         return line.removesuffix(b"\r\n")
 
     async def _whole_line(self) -> bytes | None:
-        """The next line and its end; None for one that was too long, which is skipped."""
+        """Return the next line with its end; None if it was too long and was skipped."""
         too_long = False
         while True:
             try:
@@ -260,7 +270,10 @@ class Conversation:
 
 
 def _decoded(text: str) -> str:
-    """:raise ValueError: it is no text in base64."""
+    """Decode base64.
+
+    :raise ValueError: it is not text in base64.
+    """
     try:
         return base64.b64decode(text, validate=True).decode()
     except binascii.Error as error:

@@ -1,4 +1,4 @@
-"""How many mails each store has sent in the last hour, and which of them they were."""
+"""Count the mails that each store has sent in the last hour, and remember which ones were accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REMEMBERED, REMEMBERED_OF_ONE = 20_000, 500
 
 
 class Counters:
-    """:param url: where mails are counted, "memory://" or a Redis. Waits, and raises StorageError where that fails."""
+    """Counters in ``url``, "memory://" or a Redis. Methods block, and raise StorageError if it is unavailable."""
 
     def __init__(self, url: str, mails_per_hour: int) -> None:
         options: dict[str, Any] = {"wrap_exceptions": True, **redis_options(url)}
@@ -26,19 +26,19 @@ class Counters:
         self._limit = RateLimitItemPerHour(mails_per_hour)
 
     def has_room(self, store: str, mails: int) -> bool:
-        """Whether that store may send so many mails now."""
+        """Whether that store may send that many mails now."""
         return self._limiter.test(self._limit, PREFIX, store, cost=mails)
 
     def count(self, store: str, mails: int) -> None:
-        """So many mails of that store were taken."""
+        """Count accepted mails of that store."""
         self._limiter.hit(self._limit, PREFIX, store, cost=mails)
 
 
 class Taken:
-    """The mails that were taken lately, by their Message-IDs and recipients.
+    """Recently accepted mails, by Message-ID and recipients.
 
-    A client that was killed before it had the answer sends a mail again, with the same Message-ID. One store's mails do
-    not push out another's.
+    A client that was killed before it received the reply sends a mail again, with the same Message-ID. Each store has
+    its own limit, so one store's mails do not evict another's.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Taken:
             self._of.popitem(last=False)
 
     def has(self, store: str, message_id: str, recipients: Sequence[str]) -> bool:
-        """Whether that mail was taken."""
+        """Whether that mail was accepted."""
         return _digest(message_id, recipients) in self._of.get(store, ())
 
 

@@ -1,4 +1,4 @@
-"""Where mails are taken: once the server has them, within the store's rate, and one of a store at a time."""
+"""Accept mails: forward each to the server, within the store's rate, and one at a time per store."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .counters import Counters, Taken
 from .limits import CONTENTS_BYTES, DELIVERIES, DELIVERY_SECONDS, STORE_CONNECTIONS, TURN_SECONDS
 from .message import Unacceptable, check, traced
 from .metrics import Metrics
-from .upstream import Answer, Interrupted, Unavailable, Upstream
+from .upstream import Interrupted, Reply, Unavailable, Upstream
 
-# Between two checks of the server: while it works, and while it does not, at first and at most.
+# In seconds: the time between two checks of the server, while it works, and while it does not (first and longest).
 CHECK_SECONDS, RETRY_SECONDS, LONGEST_RETRY_SECONDS = 300.0, 2.0, 60.0
-UNAVAILABLE = Answer(451, "4.3.0 the platform's mail server is unavailable: the mail has to wait")
-BUSY = Answer(451, "4.3.2 too many mails at the same time: the mail has to wait")
+UNAVAILABLE = Reply(451, "4.3.0 the platform's mail server is unavailable: try again later")
+BUSY = Reply(451, "4.3.2 too many mails at the same time: try again later")
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -35,7 +35,7 @@ log = structlog.get_logger("relay")
 
 
 class TooMany(Exception):
-    """A store has more connections, or waiting mails, than it may have."""
+    """A store has too many connections or waiting mails."""
 
 
 @dataclass
@@ -47,11 +47,14 @@ class Present:
 
 
 class Desk:
-    """:param upstream: the server that mails are passed on to."""
+    """Forward mails.
+
+    :param upstream: the server that mails are forwarded to.
+    """
 
     def __init__(self, upstream: Upstream, counters: Counters, metrics: Metrics) -> None:
         self.upstream, self.counters, self.metrics, self.taken = upstream, counters, metrics, Taken()
-        # Whether the server worked when it was last asked.
+        # Whether the server worked at the last check.
         self.ready = False
         self._ask_now = asyncio.Event()
         self._present: dict[str, Present] = {}
@@ -60,7 +63,7 @@ class Desk:
         self._threads = ThreadPoolExecutor(DELIVERIES + 4, "relay")
 
     async def watch(self) -> None:
-        """Ask the server now and then whether it works, forever."""
+        """Check the server periodically, forever."""
         retry = RETRY_SECONDS
         while True:
             self._ask_now.clear()
@@ -73,21 +76,24 @@ class Desk:
             retry = RETRY_SECONDS if self.ready else min(2 * retry, LONGEST_RETRY_SECONDS)
 
     async def ask(self) -> None:
-        """Ask the server whether it works."""
+        """Check whether the server works."""
         try:
             await self._in_thread(self.upstream.check)
         except (Unavailable, ConfigurationError) as error:
-            log.error("the mail server takes no mails", error=str(error))
+            log.error("the mail server is unavailable", error=str(error))
             self.ready = False
         else:
             if not self.ready:
-                log.info("the mail server takes mails")
+                log.info("the mail server is available")
             self.ready = True
         self.metrics.ready.set(self.ready)
 
     @asynccontextmanager
     async def present(self, account: Account) -> AsyncIterator[None]:
-        """A connection of that store. :raise TooMany: it has enough of them."""
+        """Hold a connection of that store.
+
+        :raise TooMany: it has reached its limit.
+        """
         store = self._present.setdefault(account.username, Present())
         if store.connections >= STORE_CONNECTIONS:
             raise TooMany
@@ -101,7 +107,10 @@ class Desk:
 
     @asynccontextmanager
     async def turn(self, account: Account) -> AsyncIterator[None]:
-        """That store's turn to send a mail. :raise TooMany: those before it take too long."""
+        """Hold that store's turn to send a mail.
+
+        :raise TooMany: earlier mails take too long.
+        """
         lock = self._present[account.username].turn
         try:
             async with asyncio.timeout(TURN_SECONDS):
@@ -114,7 +123,7 @@ class Desk:
             lock.release()
 
     async def has_room(self, account: Account, mails: int) -> bool:
-        """Whether that store may send so many mails now; the platform's own are not counted."""
+        """Whether that store may send that many mails now; the platform's own mails are not limited."""
         if account.username == PLATFORM:
             return True
         try:
@@ -124,14 +133,14 @@ class Desk:
             return False
 
     def hold(self, size: int) -> bool:
-        """Note so many more bytes of large contents in memory, negative: fewer; whether there is room for them."""
+        """Reserve memory for that many bytes of large mails (negative: release); return whether there is room."""
         if size > 0 and self._contents + size > CONTENTS_BYTES:
             return False
         self._contents += size
         return True
 
-    async def deliver(self, account: Account, recipients: Sequence[str], content: bytes) -> Answer:
-        """Pass a mail on, and what the server says to it."""
+    async def deliver(self, account: Account, recipients: Sequence[str], content: bytes) -> Reply:
+        """Forward a mail, and return the server's reply to it."""
         identity = secrets.token_hex(8)
         answer = await self._answered(account, recipients, content, identity)
         result = "taken" if answer.taken else "deferred" if answer.code < 500 else "refused"
@@ -140,13 +149,13 @@ class Desk:
         log.info("mail", id=identity, store=account.name, recipients=len(recipients), result=result, **said)
         return answer
 
-    async def _answered(self, account: Account, recipients: Sequence[str], content: bytes, identity: str) -> Answer:
+    async def _answered(self, account: Account, recipients: Sequence[str], content: bytes, identity: str) -> Reply:
         try:
             message_id = check(content, account.sender)
         except Unacceptable as error:
-            return Answer(550, f"5.7.1 {error}")
+            return Reply(550, f"5.7.1 {error}")
         if self.taken.has(account.username, message_id, recipients):
-            return Answer(250, "2.0.0 this mail was taken before")
+            return Reply(250, "2.0.0 this mail was accepted before")
         end = time.monotonic() + DELIVERY_SECONDS
         traced_content = traced(content, self.upstream.domain, account.name, identity)
         try:
@@ -158,7 +167,7 @@ class Desk:
             send = self.upstream.send
             answer = await self._in_thread(send, account.sender, recipients, traced_content, end)
         except (Unavailable, ConfigurationError) as error:
-            log.error("the mail server takes no mails", error=str(error))
+            log.error("the mail server is unavailable", error=str(error))
             self._ask_now.set()
             return UNAVAILABLE
         except Interrupted as error:
@@ -169,9 +178,9 @@ class Desk:
         if answer.taken:
             self.taken.add(account.username, message_id, recipients)
             await self._count(account, len(recipients))
-            return Answer(250, f"2.0.0 taken as {identity}")
-        # 421 would end the connection of a store that has done nothing wrong; any other code is no answer to a mail.
-        return answer if answer.code // 100 in (4, 5) and answer.code != 421 else Answer(451, f"4.3.0 {answer.words}")
+            return Reply(250, f"2.0.0 taken as {identity}")
+        # 421 would end the connection of a store that did nothing wrong; other codes are not replies to a mail.
+        return answer if answer.code // 100 in (4, 5) and answer.code != 421 else Reply(451, f"4.3.0 {answer.words}")
 
     async def _count(self, account: Account, mails: int) -> None:
         try:

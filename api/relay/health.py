@@ -1,4 +1,4 @@
-"""Metrics, and whether the process still works, on a port of their own."""
+"""Serve metrics and health checks on their own port."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-# A process whose loop has not come round for so long hangs.
+# In seconds. If the event loop has not run for this long, the process hangs.
 HANGS_SECONDS = 30.0
 
 
 class Health:
-    """Answers at /healthz, /readyz and /metrics from ``start`` on. ``beat`` says that the process works."""
+    """Serve /healthz, /readyz and /metrics after ``start``. ``beat`` reports that the process works."""
 
     def __init__(self, bind: str, registry: CollectorRegistry) -> None:
         host, _, port = bind.rpartition(":")
@@ -23,11 +23,11 @@ class Health:
         self._server: WSGIServer = make_server(host, int(port), self._answer, handler_class=_Quiet)
 
     def start(self) -> None:
-        """Answer, in a thread."""
+        """Serve in a thread."""
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
     def beat(self) -> None:
-        """The process works."""
+        """Report that the process works."""
         self._beat = time.monotonic()
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -40,8 +40,8 @@ class Health:
 
 
 class _Quiet(WSGIRequestHandler):
-    # In seconds: who sends no request holds up no other.
+    # In seconds: a client that sends no request must not block others.
     timeout = 5
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the library's name)
-        """Nothing: probes are no news."""
+        """Log nothing: probes are frequent and uninteresting."""

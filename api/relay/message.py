@@ -1,4 +1,4 @@
-"""What a mail must be to be passed on: from its store and nobody else, and one mail."""
+"""Check that a mail may be forwarded: it is one well-formed mail, and its sender is the store's own address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 from .limits import FIELD_BYTES, HEADER_BYTES
 
-# A line that ends otherwise is the end of a mail to some servers and none to others (SMTP smuggling).
+# A line that ends otherwise is the end of a mail to some servers but not to others (SMTP smuggling).
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _NAME = r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"[ \t]*|[^"<>@,;:\\()\x00-\x08\x0a-\x1f\x7f]*)'
@@ -15,21 +15,21 @@ _MESSAGE_ID = re.compile(rb"\s*(<[!-;=?-~]{3,500}>)\s*")
 
 
 class Unacceptable(Exception):
-    """A mail that is refused for good. The message is for whoever sent it."""
+    """A mail that is permanently refused. The message is for the sender."""
 
 
 def check(content: bytes, sender: str) -> str:
-    """The mail's Message-ID; empty where it has none.
+    """Return the mail's Message-ID; "" if it has none.
 
-    :param sender: the only address that it may come from.
-    :raise Unacceptable: it is no mail, or comes from somebody else.
+    :param sender: the only allowed sender address.
+    :raise Unacceptable: it is not a valid mail, or has another sender.
     """
     if _BARE.search(content):
         raise Unacceptable("every line must end in CR LF, and no other CR, LF or NUL may be in a mail")
     fields = _fields(content)
     authors = fields.get(b"from", [])
     if len(authors) != 1 or not _is(authors[0], sender):
-        raise Unacceptable(f"the mail must have one From field, with the address {sender} alone")
+        raise Unacceptable(f"the mail must have one From field, with only the address {sender}")
     if not all(_is(each, sender) for each in fields.get(b"sender", [])):
         raise Unacceptable(f"the mail's Sender field must be left out, or be {sender}")
     if any(name.startswith(b"resent-") for name in fields):
@@ -40,13 +40,13 @@ def check(content: bytes, sender: str) -> str:
 
 
 def traced(content: bytes, domain: str, store: str, identity: str) -> bytes:
-    """The mail with a field that names its store, for the operators of the sender domain."""
+    """Return the mail with an added field that names its store, for the operators of the sender domain."""
     field = f"Received: by {domain} (store {store}) with ESMTPSA id {identity};\r\n {formatdate()}\r\n"
     return field.encode() + content
 
 
 def _fields(content: bytes) -> dict[bytes, list[bytes]]:
-    """The header's fields by their names in lowercase, unfolded."""
+    """Return the header's fields, unfolded, with their names in lowercase."""
     head, found, _ = content.partition(b"\r\n\r\n")
     if not found and not content.endswith(b"\r\n"):
         raise Unacceptable("the mail must have a header")
@@ -62,7 +62,7 @@ def _fields(content: bytes) -> dict[bytes, list[bytes]]:
 
 
 def _is(value: bytes, sender: str) -> bool:
-    """Whether a field's value is that address alone, with or without a name."""
+    """Whether a field's value is only that address, with or without a name."""
     address = re.escape(sender)
     if len(value) > FIELD_BYTES:
         return False

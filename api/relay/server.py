@@ -1,4 +1,4 @@
-"""Takes connections, each with an end, and so many of one address that others have their part."""
+"""Accept connections; each has a time limit, and the number per address is limited."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ from .conversation import Conversation
 from .desk import Desk
 from .limits import ADDRESS_CONNECTIONS, CONNECTIONS, LINE_BYTES, SIGN_IN_SECONDS
 
-# What no file of a certificate changes more often than.
+# In seconds: certificates are not checked for changes more often than this.
 RETRY_SECONDS = 0.2
 
 log = structlog.get_logger("relay")
 
 
 class Server:
-    """:param listener: a socket that listens. :param certificate: the folder with tls.crt and tls.key."""
+    """The relay's server.
+
+    :param listener: a listening socket.
+    :param certificate: the folder with tls.crt and tls.key.
+    """
 
     def __init__(
         self, listener: socket.socket, certificate: Path, desk: Desk, account_of: Callable[[str], Account | None]
@@ -38,7 +42,7 @@ class Server:
         self._tls: tuple[Any, ssl.SSLContext] = (None, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
     async def serve(self) -> None:
-        """Take connections, forever."""
+        """Accept connections forever."""
         loop = asyncio.get_running_loop()
         self.listener.setblocking(False)
         while True:
@@ -58,7 +62,7 @@ class Server:
             self.desk.metrics.connections.set(len(self._open))
 
     async def end(self, seconds: float) -> None:
-        """End every connection, those with a mail on its way once that has its answer, or after so many seconds."""
+        """End every connection. Those with a mail in progress end once it is answered, or after that many seconds."""
         for task, conversation in self._open.items():
             if conversation is None or not conversation.leave():
                 task.cancel()
@@ -95,15 +99,16 @@ class Server:
             await conversation.run()
             with suppress(TimeoutError):
                 async with asyncio.timeout(1):
-                    writer.close()
+                    if not transport.is_closing():  # closed twice, CPython 3.11.2 can't abort it any more
+                        writer.close()
                     await writer.wait_closed()
-        except OSError:  # a TimeoutError too
+        except OSError:  # includes TimeoutError
             return
         finally:
             transport.abort()
 
     def _context(self) -> ssl.SSLContext:
-        """Made again when a file of it changes: a renewed certificate needs no restart."""
+        """Return the TLS context, created again when a file changes: a renewed certificate needs no restart."""
         certificate, key = self.certificate / "tls.crt", self.certificate / "tls.key"
         changed = [file.stat().st_mtime_ns for file in (certificate, key)]
         if changed != self._tls[0]:

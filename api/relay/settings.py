@@ -1,4 +1,4 @@
-"""What the relay goes by: its settings file, the platform's, and the credentials of the mail server."""
+"""Load the relay's settings: its own file, the platform's, and the mail server's credentials."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class _Settings(Schema):
 
 @dataclass(frozen=True)
 class Credentials:
-    """Of the mail server. ``ca``: authorities to trust beside the public ones, as PEM. Each may be empty."""
+    """Credentials of the mail server.
+
+    ``ca``: PEM certificates of authorities to trust beside the public ones. Each may be "".
+    """
 
     username: str
     password: str
@@ -47,8 +50,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class RelaySettings:
-    """``server``: host, port and tls of the mail server; ``credentials_folder``: its Secret; ``counters``: where mails
-    are counted; ``certificate``: the folder with tls.crt and tls.key."""
+    """``server``: host, port and tls of the mail server.
+
+    ``credentials_folder``: where its Secret is mounted. ``counters``: the URL of the mail counters. ``certificate``:
+    the folder with tls.crt and tls.key.
+    """
 
     domain: str
     mails_per_hour: int
@@ -59,20 +65,25 @@ class RelaySettings:
     certificate: Path
 
     def credentials(self) -> Credentials:
-        """As they are now, so that others are used without a restart. :raise ConfigurationError: they can't be read."""
-        # The kubelet changes all files at once by moving this link.
+        """Read the current credentials, so that changed ones are used without a restart.
+
+        :raise ConfigurationError: they can't be read.
+        """
+        # The kubelet replaces all files atomically by changing this link.
         link = self.credentials_folder / "..data"
         folder = link.resolve() if link.exists() else self.credentials_folder
         return Credentials(*(_optional(folder / name) for name in ("username", "password", "ca.crt")))
 
 
 def load_relay_settings() -> RelaySettings:
-    """From the files that the environment names; raise ConfigurationError, which names the first that is wrong.
+    """Load the settings from the files that environment variables name.
 
     STORE_PLATFORM_SETTINGS: the platform's settings. STORE_PLATFORM_RELAY_SETTINGS: the relay's.
-    STORE_PLATFORM_RELAY_KEY_FILE: the key of stores' passwords. STORE_PLATFORM_RELAY_CREDENTIALS and
-    STORE_PLATFORM_RELAY_CERTIFICATE: the folder of each. STORE_PLATFORM_RATES_URL_FILE: where mails are counted, in
-    place of the settings' ``rates.url``.
+    STORE_PLATFORM_RELAY_KEY_FILE: the key of stores' passwords.
+    STORE_PLATFORM_RELAY_CREDENTIALS and STORE_PLATFORM_RELAY_CERTIFICATE: the folder of each.
+    STORE_PLATFORM_RATES_URL_FILE: the URL of the mail counters, overriding the settings' ``rates.url``.
+
+    :raise ConfigurationError: one is missing or invalid; it names the first.
     """
     mail = load_values(file_in("STORE_PLATFORM_SETTINGS"))["mail"]
     if not mail["senderDomain"]:

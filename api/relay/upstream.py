@@ -1,4 +1,4 @@
-"""The server that mails are passed on to: one connection a mail, which ends in time whatever that server does."""
+"""Forward mails to the mail server: one connection per mail, which ends in time whatever that server does."""
 
 from __future__ import annotations
 
@@ -20,43 +20,50 @@ LONGEST_WORDS = 300
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server says to a mail: a code of SMTP, and its words on one line."""
+class Reply:
+    """A server's reply to a mail: an SMTP code, and the text on one line."""
 
     code: int
     words: str
 
     @property
     def taken(self) -> bool:
-        """Whether the server answers for the mail from now on."""
+        """Whether the server has accepted the mail."""
         return self.code // 100 == 2
 
 
 class Unavailable(Exception):
-    """The server can't be reached, or refuses to be signed in to. The message is for the platform's operators."""
+    """The server is unreachable, or rejects the sign-in. The message is for the platform's operators."""
 
 
 class Interrupted(Exception):
-    """A delivery ended before the server's last word. The message is for the platform's operators."""
+    """A delivery ended before the server's final reply. The message is for the platform's operators."""
 
 
 class Upstream:
-    """:param server: host, port and tls. :param credentials: gives them as they are now."""
+    """The server that mails are forwarded to.
+
+    :param server: host, port and tls.
+    :param credentials: returns the current credentials.
+    """
 
     def __init__(self, server: Mapping[str, Any], credentials: Callable[[], Credentials], domain: str) -> None:
         self.server, self.credentials, self.domain = server, credentials, domain
 
     def check(self) -> None:
-        """Sign in, and leave. Waits. :raise Unavailable: that does not work."""
+        """Sign in and disconnect. Blocks.
+
+        :raise Unavailable: that does not work.
+        """
         with self._connection(CONNECT_SECONDS, Unavailable):
             pass
 
-    def send(self, sender: str, recipients: Sequence[str], content: bytes, end: float) -> Answer:
-        """Pass a mail on, to all of its recipients or to none. Waits.
+    def send(self, sender: str, recipients: Sequence[str], content: bytes, end: float) -> Reply:
+        """Forward a mail, to all of its recipients or to none. Blocks.
 
-        :param end: when this must be over, by the monotonic clock.
-        :return: what the server says to the mail, or to the first recipient that it refuses.
-        :raise Unavailable, Interrupted: it has not said anything to it.
+        :param end: the deadline, by the monotonic clock.
+        :return: the server's reply to the mail, or to the first recipient that it refuses.
+        :raise Unavailable, Interrupted: it has not replied.
         """
         with self._connection(end - time.monotonic(), Interrupted) as smtp:
             answer = _said(*smtp.mail(sender, _options(smtp, content)))
@@ -71,7 +78,10 @@ class Upstream:
 
     @contextmanager
     def _connection(self, seconds: float, late: type[Exception]) -> Iterator[smtplib.SMTP]:
-        """A connection that is signed in and that ends after so many seconds. What fails later is ``late``."""
+        """Return a connection that is signed in and ends after that many seconds.
+
+        Later failures are raised as ``late``.
+        """
         given = self.credentials()
         connection = _Connection(self.server, _context(given), min(seconds, CONNECT_SECONDS), self.domain)
         watch = threading.Timer(max(0.0, seconds), connection.end)
@@ -81,7 +91,7 @@ class Upstream:
         try:
             connection.open(given)
             failure = late
-            # How long all of it may take is the watch's to say.
+            # The watchdog limits the total time.
             connection.wait_for_ever()
             yield connection
         except UnicodeError:
@@ -95,17 +105,21 @@ class Upstream:
 
 
 class _Connection(smtplib.SMTP):
-    """Can be ended by another thread, at whatever it waits for."""
+    """A connection that another thread can end, whatever it waits for."""
 
     def __init__(self, server: Mapping[str, Any], context: ssl.SSLContext, timeout: float, domain: str) -> None:
         super().__init__(local_hostname=domain, timeout=timeout)
         self.server, self.context, self.ended = server, context, False
         self._host = server["host"]
-        # What is wrapped by TLS can't be reached before its handshake is over; this is the same connection.
+        # A TLS socket can't be closed by another thread during its handshake; this is a duplicate of the underlying
+        # one.
         self._wire: socket.socket | None = None
 
     def open(self, given: Credentials) -> None:
-        """Connect, encrypt and sign in. :raise OSError, SMTPException: that does not work."""
+        """Connect, encrypt and sign in.
+
+        :raise OSError, SMTPException: that does not work.
+        """
         code, words = self.connect(self.server["host"], self.server["port"])
         if code != 220:
             raise smtplib.SMTPConnectError(code, words)
@@ -116,19 +130,19 @@ class _Connection(smtplib.SMTP):
             self.login(given.username, given.password)
 
     def wait_for_ever(self) -> None:
-        """No part of what follows has a time of its own."""
+        """Remove the socket's own timeout: the watchdog limits the total time."""
         if self.sock is not None:
             self.sock.settimeout(None)
 
     def end(self) -> None:
-        """Whatever it waits for fails."""
+        """Make whatever it waits for fail."""
         self.ended = True
         if self._wire is not None:
             with suppress(OSError):
                 self._wire.shutdown(socket.SHUT_RDWR)
 
     def leave(self) -> None:
-        """Close it, without waiting for an answer."""
+        """Close it without waiting for a reply."""
         with suppress(OSError, smtplib.SMTPException):
             if self.sock is not None:
                 self.sock.settimeout(1)
@@ -138,7 +152,7 @@ class _Connection(smtplib.SMTP):
             self._wire.close()
 
     def getreply(self) -> tuple[int, bytes]:
-        """As in the base class, but a line that breaks off is no answer: smtplib takes "250" of "250-..." for one."""
+        """Like the base class, but an incomplete line is not a reply: smtplib would accept "250" of "250-..."."""
         if self.file is None and self.sock is not None:
             self.file = _WholeLines(self.sock.makefile("rb"))
         return super().getreply()
@@ -153,14 +167,14 @@ class _Connection(smtplib.SMTP):
 
 
 class _WholeLines:
-    """What of a file's lines has an end."""
+    """Return only complete lines of a file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.close = file.close
 
     def readline(self, size: int) -> bytes:
-        """The next line; nothing where it breaks off."""
+        """Return the next line; empty if it is incomplete."""
         line = self.file.readline(size)
         return line if line.endswith(b"\n") or len(line) == size else b""
 
@@ -181,12 +195,12 @@ def _options(smtp: smtplib.SMTP, content: bytes) -> list[str]:
     return [*([f"size={len(content)}"] if smtp.has_extn("size") else []), *(["body=8bitmime"] if eight_bits else [])]
 
 
-def _said(code: int, words: bytes | str) -> Answer:
-    return Answer(code, _line(words.decode("ascii", "replace") if isinstance(words, bytes) else words))
+def _said(code: int, words: bytes | str) -> Reply:
+    return Reply(code, _line(words.decode("ascii", "replace") if isinstance(words, bytes) else words))
 
 
 def _line(text: str) -> str:
-    """A text of a server on one line of printable ASCII, since it becomes a line of ours."""
+    """Return a server's text as one line of printable ASCII, because it becomes a line of our reply."""
     return re.sub(r"[^!-~]+", " ", text).strip()[:LONGEST_WORDS]
 
 

@@ -1,4 +1,4 @@
-"""The operations, by what they are about. Each class is made of the services its operations work with."""
+"""The operations, grouped by topic. Each class receives the services that its operations need."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ from .stores import Stores
 
 
 def resources(services: Services) -> Sequence[object]:
-    """All of them."""
+    """Return all resources."""
     kinds = (Stores, Lifecycle, Inside, Integrations, Changes, Catalog, Quotas, Records)
     return [kind(services) for kind in kinds]

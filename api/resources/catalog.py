@@ -1,4 +1,4 @@
-"""The engines and plans on offer, and the caller."""
+"""The available engines and plans, and the caller."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Me(Schema):
 
 
 class Catalog:
-    """The answers are the same for every caller, except ``me``."""
+    """The responses are the same for every caller, except ``me``."""
 
     def __init__(self, services: Services) -> None:
         self.engines, self.values, self.cache = services.engines, services.values, services.cache

@@ -19,9 +19,10 @@ from ..operations import Call, Media, Rate, operation
 from ..services import Services
 
 HEARTBEAT_SECONDS = STREAM_COMMENT
-# How long a reader waits who has seen what this process has not: another one may be ahead of it.
+# In seconds: how long to wait if the reader has seen a version that this process has not; another process may be ahead.
 CATCH_UP_SECONDS = 2.0
-# A stream has an end, so that a caller's token and groups are looked at again. Clients come back at once.
+# In seconds: a stream ends after this time, so that the caller's token and groups are checked again. Clients reconnect
+# at once.
 LONGEST_SECONDS = 600
 RETRY_MILLISECONDS = 2000
 
@@ -32,7 +33,7 @@ DESCRIPTION = (
 
 
 class Changes:
-    """One stream a caller's page; what they may not see is not in it."""
+    """One stream per open page of a caller; it contains only what they may see."""
 
     def __init__(self, services: Services) -> None:
         self.cache, self.streams = services.cache, services.streams
@@ -51,14 +52,14 @@ class Changes:
         with ExitStack() as stack:
             stack.enter_context(self.streams.one_of(call.caller.name))
             response = Response(events(self.cache, call.caller, seen), mimetype="text/event-stream")
-            # A proxy that gathers bytes would hold the events back.
+            # A buffering proxy would delay the events.
             response.headers["X-Accel-Buffering"] = "no"
             response.call_on_close(stack.pop_all().close)
         return response
 
 
 def events(cache: Cache, caller: Caller, last_seen: str) -> Iterator[bytes]:
-    """The stream's bytes, until it has been open for long, the caller's token ends or the process does."""
+    """Yield the stream's bytes, until its maximum age, the end of the caller's token or of the process."""
     end = min(time.time() + LONGEST_SECONDS, caller.expires)
     version = version_in(last_seen) if last_seen else cache.version
     yield f"retry: {RETRY_MILLISECONDS}\nid: {cache.version if version is None else version}\n\n".encode()
@@ -76,7 +77,7 @@ def events(cache: Cache, caller: Caller, last_seen: str) -> Iterator[bytes]:
             seen = [_event(change) for change in changes if caller.sees(change.entry.owner)]
             yield from seen
             if not seen and not heard.wait(min(HEARTBEAT_SECONDS, left)):
-                # An id alone is no event: a browser that comes back begins there.
+                # An id alone is not an event, but a browser that reconnects resumes after it.
                 yield b":\n\n" if version == before else b"id: %d\n\n" % version
 
 

@@ -1,4 +1,4 @@
-"""What is inside a store: its events, pods, logs and passwords, read when asked for."""
+"""What is inside a store: its events, pods, logs and passwords, read on request."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from flask import Response
 from kubernetes.utils.quantity import parse_quantity
 from marshmallow import Schema, fields, validate
 
+from storeplatform.common.objects import CREDENTIALS
+
 from ..callers import Access
 from ..cluster import Object
 from ..operations import Answer, Call, Media, Rate, operation
@@ -24,8 +26,7 @@ from ..stores import StoreAccess
 
 log = structlog.get_logger("api.inside")
 
-CREDENTIALS = "credentials"
-# A log is followed for so long, and no longer than the caller's token lasts.
+# In seconds: a log is followed at most this long, and not longer than the caller's token is valid.
 LONGEST_LOG_SECONDS = 3600.0
 
 
@@ -108,7 +109,7 @@ class Credentials(Schema):
 
 
 class Inside:
-    """Each asks the API server for one namespace."""
+    """Each operation asks the API server for one namespace."""
 
     def __init__(self, services: Services) -> None:
         self.access, self.cluster, self.streams = StoreAccess(services), services.cluster, services.streams
@@ -125,7 +126,7 @@ class Inside:
     )
     def list_events(self, call: Call) -> Answer:
         store = self.access.read(call)
-        # By its uid: one of the same name may have been another owner's before.
+        # By its UID: an earlier store of the same name may have belonged to another owner.
         own = self.cluster.events("default", f"involvedObject.uid={store['metadata']['uid']}")
         found = [_event(each) for each in [*own, *self._inside(store, self.cluster.events)]]
         return Answer({"items": sorted(found, key=lambda event: event["lastSeen"] or "", reverse=True)})
@@ -177,7 +178,7 @@ class Inside:
                 left if call.query["follow"] else 0,
             )
             stack.callback(log.close)
-            # It may be silent, so it is no piece of it that ends it with the caller's token.
+            # The log may be silent, so a timeout, not the next piece, ends it with the caller's token.
             end = threading.Timer(left, log.shutdown)
             end.start()
             stack.callback(end.cancel)
@@ -209,13 +210,13 @@ class Inside:
         return Answer({"adminURL": status.get("adminURL"), "username": user, "password": password})
 
     def _inside(self, store: Object, read: Callable[[str], list[Object]]) -> list[Object]:
-        """What ``read`` finds in the store's own namespace; nothing where it has none."""
+        """Return what ``read`` finds in the store's own namespace; empty if it has none."""
         namespace = self.access.namespace(store)
         return read(namespace) if namespace else []
 
 
 def _until_its_end(log: Any) -> Iterator[bytes]:
-    """A log's bytes. One that is cut off, by its time or by the cluster, is at its end, too."""
+    """Yield a log's bytes. If it is cut off, by its time limit or by the cluster, it ends normally."""
     with suppress(urllib3.exceptions.HTTPError):
         yield from log.stream(decode_content=False)
 
@@ -233,7 +234,7 @@ def _event(event: Object) -> dict[str, Any]:
 
 
 def _memory(measured: list[Object]) -> int | None:
-    """The memory that all containers use; None if it was not measured."""
+    """Return the memory that all containers use, in bytes; None if it was not measured."""
     try:
         used = [container["usage"]["memory"] for pod in measured for container in pod["containers"]]
         return int(sum(map(parse_quantity, used))) if used else None

@@ -1,6 +1,6 @@
-"""What a store is connected to: payment providers and mail servers. Their keys are written here and never read.
+"""Integrations of a store: payment providers and mail servers. Their keys are written here and never read.
 
-They go into a Secret of the store's namespace, and from there the hooks show in the Store's status what may be seen.
+They are stored in a Secret in the store's namespace. The hooks copy the fields that may be seen to the Store's status.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class NewIntegration(Schema):
 
 
 class Integrations:
-    """Their values are in no answer, no record and no log."""
+    """Values are in no response, record or log."""
 
     def __init__(self, services: Services) -> None:
         self.access, self.cluster, self.trail = StoreAccess(services), services.cluster, services.trail
@@ -178,7 +178,10 @@ class Integrations:
         return [self.integrations[name] for name in engine.values["integrations"]] if engine else []
 
     def _named(self, call: Call, store: Object) -> Integration:
-        """The integration that the path names. :raise Problem: the store's engine has none of that name."""
+        """Return the integration that the path names.
+
+        :raise Problem: the store's engine has none of that name.
+        """
         offered = {each.name: each for each in self._offered(store)}
         found = offered.get(call.path["integration"])
         if found is None:
@@ -187,7 +190,10 @@ class Integrations:
         return found
 
     def _write(self, store: Object, integration: Integration, given: Mapping[str, str]) -> None:
-        """Replace a Secret's fields. :raise Problem: the store has none yet, or is being deleted."""
+        """Replace a Secret's fields.
+
+        :raise Problem: the Secret does not exist yet, or the store is being deleted.
+        """
         if store["metadata"].get("deletionTimestamp"):
             raise Problem("conflict", "the store is being deleted")
         namespace = self.access.namespace(store)
@@ -195,7 +201,7 @@ class Integrations:
         try:
             done = namespace and self.cluster.fill_secret(namespace, integration.secret, store["metadata"]["uid"], data)
         except ApiException as error:
-            # Its words may hold what was sent.
+            # The message may contain what was sent.
             raise Problem("conflict", f"the cluster refused the change ({error.status}): try again") from None
         if not done:
             raise Problem("conflict", NOT_YET)

@@ -1,4 +1,4 @@
-"""What an owner does with a store that runs. Each is one change of the spec; doing it twice is doing it once."""
+"""Actions of an owner on an existing store. Each is one change of the spec, and idempotent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _action(name: str, summary: str, **more: Any) -> Callable[[Function], Functi
 
 
 class Lifecycle:
-    """They need no If-Match: what they change is theirs alone, whatever else changed. Where there is one it holds."""
+    """They need no If-Match, because each changes only its own fields. If it is given, it is checked."""
 
     def __init__(self, services: Services) -> None:
         self.access = StoreAccess(services)
@@ -105,8 +105,9 @@ class Lifecycle:
 
 
 def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
-    """A store that has no backup can't be restored from its own. Whether the one that is named is there and whole is
-    checked by a Job before the shop closes.
+    """A store that has no backup can't be restored from its own.
+
+    Whether the named backup exists and is complete is checked by a Job before the shop closes.
 
     :raise Problem: it has none.
     """
@@ -117,7 +118,10 @@ def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
 
 
 def _refuse_backup(store: Object) -> None:
-    """:raise Problem: the store makes none, is closed or being deleted, or makes the one that was last asked for."""
+    """Check that a backup can be requested.
+
+    :raise Problem: the store makes no backups, is closed or being deleted, or the last requested one is not made yet.
+    """
     spec, phase = store["spec"], store.get("status", {}).get("phase")
     if "deletionTimestamp" in store["metadata"]:
         raise Problem("store-deleting", "this store is being deleted: no more backups are made")
@@ -126,11 +130,12 @@ def _refuse_backup(store: Object) -> None:
     if spec["suspended"] or phase in ("Suspending", "Suspended"):
         raise Problem("store-closed", "this store is closed: open it first, then ask for a backup")
     if backup_request(store) == "underway":
-        raise Problem("backup-underway", "a backup that was asked for is not made yet: wait until it is")
+        raise Problem("backup-underway", "a requested backup is not made yet: wait until it is")
 
 
 def _refuse_before_backup(store: Object) -> None:
-    """A restore takes precedence over a backup that was asked for, which would then save what was restored.
+    """Refuse a restore while a requested backup is being made: the restore would take precedence, and the backup would
+    then contain the restored data.
 
     :raise Problem: one is being made, by a shop that is ready for it.
     """

@@ -1,4 +1,4 @@
-"""How many stores there may be. The gate holds it; here it is read and set."""
+"""Read and set the limits of stores. The gate enforces them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ def _write(after: str, token: str) -> str:
 
 
 def _read(cursor: str) -> tuple[str, str]:
-    """The name of a StoreQuota and the API server's token that a cursor stands for. :raise Problem: it is none."""
+    """Return the StoreQuota's name and the API server's token in a cursor.
+
+    :raise Problem: it is invalid.
+    """
     if not cursor:
         return "", ""
     try:
@@ -98,12 +101,12 @@ def _read(cursor: str) -> tuple[str, str]:
 
 
 def _no_cursor() -> Problem:
-    detail = "the cursor must be one that this list gave, and not long ago: begin without one"
-    return Problem("invalid", detail, {"?cursor": "must be the next of the page before"})
+    detail = "the cursor must come from this list, and be recent: start again without a cursor"
+    return Problem("invalid", detail, {"?cursor": "must be the value of next on the previous page"})
 
 
 class Quotas:
-    """Limits are read as they are now; what is used is counted in the cache."""
+    """Limits are read from the API server; the number of stores comes from the cache."""
 
     def __init__(self, services: Services) -> None:
         self.cluster, self.cache, self.trail = services.cluster, services.cache, services.trail
@@ -122,7 +125,7 @@ class Quotas:
     def read_quota(self, call: Call) -> Answer:
         owner = call.query["owner"] or call.caller.name
         if not call.caller.sees(owner):
-            raise Problem("not-found", "only your own quota is there for you: leave owner out")
+            raise Problem("not-found", "you may read only your own quota: leave owner out")
         return Answer(self._quota(owner, self.cluster.find(quota_name(owner), QUOTAS)))
 
     @operation(
@@ -144,10 +147,11 @@ class Quotas:
         return Answer({"items": items, "next": following})
 
     def _page(self, after: str, token: str, limit: int) -> tuple[list[tuple[str, Object | None]], str | None]:
-        """Owners after that name of a StoreQuota, each with theirs, and the cursor of the next page.
+        """Return a page of owners with their quotas, after the StoreQuota of that name, and the cursor of the next
+        page.
 
-        A page of the API server's list begins at ``token``. Owners without a StoreQuota are put in where theirs
-        would be.
+        ``token`` is where the API server's list continues. Owners without a StoreQuota are inserted where theirs would
+        be.
         """
         page = self._objects(limit, token)
         following = page["metadata"].get("continue") or ""
@@ -204,9 +208,11 @@ class Quotas:
             except ApiException as error:
                 if error.status != 409:
                     raise
-                # The gate has just reserved a place in it, or made it.
+                # The gate has just reserved a place in it, or created it.
                 found = self.cluster.find(name, QUOTAS)
-        raise Problem("conflict", "the quota is being used a lot just now: try again", headers={"Retry-After": "1"})
+        raise Problem(
+            "conflict", "the quota is being changed by other requests: try again", headers={"Retry-After": "1"}
+        )
 
     def _quota(self, owner: str | None, found: Object | None) -> dict[str, Any]:
         said = (found or {}).get("spec", {}).get("maxStores")

@@ -71,7 +71,7 @@ class RecordQuery(RecordFilter):
 
 
 class Records:
-    """An owner's own stores; everything for admins and support."""
+    """Owners see records of their own stores; admins and support see everything."""
 
     def __init__(self, services: Services) -> None:
         self.audit = services.audit
@@ -91,7 +91,9 @@ class Records:
         try:
             found = self.audit.query(_filters(call), limit + 1, call.query["cursor"] or None)
         except ValueError as error:
-            raise Problem("invalid", str(error), {"?cursor": "must be the next of the page before"}) from None
+            raise Problem(
+                "invalid", str(error), {"?cursor": "must be the value of next on the previous page"}
+            ) from None
         following = found[limit - 1].cursor if len(found) > limit else None
         return Answer({"items": [view(each) for each in found[:limit]], "next": following})
 
@@ -107,7 +109,8 @@ class Records:
     )
     def export_records(self, call: Call) -> Response:
         records = self.audit.export(_filters(call))
-        # The first one is read before the answer begins: a database that is unavailable is an error then.
+        # The first record is read before the response begins, so that an unavailable database is still reported as an
+        # error.
         first = list(islice(records, 1))
         response = Response(pieces(table(chain(first, records))), mimetype="text/csv")
         response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
@@ -116,19 +119,19 @@ class Records:
 
 def _filters(call: Call) -> Filters:
     chosen = {key: value for key, value in call.query.items() if key not in ("limit", "cursor") and value}
-    # An owner reads of their own stores, whoever acted on them.
+    # Owners see all records of their own stores, whoever acted on them.
     own = {"owner": call.caller.name} if call.caller.role is Role.OWNER else {}
     return Filters(**{**chosen, **own})
 
 
 def view(record: Record) -> dict[str, Any]:
-    """A record as ``RecordView`` has it."""
+    """Return a record as ``RecordView`` describes it."""
     values = record.as_json()
     return {name: values[{"requestId": "request_id"}.get(name, name)] for name in RecordView().fields}
 
 
 def table(records: Iterator[Record]) -> Iterator[str]:
-    """CSV lines. A cell that a spreadsheet would run as a formula is made plain text."""
+    """Yield CSV lines. A cell that a spreadsheet would evaluate as a formula is escaped."""
     yield _line(COLUMNS)
     for record in records:
         row: Mapping[str, Any] = view(record)
@@ -136,7 +139,7 @@ def table(records: Iterator[Record]) -> Iterator[str]:
 
 
 def pieces(lines: Iterator[str]) -> Iterator[bytes]:
-    """The lines, put together to pieces that are worth sending."""
+    """Yield the lines, joined to pieces of a useful size."""
     piece = bytearray()
     for line in lines:
         piece += line.encode(errors="replace")

@@ -85,14 +85,14 @@ class Confirmation(Schema):
 
 
 class Stores:
-    """Every check of what a spec may say is the CRD's, or the API server's own when it is written."""
+    """Specs are validated by the CRD's schema, and by the API server when they are written."""
 
     def __init__(self, services: Services) -> None:
         self.access, self.cache, self.cluster = StoreAccess(services), services.cache, services.cluster
         self.trail = services.trail
         self.engines, self.plans = services.engines, services.values["plans"]
         self.leases = Leases(services.cluster, services.values["platformNamespace"])
-        # What must be there is said by the API server's own schema; the owner, if it is not, is the caller.
+        # Required fields are stated by the API server's own schema; a missing owner is set to the caller.
         node = copy.deepcopy(part("spec"))
         node["required"].remove("owner")
         self.schema = schema_of(node, "spec")()
@@ -142,7 +142,7 @@ class Stores:
             try:
                 answer = self._created(call, new, tried)
             except ApiException as error:
-                # The same request twice at once: the other one was first.
+                # The same request was sent twice at once, and the other one was first.
                 if error.status != 409 or not (before := tried.made_before(name)):
                     raise
                 return _replayed(before)
@@ -212,7 +212,7 @@ class Stores:
         if call.query["confirm"] != name:
             raise Problem(
                 "confirmation-required",
-                f"the store and all its data would be gone: say ?confirm={name} to mean it",
+                f"this deletes the store with all its data: confirm it with ?confirm={name}",
                 {"?confirm": f"must be {name}"},
             )
         left = self.cluster.delete(store)
@@ -230,10 +230,13 @@ class Stores:
         return _accepted(made, created=True)
 
     def _new(self, call: Call) -> Object:
-        """The Store that a create asks for. :raise Problem: its form is wrong, or it would be another's."""
+        """Return the Store that a request creates.
+
+        :raise Problem: it is malformed, or would belong to somebody else.
+        """
         body = call.body
         if unknown := body.keys() - {"name", "spec"}:
-            raise _invalid({f"/{key}": "is not known: name and spec are" for key in unknown})
+            raise _invalid({f"/{key}": "is not allowed: only name and spec are" for key in unknown})
         name, spec = body.get("name"), body.get("spec")
         if not isinstance(name, str) or not isinstance(spec, dict):
             wrong = {"/name": "must be a string"} if not isinstance(name, str) else {"/spec": "must be an object"}
@@ -244,9 +247,10 @@ class Stores:
         return {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Store", "metadata": metadata, "spec": spec}
 
     def _check(self, spec: Mapping[str, Any], call: Call, store: Object | None = None) -> None:
-        """:raise Problem: the spec is not one the CRD takes, or asks for what there is not.
+        """Validate a spec.
 
-        :param store: what is changed; a version that it has stays its own when it is offered no more.
+        :raise Problem: it is invalid by the CRD, or asks for something unavailable.
+        :param store: the store that is changed; it may keep a version that is no longer offered.
         """
         try:
             self.schema.load(spec)
@@ -255,7 +259,7 @@ class Stores:
         if call.caller.role is Role.OWNER and spec.get("owner") != call.caller.name:
             raise Problem(
                 "forbidden",
-                f"a store of yours must have you as its owner: {call.caller.name}",
+                f"you can only have stores that you own: set owner to {call.caller.name}, or leave it out",
                 {"/spec/owner": "must be you"},
             )
         offered = {"/spec/engine": ("engine", self.engines), "/spec/plan": ("plan", self.plans)}
@@ -278,19 +282,19 @@ class Stores:
             raise _invalid(wrong)
 
     def _served(self, host: str, call: Call, store: Object | None) -> bool:
-        """Whether another store answers at the host. That is no secret: DNS and the shop itself show it."""
+        """Whether another store uses the host. That is not secret: DNS and the shop itself show it."""
         own = store["metadata"]["name"] if store else call.body.get("name")
         return any(each.name != own and each.host == host for each in self.cache.stores())
 
 
 def _versions_of(store: Object) -> tuple[Any, ...]:
-    """The version that a store runs, and the one that its spec names."""
+    """Return the version that a store runs, and the one in its spec."""
     running = ((store.get("status") or {}).get("release") or {}).get("running")
     return running, (store.get("spec") or {}).get("version")
 
 
 def merged(value: Any, patch: Any) -> Any:
-    """A JSON merge patch (RFC 7396) applied."""
+    """Return the result of a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, dict):
         return patch
     base = dict(value) if isinstance(value, dict) else {}

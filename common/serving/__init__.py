@@ -1,4 +1,4 @@
-"""What every service of the platform is served with: one JSON log, and gunicorn around a ready application.
+"""Serve an application: JSON logs, metrics, and gunicorn with limits on every part of an exchange.
 
-Nothing in here knows what is served.
+This package knows nothing about the applications it serves.
 """

@@ -1,4 +1,4 @@
-"""Where what blocks a whole thread goes: calls of C libraries that wait for a disk, and know nothing of greenlets."""
+"""Run blocking C library calls in real threads, because greenlets can't interrupt them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def apart(function: Callable[..., Result], *arguments: Any) -> Result:
-    """What the function gives; in a thread of its own where threads are greenlets, so that all the others continue."""
+    """Call the function and return its result. Under gevent it runs in a real thread, so other greenlets continue."""
     if not monkey.is_module_patched("threading"):
         return function(*arguments)
     pending: Any = gevent.get_hub().threadpool.spawn(function, *arguments)
@@ -20,5 +20,5 @@ def apart(function: Callable[..., Result], *arguments: Any) -> Result:
         result: Result = pending.get()
         return result
     finally:
-        # A greenlet that is killed meanwhile must not touch what the thread still works with: C libraries crash by it.
+        # If the waiting greenlet is killed, it must not free what the thread still uses: a C library would crash.
         pending.wait()

@@ -1,4 +1,4 @@
-"""The connections of a process: who they are from, and which of them wait for a request."""
+"""Track a process's connections: the peer of each, and which ones are idle."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .limits import Limits
+from .limits import ConnectionLimits
 
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One of them. ``waiting_since``: monotonic seconds, while it waits for a request.
+    """One connection. ``waiting_since``: since when it is idle, in monotonic seconds.
 
-    ``tls``: it begins with a handshake that is not made yet. ``parser``: gunicorn's, once it said something.
+    ``tls``: its handshake has not been made yet. ``parser``: gunicorn's, once the first byte has arrived.
     """
 
     socket: Any
@@ -31,12 +31,12 @@ class Connection:
 
 
 class Connections:
-    """All of them, by peer. Those that wait are in the order in which they began to.
+    """All connections, by peer. Idle ones are ordered by how long they have been idle, longest first.
 
-    :param close: closes a connection that has waited.
+    :param close: called to close an idle connection.
     """
 
-    def __init__(self, limits: Limits, close: Callable[[Connection], None]) -> None:
+    def __init__(self, limits: ConnectionLimits, close: Callable[[Connection], None]) -> None:
         self._limits, self._close = limits, close
         self._count: dict[str, int] = {}
         self._total = 0
@@ -47,11 +47,13 @@ class Connections:
         return self._total
 
     def busy(self) -> int:
-        """How many do not wait for a request."""
+        """The number of connections that are not idle."""
         return self._total - len(self._waiting)
 
     def add(self, connection: Connection) -> bool:
-        """Whether there is room for it; the one that has waited longest makes room."""
+        """Add a connection and return whether there is room for it; the one that has been idle longest is closed if
+        necessary.
+        """
         peer = connection.peer
         if self._count.get(peer, 0) >= self._limits.peer and not self._make_room(self._waiting_of.get(peer)):
             return False
@@ -62,7 +64,7 @@ class Connections:
         return True
 
     def remove(self, connection: Connection) -> None:
-        """It is closed."""
+        """Remove a closed connection."""
         self.leave(connection)
         peer = connection.peer
         self._total -= 1
@@ -71,13 +73,13 @@ class Connections:
             del self._count[peer]
 
     def wait(self, connection: Connection, now: float) -> None:
-        """It waits for a request from now on."""
+        """Mark a connection as idle from now on."""
         connection.waiting_since = now
         self._waiting[connection] = None
         self._waiting_of.setdefault(connection.peer, OrderedDict())[connection] = None
 
     def leave(self, connection: Connection) -> None:
-        """It does not wait any more."""
+        """Mark a connection as no longer idle."""
         self._waiting.pop(connection, None)
         if (of_peer := self._waiting_of.get(connection.peer)) is not None:
             of_peer.pop(connection, None)
@@ -85,7 +87,10 @@ class Connections:
                 del self._waiting_of[connection.peer]
 
     def waiting_before(self, since: float) -> Iterator[Connection]:
-        """Those that have waited since before that time. They may be removed while they are given."""
+        """Yield the connections that have been idle since before that time.
+
+        The caller may remove them while iterating.
+        """
         while (oldest := next(iter(self._waiting), None)) is not None and oldest.waiting_since < since:
             yield oldest
 

@@ -1,4 +1,4 @@
-"""What surrounds the application during one exchange: an end to the request's body, and to an answer nobody reads."""
+"""Bound an exchange: a deadline for the request body, and an early end of a response whose client disconnects."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from werkzeug.exceptions import BadRequest, RequestTimeout, ServiceUnavailable
 
 from .limits import BODIES_BYTES, BODY_SECONDS, PEER_BODIES_BYTES
 
-# libev's event, and Linux' state of a TCP connection that neither side has ended (tcp_states.h).
+# libev's event flag, and Linux's number for the TCP state ESTABLISHED (tcp_states.h).
 READ, ESTABLISHED = 1, 1
-# Of a body at once: a full store's sync request is one.
+# The size of one read of a body, in bytes: a complete sync request fits in one.
 PIECE = 256 * 1024
-# Of a body that nobody reads: more of it is not worth keeping the connection for.
+# If more than this is left unread of a body, the connection is closed instead of reading the rest.
 SKIPPED_BYTES = 32 * 1024
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Progress:
-    """The requests that have no answer yet, by when they began."""
+    """The requests that have no response yet, by their start time."""
 
     def __init__(self) -> None:
         self._begun: dict[object, float] = {}
 
     def oldest_seconds(self) -> float:
-        """How long the oldest one has waited; 0 where there is none."""
+        """Return the age of the oldest request in seconds; 0 if there is none."""
         return time.monotonic() - next(iter(self._begun.values()), time.monotonic())
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """For as long as a request is worked on."""
+        """Count a request as in progress for the duration of the context."""
         self._begun[key := object()] = time.monotonic()
         try:
             yield
@@ -45,7 +45,9 @@ class Progress:
 
 
 def bounded(application: Application, progress: Progress) -> Application:
-    """The application; its requests' bodies have an end, and so has an answer of unknown length without a reader."""
+    """Wrap the application: request bodies get a deadline, and responses of unknown length end when the client
+    disconnects.
+    """
 
     room = Room()
 
@@ -70,16 +72,16 @@ def bounded(application: Application, progress: Progress) -> Application:
 
 
 class Room:
-    """The memory that bodies take while a request is worked on."""
+    """A budget of memory for the request bodies that are being processed."""
 
     def __init__(self) -> None:
         self._of: dict[str, int] = {}
 
     @contextmanager
     def of(self, peer: str) -> Iterator[Callable[[int], None]]:
-        """A function that takes so many bytes more, until the end of the context.
+        """Return a function that reserves a number of bytes until the context ends.
 
-        :raise werkzeug.exceptions.ServiceUnavailable: by that function; there is no more room.
+        :raise werkzeug.exceptions.ServiceUnavailable: by that function, if the budget is exhausted.
         """
         taken = 0
 
@@ -100,11 +102,13 @@ class Room:
 
 
 class Body:
-    """A request's body, whole by a time of the monotonic clock, and piece by piece within what there is room for.
+    """A request's body, read in pieces within the memory budget and until a deadline (monotonic seconds).
 
-    :param length: in bytes; None where the request does not say it. :param take: is called with the size of each piece.
-    :raise werkzeug.exceptions.RequestTimeout: by each method; the body was not whole in time.
-    :raise werkzeug.exceptions.BadRequest: by each method; the body is not framed as HTTP. Raises as ``take`` does.
+    :param length: in bytes; None if the request does not state it.
+    :param take: called with the size of each piece.
+    :raise werkzeug.exceptions.RequestTimeout: by each method, if the deadline has passed.
+    :raise werkzeug.exceptions.BadRequest: by each method, if the body is not framed as HTTP requires.
+    Whatever ``take`` raises is passed on.
     """
 
     def __init__(self, stream: Any, length: int | None, end: float, take: Callable[[int], None]) -> None:
@@ -113,25 +117,25 @@ class Body:
 
     @property
     def can_be_skipped(self) -> bool:
-        """Whether what is unread is so little that the connection is of use afterwards."""
+        """Whether so little is unread that the connection can be kept alive."""
         return self._whole or (self._length is not None and self._length - self._read <= SKIPPED_BYTES)
 
     def read(self, size: int | None = None) -> bytes:
-        """As of any file; at most a piece where ``size`` is larger."""
+        """Read like a file, at most one piece even if ``size`` is larger."""
         if size is None or size < 0:
             return b"".join(iter(self.read_piece, b""))
         return self.read_piece(size)
 
     def read_piece(self, size: int = PIECE) -> bytes:
-        """What there is, at most a piece."""
+        """Return what is available, at most one piece."""
         return self._taken(self._in_time(self._stream.read, min(size, PIECE)))
 
     def readline(self, size: int | None = None) -> bytes:
-        """As of any file, with a piece as the longest line."""
+        """Read a line like a file, at most one piece long."""
         return self._taken(self._in_time(self._stream.readline, PIECE if size is None else min(size, PIECE)))
 
     def readlines(self, _size: int | None = None) -> list[bytes]:
-        """As of any file."""
+        """Read lines like a file."""
         return list(self)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -154,10 +158,10 @@ class Body:
 
 
 class Read:
-    """An answer's body that ends when its reader goes: what makes it, and is held for it, is released at once.
+    """A response's body that ends when its client disconnects, so that its generator's resources are released at once.
 
-    Otherwise only the next piece would show that nobody is there, and of a silent log there may be none for hours.
-    The kernel reports the end of the reader's side as something to read, so no greenlet waits for it.
+    Without this, a disconnect is noticed only when the next piece is written, which may take hours for a quiet log. The
+    kernel reports the disconnect as a readable socket, so no greenlet has to wait for it.
     """
 
     def __init__(self, body: Iterable[bytes], connection: Any) -> None:
@@ -173,14 +177,14 @@ class Read:
             self._unwatch()
 
     def close(self) -> None:
-        """At the end of the exchange, whatever ended it."""
+        """Release everything at the end of the exchange, however it ended."""
         self._unwatch()
         if hasattr(self._body, "close"):
             self._body.close()
 
     def _look(self, reading: Any) -> None:
         state = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        self._unwatch()  # a reader who is there has sent the next request, and is not looked at again
+        self._unwatch()  # the client has pipelined its next request, so it is connected; stop watching it
         if state != ESTABLISHED:
             gevent.kill(reading)
 

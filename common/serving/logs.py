@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, whoever writes it (us, Flask, gunicorn)."""
+"""Write all logs (ours, Flask's and gunicorn's) to stderr, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 def configure_logs(hide: Collection[str] = ()) -> None:
     """Send structlog's and the standard library's records through one JSON renderer.
 
-    :param hide: secrets that a line may hold though nobody means it to, such as a path of a request that failed.
+    :param hide: secrets to redact, in case a line contains one by accident, such as in the path of a failed request.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,

@@ -1,4 +1,4 @@
-"""Gunicorn around an application: what it is made from is checked before any fork, and it is made after it."""
+"""Run an application under gunicorn: the configuration is checked before the fork, the application is made after it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from .. import starting
 from .limits import IDLE_SECONDS
 
-# The worker's heartbeat is a file: on a tmpfs where there is one, or a busy disk looks like a hung worker.
+# gunicorn's heartbeat is a file. On a tmpfs, because a busy disk would make the worker look hung.
 TMPFS = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unnamed file there)
 
 
 class JSONLogger(glogging.Logger):
-    """Gunicorn's own lines, in the one JSON log."""
+    """Write gunicorn's own lines to the JSON log."""
 
     def setup(self, cfg: Any) -> None:
         self.error_log.handlers.clear()
@@ -29,7 +29,7 @@ class JSONLogger(glogging.Logger):
         self.error_log.setLevel(logging.INFO)
 
 
-# One process, which waits by greenlets; replicas scale it.
+# One worker process, which handles concurrency with greenlets. To scale, add replicas.
 OPTIONS: dict[str, Any] = {
     "workers": 1,
     "worker_class": "storeplatform.common.serving.worker.Worker",
@@ -47,11 +47,11 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Serving:
-    """What belongs to a served application beside gunicorn's options.
+    """What an application needs beside gunicorn's options.
 
-    ``metrics``: what is at ``metrics_bind`` (host:port; empty: nowhere). ``start`` is called in the process that
-    serves, before its first request; ``stopping`` when no more connections are accepted, to end what is endless;
-    ``stop`` after the last answer.
+    ``metrics``: the WSGI application at ``metrics_bind`` (host:port; if empty, it is not served). ``start`` is called
+    in the worker before its first request; ``stopping`` when it no longer accepts connections, to end streams; ``stop``
+    after the last response.
     """
 
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -62,7 +62,7 @@ class Serving:
 
 
 class Service(BaseApplication):
-    """Gunicorn with its options from here instead of a command line."""
+    """A gunicorn application configured by code, not by a command line."""
 
     def __init__(self, make: Callable[[], Flask], serving: Serving, options: dict[str, Any]) -> None:
         self.make, self.serving, self.options = make, serving, options
@@ -82,10 +82,12 @@ class Service(BaseApplication):
 
 
 def serve(make: Callable[[], Flask], bind: str, serving: Serving | None = None, **options: Any) -> None:
-    """Serve what ``make`` gives until a signal. ``bind``: host:port; ``options``: gunicorn's, in place of ours.
+    """Serve the application that ``make`` returns, until a signal.
 
-    It is made in the process that serves: libraries begin threads, which would be half alive after a fork. This
-    process must have been patched by gevent before anything else was imported.
+    ``bind``: host:port; ``options`` override the defaults above.
+
+    ``make`` is called after the fork, because threads that libraries start do not survive one. The caller must have
+    applied gevent's monkey patch before any other import.
     """
     service = Service(make, serving or Serving(), {**OPTIONS, "bind": bind, **options})
     starting.begun()

@@ -1,13 +1,13 @@
-"""A gunicorn worker in which waiting costs next to nothing, and no peer can keep the others waiting.
+"""A gunicorn worker that serves many waiting connections cheaply, and limits what a single peer can block.
 
-Why greenlets: nearly all that a request does here is to wait, for the API server, a database, an issuer or its own
-peer. With a thread each, whoever makes a pool's threads wait stops the service. gevent's greenlets are threads to the
-libraries (the Kubernetes client, requests, redis, SQLAlchemy; psycopg sees the patched ``select`` and waits by it),
-so that code stays as it is. The hooks only compute: one at a time, as before under the interpreter's lock.
+Why greenlets: nearly all of a request's time here is spent waiting for the API server, a database, an issuer or the
+client. With a thread pool, slow peers could occupy every thread. gevent patches the libraries (the Kubernetes client,
+requests, redis, SQLAlchemy; psycopg uses the patched ``select``), so our code stays synchronous. The hooks only
+compute: they handle one request at a time, as they did under the interpreter's lock.
 
-Gunicorn's own gevent worker bounds nothing but the idle time, and holds a greenlet (25 KiB) for each idle connection.
-Here a connection without a request is an entry in a table; it gets its greenlet with its first byte, and from then on
-each part of the exchange has an end (``limits``). The parser, the responses and the errors are gunicorn's.
+Why not gunicorn's own gevent worker: it bounds only the idle time, and holds a greenlet (25 KiB) for each idle
+connection. Here an idle connection is an entry in a table. It gets a greenlet with its first byte, and from then on
+each part of the exchange has a timeout (``limits``). Parser, responses and errors are gunicorn's.
 """
 
 from __future__ import annotations
@@ -39,16 +39,19 @@ SWEEP_SECONDS = 0.5
 
 
 class Unreader(SocketUnreader):
-    """Gunicorn's; while a header is read, it reads so many bytes and no more.
+    """gunicorn's reader, which reads at most a given number of bytes of a header.
 
-    Gunicorn's own limits count fields and their sizes, which together allow 800 KiB a connection.
+    gunicorn's own limits (number and size of fields) together allow 800 KiB per connection.
     """
 
     _left: float = inf
 
     @contextmanager
     def at_most(self, size: int) -> Iterator[None]:
-        """:raise LimitRequestHeaders: by what reads within; there was more."""
+        """Limit what is read within the context.
+
+        :raise LimitRequestHeaders: by a read within it that exceeds the limit.
+        """
         self._left = size
         try:
             yield
@@ -65,7 +68,7 @@ class Unreader(SocketUnreader):
 
 
 class Worker(GeventWorker):
-    """One process."""
+    """One worker process."""
 
     app: Service
 
@@ -91,7 +94,7 @@ class Worker(GeventWorker):
         self._end()
 
     def load_wsgi(self) -> None:
-        """The application, beside the metrics at their own port."""
+        """Load the application, and serve the metrics on their own port."""
         super().load_wsgi()
         progress = Progress()
         main, metrics = bounded(self.wsgi, progress), bounded(self.app.metrics, Progress())
@@ -103,7 +106,7 @@ class Worker(GeventWorker):
         self.wsgi = route
         gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
             ("store_service_oldest_request_seconds", "How long a request has had no answer", progress.oldest_seconds),
-            ("store_service_connections", "Connections, of which most wait", lambda: len(self._connections)),
+            ("store_service_connections", "Connections, most of them idle", lambda: len(self._connections)),
         )
         for name, what, value in gauges:
             Gauge(name, what, registry=self.app.serving.metrics).set_function(value)
@@ -112,7 +115,7 @@ class Worker(GeventWorker):
         def accept(client: Any, address: Any) -> None:
             self._accept(Connection(client, address, server.address, tls))
 
-        # What it would spawn for each connection is called at once: no greenlet is needed yet.
+        # Called directly instead of in a new greenlet for each connection: none is needed yet.
         at_once: Any = lambda _, handle, __, arguments: handle(*arguments)  # noqa: E731
         server = StreamServer(listener, accept, spawn=at_once)
         return server
@@ -129,10 +132,10 @@ class Worker(GeventWorker):
             self.notify()
             gevent.sleep(0.05)
         if busy := self._connections.busy():
-            self.log.warning("%d requests were cut off at the end", busy)
+            self.log.warning("%d requests were cut off at shutdown", busy)
 
     def _accept(self, connection: Connection) -> None:
-        """In the hub: nothing here may wait."""
+        """Accept a connection. Runs in gevent's hub, so it must not block."""
         if not self._connections.add(connection):
             connection.socket.close()
             return
@@ -146,7 +149,7 @@ class Worker(GeventWorker):
         connection.watcher.start(self._wake, connection)
 
     def _wake(self, connection: Connection) -> None:
-        """In the hub: its peer says something, or goes."""
+        """Handle a connection that has data or was closed. Runs in gevent's hub, so it must not block."""
         connection.watcher.stop()
         self._connections.leave(connection)
         gevent.spawn(self._serve, connection)
@@ -159,11 +162,11 @@ class Worker(GeventWorker):
         connection.socket.close()
 
     def _serve(self, connection: Connection) -> None:
-        """Answer until there is nothing more to read; then it waits again, or is closed."""
+        """Answer requests until there is no more data; then the connection becomes idle or is closed."""
         kept = False
         try:
             while self._answer(connection):
-                # What is here already, decrypted or read ahead, would wake nobody.
+                # Data that is already decrypted or read ahead would not trigger a read event.
                 if not _read_ahead(connection):
                     kept = True
                     return
@@ -177,7 +180,7 @@ class Worker(GeventWorker):
                 self._close(connection)
 
     def _answer(self, connection: Connection) -> bool:
-        """Read a request and answer it; whether there may be another one."""
+        """Read one request and answer it; return whether the connection can be reused."""
         request = None
         try:
             with gevent.Timeout(HEADER_SECONDS):
@@ -190,7 +193,7 @@ class Worker(GeventWorker):
                 with connection.parser.unreader.at_most(HEADER_BYTES):
                     request = next(connection.parser)
             request.proxy_protocol_info = request.proxy_protocol_info or {}
-            # Not gunicorn's gevent worker's own: after an answer that was cut off, it would read on.
+            # Not that of gunicorn's gevent worker: it would continue to read after a truncated response.
             AsyncWorker.handle_request(self, connection.listener, request, connection.socket, connection.address)
         except (StopIteration, NoMoreData, OSError):
             raise
@@ -201,7 +204,7 @@ class Worker(GeventWorker):
         return bool(self.alive and connection.parser.finish_body(deadline=end))
 
     def _tls_context(self) -> Any:
-        """Made again when a file of it changes: a renewed certificate needs no restart."""
+        """Return the TLS context, created again when a file changes: a renewed certificate needs no restart."""
         files = (self.cfg.certfile, self.cfg.keyfile, self.cfg.ca_certs)
         changed = [Path(file).stat().st_mtime_ns for file in files if file]
         if changed != self._tls[0]:
@@ -210,9 +213,9 @@ class Worker(GeventWorker):
 
 
 def _linger(connection: Connection) -> None:
-    """Let the peer read the last answer, while it may still be sending.
+    """Let the peer read the last response while it may still be sending.
 
-    The kernel resets a connection that is closed with something unread, and the answer with it (RFC 9112, 9.6).
+    If a connection is closed with unread data, the kernel resets it and the response is lost (RFC 9112, 9.6).
     """
     with suppress(OSError, gevent.Timeout), gevent.Timeout(LINGER_SECONDS):
         connection.socket.shutdown(socket.SHUT_WR)
@@ -221,6 +224,6 @@ def _linger(connection: Connection) -> None:
 
 
 def _read_ahead(connection: Connection) -> bool:
-    """Whether some of the next request is here already."""
+    """Whether part of the next request has already arrived."""
     encrypted = isinstance(connection.socket, ssl.SSLSocket)
     return bool(connection.parser.unreader.buf.getvalue() or (encrypted and connection.socket.pending()))

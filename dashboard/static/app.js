@@ -1,9 +1,9 @@
-// What the pages do beyond being pages: they follow changes, copy, check a name, and write times in the reader's zone.
+// Behaviour that pages have with scripts: follow changes, copy, check a name, and show times in the reader's time zone.
 "use strict";
 
 const body = document.body;
 
-// What the server has just rendered, for a page with a script.
+// Prepares elements that the server has just rendered.
 function prepare(root) {
   for (const button of root.querySelectorAll("button.copy")) {
     button.hidden = false;
@@ -27,7 +27,7 @@ function prepare(root) {
   age(root);
 }
 
-// How long ago or ahead times are, as of now: a page may be open for hours.
+// Relative times, updated because a page may be open for hours.
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 function age(root) {
   const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
@@ -41,10 +41,10 @@ function age(root) {
   }
 }
 
-// How long until what the server had no place or time for is asked for again.
+// The delay before retrying what the server had no capacity or time for.
 const AGAIN_MILLISECONDS = 10000;
 
-// null where there is none any more, undefined where it can't be had now.
+// null if it no longer exists, undefined if it is unavailable now.
 async function fragment(url) {
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
   if (answer.status === 429 || answer.status >= 500) return undefined;
@@ -54,7 +54,7 @@ async function fragment(url) {
   return template.content;
 }
 
-// Whether somebody is at work in a part of the page: what they typed, or an error they have to read, is not replaced.
+// Whether the reader is using a part of the page: what they typed, or an error they have to read, is not replaced.
 function inUse(part) {
   if (part.querySelector("[role=alert], [aria-invalid], #password")) return true;
   if (part.querySelector("details.confirm[open], [data-copied]")) return true;
@@ -65,7 +65,7 @@ function inUse(part) {
   return focused || [...part.querySelectorAll("input, select")].some(changed);
 }
 
-// Puts the parts of a fresh page in the place of the old ones, as far as they differ.
+// Replaces the parts of the page that differ from a freshly loaded one.
 function replaceParts(fresh) {
   for (const part of fresh.querySelectorAll("[data-live]")) {
     const old = document.getElementById(part.id);
@@ -81,7 +81,7 @@ function replaceParts(fresh) {
   }
 }
 
-// What each page has of its own: a form's secret, and how long ago things were.
+// Attributes that differ in each page without meaning: a form's secret, and relative times.
 function sameButForms(part) {
   const copy = part.cloneNode(true);
   for (const each of copy.querySelectorAll("input[type=hidden]")) each.remove();
@@ -95,7 +95,8 @@ function pathTo(element) {
   return action ? `form[action="${CSS.escape(action)}"] button` : "";
 }
 
-// One at a time for each place, and the newest wins: a store that changes often is asked for once more, not for each.
+// One request at a time for each part, and the newest wins: a store that changes often is read once more, not for each
+// change.
 const busy = new Map();
 async function refresh(key, url, put) {
   if (busy.has(key)) { busy.set(key, true); return; }
@@ -111,7 +112,7 @@ async function refresh(key, url, put) {
   if (again) refresh(key, url, put);
 }
 
-// A screen reader announces what changed, and not each time something was looked at.
+// A screen reader announces what changed, not each update.
 function announce(name, before, after) {
   const [old, now] = [before, after].map((each) => each.querySelector(".phase").textContent.trim());
   if (old !== now) document.getElementById("announcement").textContent = `${name}: ${now}`;
@@ -139,7 +140,7 @@ function follow() {
   const head = document.querySelector(".head[data-store]");
   if (!body.dataset.changes || !(table || head)) return;
   listen(table, head);
-  // Parts come and go without a change of the store.
+  // Parts appear and disappear without a change of the store.
   if (head) setInterval(() => { if (!document.hidden) refreshPage(head); }, MINUTE_MILLISECONDS);
 }
 
@@ -148,8 +149,8 @@ function refreshPage(head) {
   refresh("page", head.dataset.page, putPage(head.dataset.store));
 }
 
-// The stream continues from what the page was made of, or from its last event, so nothing in between is missed. A server
-// that has no place for one refuses it, which a browser takes as the end: then it is asked again later.
+// The stream resumes from the page's version, or from its last event, so no change is missed. If the server has no
+// capacity for another stream, the browser takes the refusal as final, so it is opened again later.
 function listen(table, head) {
   const shown = head?.dataset.store;
   const lost = document.getElementById("connection");
@@ -231,7 +232,7 @@ function nameFromTitle() {
   });
 }
 
-// A form's second press does nothing while the first is under way; the page after it has new forms.
+// While a form is being submitted, submitting it again does nothing; the next page has new forms.
 function oncePressed() {
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post" || event.defaultPrevented) return;

@@ -1,8 +1,9 @@
 """The pure core: ``sync(request, settings) -> response``.
 
-No clock, no random, no network, no file but the templates: the same request gives the same answer. Read it in this
-order: objects, request, life (the state machine of a store), expiry, hosts, integrations, store, acceptance, render,
-pods, progress, jobs, retention, workloads, staging, deadlines, conditions, status, guards, sync, unreconciled.
+It uses no clock, randomness, network or files other than the templates: the same request gets the same response.
+Suggested reading order: objects, request, life (the state machine of a store), expiry, hosts, integrations, store,
+acceptance, render, pods, progress, jobs, retention, workloads, staging, deadlines, conditions, status, guards, sync,
+unreconciled.
 """
 
 from .guards import GuardError

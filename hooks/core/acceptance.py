@@ -1,4 +1,4 @@
-"""From a Store's spec to a store: it is validated, and the engine's and the plan's defaults are filled in."""
+"""Turn a Store's spec into a Store object: validate it, and fill in the defaults of the engine and the plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from .store import Store
 
 
 class NotAccepted(Exception):
-    """The spec asks for what there is not. ``reason`` is one word; the message says what to do."""
+    """The spec is invalid or asks for something unavailable.
+
+    ``reason`` is one CamelCase word; the message says what to do.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -28,7 +31,10 @@ class NotAccepted(Exception):
 
 
 def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) -> tuple[Store, Life]:
-    """Make every choice the spec leaves open; raise NotAccepted where it can't be had."""
+    """Resolve everything that the spec leaves open.
+
+    :raise NotAccepted: the spec can't be fulfilled.
+    """
     parent, status = request.parent, request.status
     spec, name = parent.get("spec"), parent["metadata"]["name"]
     if not isinstance(spec, dict):
@@ -78,7 +84,7 @@ def accept(request: SyncRequest, settings: Settings, end: Expiry | None = None) 
 
 
 def _version(spec: Object, engine: Engine, release: Release) -> str:
-    """The version that the spec asks for. One that is retired is left to the stores that have it already."""
+    """Return the version that the spec asks for. A retired version is accepted only if the store already has it."""
     version = _text(spec, "version") or release.running or release.target or engine.offered[0]
     if version in engine.retired and version not in (release.running, release.target, release.rejected):
         choices = ", ".join(engine.offered)
@@ -87,7 +93,7 @@ def _version(spec: Object, engine: Engine, release: Release) -> str:
 
 
 def _restore(request: SyncRequest, settings: Settings) -> Restore | None:
-    """The backup that spec.restoreFrom names; None where it names none."""
+    """Return the backup in spec.restoreFrom; None if there is none."""
     wanted = dig(request.parent, "spec", "restoreFrom")
     if wanted is None:
         return None
@@ -119,7 +125,7 @@ def _backup(spec: Object) -> dict[str, Any]:
 
 
 def _shop(spec: Object, name: str) -> tuple[tuple[str, str], ...]:
-    """All that spec.shop says, for the templates; the CRD's schema knows what that is and fills in what is left out."""
+    """Return all of spec.shop for the templates. The CRD's schema validates it and fills in its defaults."""
     shop = spec.get("shop")
     if not isinstance(shop, dict) or not all(isinstance(text, str) for text in shop.values()):
         _invalid("shop", "a mapping of strings")
@@ -138,7 +144,11 @@ def _text(spec: Object, field: str) -> str | None:
 
 
 def _choice(field: str, value: Any, choices: list[str], offered: list[str] | None = None) -> str:
-    """The value, which has to be one of the choices. :param offered: those to name where it is none."""
+    """Return the value if it is one of the choices.
+
+    :param offered: the choices to list in the error.
+    :raise NotAccepted: it is not one of them.
+    """
     if isinstance(value, str) and value in choices:
         return value
     named = ", ".join(offered or choices)

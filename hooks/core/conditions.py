@@ -1,4 +1,4 @@
-"""Conditions by the Kubernetes conventions:
+"""Build conditions by the Kubernetes conventions:
 https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 """
 
@@ -11,12 +11,12 @@ from .objects import Object, dig
 from .progress import Blocker
 from .request import SyncRequest
 
-# The CRD's limit. A status that is too long would be refused, and the old one would stay.
+# The CRD's limit, in characters. The API server would reject a status with a longer message, and keep the old one.
 MESSAGE_LENGTH = 32768
 
 
 def conditions(request: SyncRequest, found: Mapping[str, Blocker | None], holds: str = "") -> list[Object]:
-    """One condition each, in the given order; ``holds``: the message of those that hold."""
+    """Return one condition for each type, in that order. ``holds``: the messages of conditions that are True."""
     return [
         stamped(request, kind, "False", blocker.reason, blocker.message)
         if blocker
@@ -26,7 +26,7 @@ def conditions(request: SyncRequest, found: Mapping[str, Blocker | None], holds:
 
 
 def stamped(request: SyncRequest, kind: str, status: str, reason: str, message: str) -> Object:
-    """One condition. Its transition time is carried over unless its status flips, or each sync would be a write."""
+    """Return one condition. lastTransitionTime is kept unless the status changes, or each sync would be a write."""
     old: Object = next((c for c in previous_conditions(request) if c["type"] == kind and c.get("status") == status), {})
     generation: Any = dig(request.parent, "metadata", "generation")
     return {
@@ -40,7 +40,7 @@ def stamped(request: SyncRequest, kind: str, status: str, reason: str, message: 
 
 
 def previous_conditions(request: SyncRequest) -> list[Object]:
-    """The conditions of the last answer."""
+    """Return the conditions of the Store's current status."""
     said = dig(request.parent, "status", "conditions")
     found = said if isinstance(said, list) else []
     return [c for c in found if isinstance(c, dict) and isinstance(c.get("type"), str)]

@@ -1,4 +1,4 @@
-"""How long something has blocked, and what is reported of it when that is too long."""
+"""Determine how long something has blocked a store, and what to report once that is too long."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from .objects import Object, dig
 from .progress import Blocker
 from .request import SyncRequest
 
-# A child is created as soon as it is answered. One that is not observed so long after was refused.
+# In seconds. Metacontroller creates children right after each response. One that is still not observed after this time
+# was rejected.
 REFUSED_SECONDS = 15
 
 
 def wait(request: SyncRequest, condition: str, found: Blocker, deadline_seconds: float) -> tuple[Blocker, Object]:
-    """The blocker as it has to be reported now, and what the status has to keep for the next time.
+    """Return the blocker to report now, and what the status must keep for the next sync.
 
-    The second is ``{"for": what is waited for, "since": when that began}``. It begins anew when the spec changes, when
-    the object was created later, and when what is waited for is another kind of progress: that an object comes, that
-    its work ends, that it becomes ready.
+    The second is ``{"for": what is waited for, "since": when that began}``. The time restarts when the spec changes,
+    when the object was created after it, and when a different kind of progress is waited for: that an object exists,
+    that its work ends, or that it becomes ready.
     """
     subject = f"{condition}: {found.subject or found.reason}{_kind_of_progress(found)}"
     old, generation = request.status.get("waiting"), dig(request.parent, "metadata", "generation")
@@ -45,7 +46,7 @@ def _kind_of_progress(found: Blocker) -> str:
 
 
 def _works(found: Blocker) -> bool:
-    """Whether it takes as long as the data is large, and has an end of its own: a Job's number of tries."""
+    """Whether a Job is waited for: its duration depends on the size of the data, and its retries are limited."""
     return found.reason == "JobRunning" or (found.reason == "ContainerFailed" and found.subject.startswith("Job "))
 
 

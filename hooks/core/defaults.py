@@ -1,4 +1,4 @@
-"""The API server's defaults, for manifests that leave them out: see templates/common/defaults.yaml."""
+"""Fill in the API server's defaults in manifests that omit them: see templates/common/defaults.yaml."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .objects import Object
 
 
 def fill(obj: Object, templates: Path) -> None:
-    """Add to ``obj``, in place, what the API server would."""
+    """Add the API server's defaults to ``obj``, in place."""
     _fill(obj, _defaults(templates).get(obj["kind"], {}))
 
 

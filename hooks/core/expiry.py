@@ -1,6 +1,7 @@
-"""The times at the end of a store that has one: announced, then closed after a last backup, then deleted by the reaper.
+"""The end of a store that expires: it is announced, then the shop is closed after a last backup, then the reaper
+deletes it.
 
-Moving ``spec.expiresAt`` at any point before the deletion undoes all of it.
+Changing ``spec.expiresAt`` at any time before the deletion cancels all of it.
 """
 
 from __future__ import annotations
@@ -14,41 +15,41 @@ from ..settings import Settings
 from .objects import Object, dig
 from .request import SyncRequest
 
-# A database that can't be backed up does not keep an expired shop open forever.
+# After this time, an expired shop is closed even if its last backup can't be made.
 LAST_BACKUP_DEADLINE_HOURS = 1
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """When the owner is warned, the shop closes and the store is deleted."""
+    """The times at which the owner is warned, the shop closes, and the store is deleted."""
 
     warns: datetime
     closes: datetime
     deletes: datetime
 
     def last_backup(self, since: str) -> str:
-        """The name of the snapshot that is taken before the shop closes.
+        """Return the name of the backup that is taken before the shop closes.
 
-        :param since: when the shop was opened or changed its version. A shop that was open after this end, and then got
-            the same end again, is saved again: what it sold meanwhile is not in the snapshot of before.
+        :param since: when the shop was last opened or changed its version. If a shop closed, was reopened and gets the
+        same expiry again, this makes a new backup necessary: the old one lacks the sales since then.
         """
         latest = max(self.closes, moment(since) or self.closes)
         return f"expired-{written(latest).translate(_NOT_IN_NAMES).lower()}"
 
     @property
     def gives_up(self) -> datetime:
-        """When the shop closes without its last backup."""
+        """When the shop closes even without its last backup."""
         return shifted(self.closes, LAST_BACKUP_DEADLINE_HOURS)
 
     def next_seconds(self, now: datetime) -> float | None:
-        """Seconds until the next of the times; None when all are past."""
+        """Return the seconds until the next of these times; None if all have passed."""
         times = (self.warns, self.closes, self.gives_up, self.deletes)
         ahead = [(time - now).total_seconds() for time in times if time > now]
         return min(ahead) if ahead else None
 
 
 def expiry(request: SyncRequest, settings: Settings) -> Expiry | None:
-    """The store's end, or None where the spec names none."""
+    """Return the store's expiry; None if the spec has none."""
     closes = moment(dig(request.parent, "spec", "expiresAt"))
     if closes is None:
         return None
@@ -57,7 +58,7 @@ def expiry(request: SyncRequest, settings: Settings) -> Expiry | None:
 
 
 def announcement(end: Expiry | None, request: SyncRequest) -> tuple[str, str] | None:
-    """Reason and message of the condition Expiring; None while the end is not near."""
+    """Return reason and message of the condition Expiring; None before the time of the warning."""
     now = moment(request.now)
     if end is None or now is None or now < end.warns:
         return None
@@ -71,7 +72,7 @@ def announcement(end: Expiry | None, request: SyncRequest) -> tuple[str, str] | 
 
 
 def status(end: Expiry | None) -> Object:
-    """The part of the status that the reaper reads."""
+    """Return the part of the status that the reaper reads."""
     return {"deletesAt": written(end.deletes)} if end else {}
 
 

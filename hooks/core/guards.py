@@ -1,5 +1,6 @@
-"""What no answer may do, whatever the templates or the code above say. Metacontroller obeys every answer:
-a child left out is a child deleted.
+"""Check every response against rules that hold whatever the templates or the core compute.
+
+Metacontroller applies every response: a child that is missing from it is deleted.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from .retention import protected
 
 
 class GuardError(Exception):
-    """An answer would do harm and is not given. The message names the object and the rule, and no content."""
+    """A response would do damage, so it is not sent. The message names the object and the rule, but no content."""
 
 
 def check(request: SyncRequest, children: Iterable[Any]) -> None:
-    """Let the answer pass, or raise GuardError: then Metacontroller changes nothing and asks again."""
+    """Raise GuardError if the response breaks a rule. Metacontroller then changes nothing and retries."""
     name = request.parent["metadata"]["name"]
     answered = set()
     for child in children:
@@ -28,7 +29,7 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
             raise GuardError("a child must be an object with apiVersion, kind and metadata.name")
         key = Key.of(child)
         if key in answered:
-            raise GuardError(f"{key} is answered twice: a template must name each object once")
+            raise GuardError(f"{key} is in the response twice: a template must name each object once")
         answered.add(key)
         _check_place(key, child, name)
     lost = [key for key, seen in request.observed.items() if protected(key, seen) and key not in answered]

@@ -1,8 +1,9 @@
-"""Which host a store answers at. A host outside the platform's domain is served once its owner has proven that it is
-theirs: by a TXT record with a token of the owner, which the platform's controllers look for
-(``api/controllers/hostnames.py``).
+"""Choose the host of a store.
 
-Until then the shop answers where it did before, or at its host below the platform's domain.
+A host outside the platform's domain is used once its owner has proven ownership: by a TXT record with the owner's
+token, which ``api/controllers/hostnames.py`` looks up.
+
+Until then the shop keeps its previous host, or has the default one below the platform's domain.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 @dataclass(frozen=True)
 class Host:
-    """``name``: where the store answers now. ``claim``: the host that is to be proven; empty where none is."""
+    """``name``: the current host. ``claim``: the host that still has to be proven; "" if none."""
 
     name: str
     claim: str = ""
 
 
 def choose(request: SyncRequest, settings: Settings, wanted: str | None, owner: str) -> Host:
-    """The host of a store, whose spec.hostname is ``wanted``."""
+    """Return the host of a store.
+
+    :param wanted: spec.hostname.
+    """
     name, domain = request.parent["metadata"]["name"], settings.values["domain"]
     own = f"{name}.{domain}"
     if not wanted or wanted == own or settings.values["hostnames"]["verification"] == "none":
@@ -40,12 +44,12 @@ def choose(request: SyncRequest, settings: Settings, wanted: str | None, owner: 
 
 
 def token(settings: Settings, owner: str) -> str:
-    """What an owner's TXT records say: the same for all their hosts, and another for every other owner."""
+    """Return the value of an owner's TXT records: the same for all hosts of an owner, and different for each owner."""
     return f"store-platform={derive(settings.root_key, 'hostname', owner)[:32]}"
 
 
 def unproven(claim: Object) -> str:
-    """What the owner has to do to prove a HostnameClaim as it is now; empty once it is proven."""
+    """Return what the owner has to do to prove a HostnameClaim in its current state; "" once it is proven."""
     host, record, status = dig(claim, "spec", "host"), dig(claim, "spec", "record"), dig(claim, "status")
     if _shows(claim, host, dig(record, "value")):
         return ""

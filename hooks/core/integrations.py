@@ -1,8 +1,8 @@
-"""What a store is connected to outside the platform, from the Secrets that its owner writes; and the platform's mail
-relay, by which a store sends whose owner has set no mail server.
+"""Read a store's integrations from the Secrets that its owner writes, or use the platform's mail relay if the owner has
+configured no mail server.
 
-No value of a field leaves this module but what ``templates/integrations.yaml`` shows, and a revision from which nobody
-without the root key can tell any.
+Field values do not leave this module, with two exceptions: those that ``templates/integrations.yaml`` marks as shown,
+and a revision, from which values can't be derived without the root key.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from .objects import Key, Object, dig
 from .progress import Blocker
 from .request import SyncRequest
 
-# The integration for which the platform has a relay.
+# The integration that the platform provides a relay for.
 MAIL = "mail"
 
 
 @dataclass(frozen=True)
-class Connection:
-    """One integration that is set. ``revision`` is another for other values; ``port``: where the provider answers;
-    ``shown``: what of its fields may be seen; ``fault``: why it can't be used, empty where it can."""
+class ConnectedIntegration:
+    """One configured integration.
+
+    ``revision`` changes whenever a value changes; ``port``: the provider's; ``shown``: the fields that may be seen;
+    ``fault``: why it can't be used, "" if it can.
+    """
 
     name: str
     condition: str
@@ -40,9 +43,11 @@ class Connection:
 
 def connections(
     request: SyncRequest, settings: Settings, offered: list[str], namespace: str, reply_to: str
-) -> tuple[Connection, ...]:
-    """What is set of the integrations that an engine offers, in its order. A store whose owner has set no mail server
-    has the relay."""
+) -> tuple[ConnectedIntegration, ...]:
+    """Return the configured integrations of an engine, in its order.
+
+    If the owner has configured no mail server, mail is the relay.
+    """
     found = []
     for name in offered:
         integration = settings.integrations[name]
@@ -57,9 +62,9 @@ def connections(
 
 
 def relay_fields(settings: Settings, name: str, uid: str, reply_to: str) -> dict[str, str]:
-    """What a store needs to send by the relay, as its Secret has it; nothing where there is none.
+    """Return the fields of a store's Secret for the relay; empty if the platform has no relay.
 
-    :param reply_to: where the owner reads mail, since nobody reads what is sent to the sender; may be empty.
+    :param reply_to: where the owner reads mail (nobody reads mail sent to the sender); may be "".
     """
     if settings.relay is None:
         return {}
@@ -79,8 +84,8 @@ def relay_fields(settings: Settings, name: str, uid: str, reply_to: str) -> dict
     }
 
 
-def status(connected: tuple[Connection, ...], request: SyncRequest) -> Object:
-    """The part of the Store's status that shows them: since when each is as it is, and what may be seen of it."""
+def status(connected: tuple[ConnectedIntegration, ...], request: SyncRequest) -> Object:
+    """Return the status of the integrations: since when each has its state, and the fields that may be seen."""
     shown = {}
     for each in connected:
         old: Any = dig(request.status, "integrations", each.name)
@@ -95,9 +100,9 @@ def status(connected: tuple[Connection, ...], request: SyncRequest) -> Object:
 
 
 def unusable(
-    connected: tuple[Connection, ...], settings: Settings, offered: list[str], life: Life, name: str
+    connected: tuple[ConnectedIntegration, ...], settings: Settings, offered: list[str], life: Life, name: str
 ) -> dict[str, Blocker | None]:
-    """By condition, what no Job can find out: fields that are invalid, and a clone that has no keys of its own."""
+    """Return the faults that no Job can find, by condition: invalid fields, and a clone without keys of its own."""
     found: dict[str, Blocker | None] = {
         each.condition: Blocker("InvalidIntegration", each.fault, fatal=True) for each in connected if each.fault
     }
@@ -113,8 +118,8 @@ def unusable(
     return found
 
 
-def _by_relay(integration: Integration, fields: dict[str, str], settings: Settings) -> Connection:
-    return Connection(
+def _by_relay(integration: Integration, fields: dict[str, str], settings: Settings) -> ConnectedIntegration:
+    return ConnectedIntegration(
         integration.name,
         integration.values["condition"],
         _revision(fields, settings),
@@ -129,16 +134,18 @@ def _revision(data: Object, settings: Settings) -> str:
     return derive(settings.root_key, "integration", *parts)[:12]
 
 
-def _connection(integration: Integration, data: Object, settings: Settings) -> Connection:
+def _connection(integration: Integration, data: Object, settings: Settings) -> ConnectedIntegration:
     given = decoded(data)
     revision = _revision(data, settings)
     condition = integration.values["condition"]
     try:
         provider = integration.check(given)
     except InvalidIntegration as error:
-        return Connection(integration.name, condition, revision, fault=f"Secret {integration.secret}: {error}")
+        return ConnectedIntegration(
+            integration.name, condition, revision, fault=f"Secret {integration.secret}: {error}"
+        )
     port = provider["port"]
-    return Connection(
+    return ConnectedIntegration(
         integration.name,
         condition,
         revision,

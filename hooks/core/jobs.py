@@ -1,7 +1,7 @@
-"""The Jobs of a store: what each was made for, and how far its work is.
+"""The Jobs of a store: the request that each was made for, and its progress.
 
-A Job is the only place where it can be seen that data was backed up, restored or migrated. What has not been observed
-``Complete`` is not done. The fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/
+A Job is the only evidence that data was backed up, restored or migrated: until it is observed ``Complete``, the work is
+not done. Fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/
 """
 
 from __future__ import annotations
@@ -14,59 +14,60 @@ from .pods import running, selected, started
 from .progress import holds, number
 from .request import SyncRequest
 
-# On a Job: the one request that it answers, "backup ...", "check ...", "restore ...", "snapshot ..." or "migrate ...".
+# The annotation for the request that a Job was made for: "backup ...", "check ...", "restore ...", "snapshot ..." or
+# "migrate ...".
 REQUEST = f"{GROUP}/request"
 
-# A pod of a Job that has not begun so long after the Job did is not about to.
+# In seconds. If a Job's pod has not started by then, it is assumed that it will not.
 BEGINS_SECONDS = 600
 
 
 def request_of(job: Object) -> str:
-    """The request that a Job answers; empty where it answers none."""
+    """Return the request that a Job was made for; "" if none."""
     found = dig(job, "metadata", "annotations", REQUEST)
     return found if isinstance(found, str) else ""
 
 
 def complete(job: Object) -> bool:
-    """Whether the Job was observed to have done all its work."""
+    """Whether the Job was observed with the condition Complete."""
     return holds(job, "Complete")
 
 
 def failed(job: Object) -> bool:
-    """Whether the Job was observed to have given up."""
+    """Whether the Job was observed with the condition Failed."""
     return holds(job, "Failed")
 
 
 def finished(job: Object) -> bool:
-    """Whether the Job makes no more pods: it is complete, or has failed for good."""
+    """Whether the Job creates no more pods, because it is complete or has failed."""
     return complete(job) or failed(job)
 
 
 def answering(request: SyncRequest, wanted: str) -> list[Object]:
-    """The observed Jobs that answer one request, those that are complete first."""
+    """Return the observed Jobs for a request, complete ones first."""
     found = [seen for key, seen in request.observed.items() if key.kind == "Job" and request_of(seen) == wanted]
     return sorted(found, key=complete, reverse=True)
 
 
 def done(request: SyncRequest, wanted: str) -> bool:
-    """Whether a Job that answers this request was observed complete."""
+    """Whether a Job for this request was observed complete."""
     return any(map(complete, answering(request, wanted)))
 
 
 def done_restores(request: SyncRequest) -> list[Object]:
-    """The observed Jobs that have restored an archive."""
+    """Return the observed Jobs that have restored an archive."""
     found = [seen for key, seen in request.observed.items() if key.kind == "Job" and complete(seen)]
     return [seen for seen in found if request_of(seen).startswith("restore ")]
 
 
 def records(request: SyncRequest) -> list[Object]:
-    """The Jobs to keep as the record of what was restored: all but those that the status counts among the past."""
+    """Return the Jobs to keep as records of restores: all that the status does not count yet."""
     counted = request.status.get("restores")
     return [job for job in done_restores(request) if type(counted) is not int or _number(job) >= counted]
 
 
 def saved(request: SyncRequest) -> list[str]:
-    """When the observed Jobs that answer a request for a backup were complete."""
+    """Return the times at which the observed Jobs for a requested backup were complete."""
     found = [seen for key, seen in request.observed.items() if key.kind == "Job" and complete(seen)]
     times = [dig(seen, "status", "completionTime") for seen in found if request_of(seen).startswith("backup ")]
     return [time for time in times if isinstance(time, str)]
@@ -78,7 +79,7 @@ def _number(job: Object) -> int:
 
 
 def touched(job: Object, request: SyncRequest) -> bool:
-    """Whether a Job has ever done anything. One whose image was never pulled has not."""
+    """Whether the Job may have changed anything. If its image was never pulled, it has not."""
     if any(number(job, "status", count) for count in ("failed", "succeeded", "ready")):
         return True
     pods = selected(request.pods, job)
@@ -86,7 +87,7 @@ def touched(job: Object, request: SyncRequest) -> bool:
 
 
 def at_work(job: Object, request: SyncRequest) -> bool:
-    """Whether a pod of the Job is doing something now, or may be: where no pods are known, it may be for a while."""
+    """Whether a pod of the Job is running, or may be. If pods are not known, this is assumed for some time."""
     if finished(job):
         return False
     if any(number(job, "status", count) for count in ("ready", "terminating")):
@@ -98,5 +99,5 @@ def at_work(job: Object, request: SyncRequest) -> bool:
 
 
 def has_pods(job: Object) -> bool:
-    """Whether the Job has pods, whatever they do."""
+    """Whether the Job has pods in any state."""
     return any(number(job, "status", count) for count in ("active", "terminating"))

@@ -1,23 +1,24 @@
-"""The life of a store: its version, where its data comes from, and when it closes.
+"""The life of a store: its version, the origin of its data, and when it closes.
 
-What a store is doing is one of these, and the first that applies takes precedence:
+A store is in one of these states; the first that applies takes precedence:
 
-- closing, closed: ``spec.suspended``, or its end is past. Nothing new begins; a Job that is at work ends its work, any
+- closing, closed: ``spec.suspended`` is set, or the store has expired. Nothing new starts. A running Job finishes; any
   other is repeated later. Then the database stops.
-- restoring: ``spec.restoreFrom`` names a backup that the data does not come from. A shop that was open stays open until
-  a Job has checked that there is such a backup and that it is whole; a restore that can't be had changes nothing.
-- going back: a version was rejected after its migration had begun, so its snapshot is restored.
-- upgrading: ``spec.version`` changed. The database gets a snapshot, then it is migrated, then the new version serves.
-- ending: an expired shop gets a last backup.
+- restoring: ``spec.restoreFrom`` names a backup other than the data's origin. An open shop stays open until a Job has
+  checked that the backup exists and is complete; a restore that is impossible changes nothing.
+- going back: a version was rejected after its migration had started, so its snapshot is restored.
+- upgrading: ``spec.version`` changed. A snapshot of the database is taken, then it is migrated, then the new version
+  serves.
+- ending: a last backup of an expired shop is made.
 - running.
 
-All of it is read from the status and from Jobs that were observed complete, so hooks, controller and API server may
-fail at any point, and an old status is corrected by what is observed:
+The state is computed from the status and from Jobs that were observed complete, so hooks, controller and API server may
+fail at any point, and an outdated status is corrected by what is observed:
 
-- A restore is done once its Job was observed complete, and never begins again for the same request. The Job is kept as
+- A restore is done once its Job was observed complete, and never starts again for the same request. The Job is kept as
   a second record beside the status.
-- A target that fails, or is not ready by the deadline, is rejected: the target is what ran before. It is not tried
-  again until ``spec.version`` changes.
+- A target version that fails, or is not ready by the deadline, is rejected: the target is then the running version. The
+  rejected one is not tried again until ``spec.version`` changes.
 """
 
 from __future__ import annotations
@@ -34,17 +35,20 @@ from .objects import Object, dig
 from .progress import Blocker
 from .request import SyncRequest
 
-# Concluded from an object that is not seen. After an outage of the API server the controller may not see for half a
-# minute what is there: no reason to take an upgrade back before its deadline.
+# Reasons that are concluded from an object's absence. After an outage of the API server, the controller may not see
+# existing objects for half a minute; that must not roll back an upgrade before its deadline.
 CONCLUDED = {"ChildRefused", "HostnameTaken", "NamespaceTaken"}
 
 
 @dataclass(frozen=True)
 class Release:
-    """``since``: when the target was chosen. ``snapshot``: the one taken before the target. ``migrated``: whether
-    the target's migration has begun. ``restore``: the snapshot to go back to before anything else. ``attempt``
-    distinguishes the target's migration from an earlier one to the same version, ``origin`` that of what runs; both are
-    empty for a store's first version."""
+    """The version that runs, the target version, and rejected ones.
+
+    ``since``: when the target was chosen. ``snapshot``: the one taken before the target. ``migrated``: whether the
+    target's migration has started. ``restore``: the snapshot that must be restored first. ``attempt`` distinguishes the
+    target's migration from an earlier one to the same version; ``origin`` does so for the running version. Both are ""
+    for a store's first version.
+    """
 
     target: str = ""
     running: str = ""
@@ -60,18 +64,18 @@ class Release:
 
     @property
     def upgrading(self) -> bool:
-        """Whether something runs that is not the target."""
+        """Whether the running version is not the target."""
         return bool(self.running) and self.running != self.target
 
     @property
     def status(self) -> Object:
-        """As it is written into the status: only what there is to say."""
+        """Return the release as the status has it, without empty fields."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
 @dataclass(frozen=True)
 class Restore:
-    """A request for a backup's data. ``asked``: its time, which makes it another request for the same backup."""
+    """A request to restore a backup. ``asked``: its time, which makes it a new request even for the same backup."""
 
     store: str
     backup: str
@@ -79,17 +83,17 @@ class Restore:
 
     @property
     def data_of(self) -> str:
-        """The backup as ``status.restored`` names it."""
+        """Return the backup that ``status.restored`` names."""
         return f"{self.store}/{self.backup}"
 
 
 @dataclass(frozen=True)
 class Life:
-    """What a store is to do now.
+    """What a store has to do now.
 
-    ``restored``: the request that its data came from. ``restores``: how many of them there have been. ``wanted``: the
-    request that is not done yet; ``checked``: whether it may close the shop. ``snapshot``: the one to make now.
-    ``last_backup``: the one that was made when the shop closed. ``closed``: whether it is to have no pods.
+    ``restored``: the request that the data came from. ``restores``: the number of restores so far. ``wanted``: the
+    pending restore request; ``checked``: whether it may close the shop. ``snapshot``: the snapshot to take now.
+    ``last_backup``: the one that was taken before the shop closed. ``closed``: whether the store must have no pods.
     """
 
     release: Release
@@ -103,36 +107,38 @@ class Life:
 
     @property
     def current(self) -> Restore | None:
-        """The request to check or to restore now: what goes back from a version comes first, unless it may continue."""
+        """The request to check or restore now. A rollback of a version comes first, unless it may continue."""
         return self.wanted if self.checked or not self.release.restore else None
 
     @property
     def restore(self) -> str:
-        """The archive to restore now; empty where none is."""
+        """The archive to restore now; "" if none."""
         if self.current:
             return self.current.backup if self.checked else ""
         return f"snapshot/{self.release.restore}" if self.release.restore else ""
 
     @property
     def request(self) -> str:
-        """What distinguishes this check or restore from all others; empty where there is none."""
+        """The identity of this check or restore among all others; "" if there is none."""
         if self.current:
             return _numbered(self.current.data_of, self.restores + 1, self.current.asked)
         return self.restore
 
     @property
     def migration(self) -> str:
-        """What distinguishes the target's migration from an earlier one of other data; empty for a store's first."""
+        """The identity of the target's migration, to distinguish it from earlier ones of other data; "" for a store's
+        first.
+        """
         return _migration(self.release.attempt, self.restores)
 
     @property
     def running_migration(self) -> str:
-        """The request of the migration to the version that runs."""
+        """The request of the running version's migration."""
         return migrate(self.release.running, _migration(self.release.origin, self.restores))
 
     @property
     def status(self) -> Object:
-        """The part of the status that it is read from again."""
+        """Return the part of the status that the life is read from at the next sync."""
         done = self.restored
         lasting = {
             "restored": done.data_of if done else "",
@@ -144,7 +150,7 @@ class Life:
 
 
 def begin(request: SyncRequest, version: str, restore: Restore | None, end: Expiry | None) -> Life:
-    """What to do now that these are the version, the restore and the end that the spec asks for."""
+    """Return what to do now, given the version, the restore and the expiry that the spec asks for."""
     status, release, restored, restores = request.status, *_observed(request)
     release = _aim(release, version, request.now)
     wanted = restore if restore != restored else None
@@ -167,7 +173,7 @@ def begin(request: SyncRequest, version: str, restore: Restore | None, end: Expi
 
 
 def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: float) -> Life:
-    """The life of an open store after what is observed: its target is ready, rejected, or still on its way.
+    """Return an open store's life after considering what is observed: the target is ready, rejected, or in progress.
 
     :param blocked: what keeps the store from being ready.
     """
@@ -178,7 +184,7 @@ def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: fl
         return replace(life, release=replace(ready, origin=release.attempt))
     if not release.upgrading:
         return life
-    # What to do about the cause is no more to be done once the version is rejected.
+    # Once the version is rejected, the remedy for the cause no longer applies.
     advice = remedy(blocked.reason)
     cause = blocked.message.replace(f"; {advice}", "") if advice else blocked.message
     if blocked.fatal and blocked.reason not in CONCLUDED:
@@ -191,12 +197,14 @@ def conclude(life: Life, blocked: Blocker | None, now: str, deadline_seconds: fl
 
 
 def resumed(life: Life, now: str) -> Life:
-    """The life of a store that was closed until now: it had no time to become ready, and is not saved any more."""
+    """Return the life of a store that was closed until now: its deadline restarts, and its last backup no longer
+    counts.
+    """
     return replace(life, release=replace(life.release, since=now), last_backup="")
 
 
 def read(status: Object) -> Release:
-    """The release that a status holds."""
+    """Read the release from a status."""
     said = status.get("release")
     known = asdict(Release())
     values = said.items() if isinstance(said, dict) else ()
@@ -204,8 +212,9 @@ def read(status: Object) -> Release:
 
 
 def _observed(request: SyncRequest) -> tuple[Release, Restore | None, int]:
-    """The release, the request that the data came from, and the number of restores: the status', and what Jobs were
-    observed to have done since."""
+    """Return the release, the request that the data came from, and the number of restores: from the status, corrected
+    by what Jobs were observed to have done since.
+    """
     release, status = read(request.status), request.status
     store, _, backup = _text(status, "restored").partition("/")
     restored = Restore(store, backup, _text(status, "restoredRequest")) if backup else None
@@ -225,13 +234,13 @@ def _observed(request: SyncRequest) -> tuple[Release, Restore | None, int]:
 
 
 def _done_restores(request: SyncRequest) -> list[tuple[int, str, str]]:
-    """Number, backup and time of each restore that was asked for and whose Job was observed complete."""
+    """Return number, backup and time of each requested restore whose Job was observed complete."""
     written = (_NUMBERED.fullmatch(jobs.request_of(job)) for job in jobs.done_restores(request))
     return [(int(found["number"]), found["what"], found["asked"] or "") for found in written if found]
 
 
 def migrate(version: str, migration: str) -> str:
-    """The request of a migration to a version."""
+    """Return the request of a migration to a version."""
     return f"migrate {version} {migration}".rstrip()
 
 
@@ -244,19 +253,22 @@ def _numbered(what: str, number: int, asked: str = "") -> str:
 
 
 def _open(request: SyncRequest, release: Release) -> bool:
-    """Whether there is a shop that an impossible restore would close: none is where its way back has failed."""
+    """Whether the shop is open, so that an impossible restore must not close it.
+
+    It is not if its rollback has failed.
+    """
     back = jobs.answering(request, f"restore snapshot/{release.restore}") if release.restore else []
     return bool(release.running) and not any(map(jobs.failed, back))
 
 
 def _checked(request: SyncRequest, wanted: Restore, number: int) -> bool:
-    """Whether the backup is known to be whole, or its restore has begun."""
+    """Whether the backup is known to be complete, or its restore has started."""
     asked = _numbered(wanted.data_of, number, wanted.asked)
     return jobs.done(request, f"check {asked}") or bool(jobs.answering(request, f"restore {asked}"))
 
 
 def _aim(old: Release, wanted: str, now: str) -> Release:
-    """The release to aim at now that ``wanted`` is the version of the spec."""
+    """Return the release with ``wanted``, the spec's version, as its target."""
     if wanted == old.rejected:
         return old
     if wanted == old.target:
@@ -271,7 +283,9 @@ def _aim(old: Release, wanted: str, now: str) -> Release:
 
 
 def _back(release: Release, now: str) -> Release:
-    """To what runs, over the snapshot where a migration has touched the database."""
+    """Return the release that goes back to the running version, by way of the snapshot if a migration has changed the
+    database.
+    """
     restore = release.restore or (release.snapshot if release.migrated else "")
     return replace(
         release,
@@ -287,7 +301,7 @@ def _back(release: Release, now: str) -> Release:
 
 
 def _on_other_data(release: Release, now: str) -> Release:
-    """After a backup was restored: no snapshot of the data before it is gone back to."""
+    """Return the release after a backup was restored: snapshots of the earlier data are never restored any more."""
     if not release.upgrading:
         return replace(release, restore="")
     return replace(release, restore="", snapshot=_snapshot(release.target, now), migrated=False, since=now)

@@ -1,4 +1,4 @@
-"""What is measured of a store and stays in its status: when it was first ready, and what its backups reported."""
+"""Measurements of a store that stay in its status: when it was first ready, and what its backups reported."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from storeplatform.common.times import moment, seconds_between, written
 from .objects import Object, dig, mappings
 from .request import SyncRequest
 
-# What a backup reports besides its own size, by the names of its report and of the status; the report is written by
+# What a backup reports beside its own size: the names in its report and in the status. The report is written by
 # templates/common/images/backup.
 COUNTS = ("databaseBytes", "uploadsBytes", "orders")
-# The largest integer that every JSON parser reads exactly.
+# The largest integer that every JSON parser represents exactly.
 LARGEST = 2**53 - 1
 LONGEST_REPORT = 1000
-# The node's clock (the end of a pod) may be ahead of the control plane's (the end of a Job).
+# In seconds. The node's clock (end of a pod) may be ahead of the control plane's (end of a Job).
 SKEW_SECONDS = 60
 
 
 def first_ready(request: SyncRequest, ready: bool) -> Object:
-    """When the store was first ready; nothing for one that was ready before this was measured."""
+    """Return when the store was first ready; nothing if that was before this was measured."""
     known = request.status.get("firstReady")
     if isinstance(known, str):
         return {"firstReady": known}
@@ -30,7 +30,7 @@ def first_ready(request: SyncRequest, ready: bool) -> Object:
 
 
 def usage(request: SyncRequest, backups: list[str]) -> Object:
-    """The part of the status that shows the size of each listed backup, and what the newest of them counted.
+    """Return the part of the status with the size of each listed backup, and the contents of the newest.
 
     :param backups: the times of the listed backups, newest first.
     """
@@ -52,8 +52,10 @@ def usage(request: SyncRequest, backups: list[str]) -> Object:
 
 
 def _reports(request: SyncRequest, backups: list[str]) -> dict[str, Object]:
-    """What the observed pods of backups reported when they ended, by the time of the backup. A pod ends before its Job
-    is complete, so its backup is the first one that is listed from then on."""
+    """Return the reports of the observed backup pods, by the time of the backup.
+
+    A pod ends before its Job is complete, so its backup is the first listed one at or after the end of the pod.
+    """
     found: dict[str, Object] = {}
     for ended, numbers in sorted(_ended(request), key=lambda report: report[0], reverse=True):
         its = min((time for time in backups if seconds_between(ended, time) >= -SKEW_SECONDS), default="")
@@ -63,7 +65,7 @@ def _reports(request: SyncRequest, backups: list[str]) -> dict[str, Object]:
 
 
 def _ended(request: SyncRequest) -> list[tuple[str, Object]]:
-    """When each container that made a backup ended, and its report; an older image of backups writes none."""
+    """Return the end and the report of each container that made a backup; older backup images write no report."""
     found = []
     for pod in request.pods:
         if dig(pod, "metadata", "labels", "app.kubernetes.io/component") != "backup":
@@ -77,7 +79,7 @@ def _ended(request: SyncRequest) -> list[tuple[str, Object]]:
 
 
 def _numbers(message: Any) -> Object:
-    """The numbers of a report. Whatever runs in the pod may have written it."""
+    """Return the numbers in a report. It is untrusted: any program in the pod may have written it."""
     if not isinstance(message, str) or len(message) > LONGEST_REPORT:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Kubernetes objects as JSON holds them, and what identifies each."""
+"""Kubernetes objects as decoded JSON, and their identity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Object = dict[str, Any]
 
 
 class Key(NamedTuple):
-    """What identifies an object. ``namespace`` is empty where there is none."""
+    """The identity of an object. ``namespace`` is "" for cluster-scoped objects."""
 
     api_version: str
     kind: str
@@ -27,7 +27,7 @@ class Key(NamedTuple):
 
 
 def dig(value: Any, *path: str) -> Any:
-    """What stands at ``path`` in nested mappings, or None where a step is missing or no mapping."""
+    """Return the value at ``path`` in nested mappings; None if a step is missing or not a mapping."""
     for step in path:
         if not isinstance(value, dict):
             return None
@@ -36,12 +36,12 @@ def dig(value: Any, *path: str) -> Any:
 
 
 def mappings(value: Any) -> list[Object]:
-    """The mappings in a list; nothing where it is no list."""
+    """Return the mappings in a list; empty if it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def identified(obj: Any) -> bool:
-    """Whether ``obj`` says what it is: then Key.of can't fail on it."""
+    """Whether ``obj`` has apiVersion, kind and a name, so that Key.of can't fail."""
     metadata = obj.get("metadata") if isinstance(obj, dict) else None
     if not isinstance(metadata, dict):
         return False

@@ -1,8 +1,8 @@
-"""Texts that live for a moment, and that nobody has to read: they are not worth a write of the status.
+"""Avoid writing the status for transient messages that nobody needs to read.
 
-On its way to ready an object goes through states that differ in their texts alone: it is being made, its controller
-has not seen it, its pods are not ready. The first of them stays reported for a while. What ends a stage or needs a
-reader is reported at once.
+On its way to ready, an object passes through states that differ only in their messages: it is being created, its
+controller has not seen it, its pods are not ready. The first message is kept for some time. The end of a stage, and
+whatever needs attention, is reported at once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from .conditions import previous_conditions
 from .objects import Object, dig
 from .request import SyncRequest
 
-# How long the first text of a wait stands for those that follow.
+# In seconds: how long the first transient message is kept.
 PASSING_SECONDS = 10
 
-# What is reported of an object that takes its regular course.
+# The reasons that are reported of an object whose progress is normal.
 COURSE = {
     "Creating",
     "JobRunning",
@@ -31,7 +31,7 @@ TEXTS = ("reason", "message")
 
 
 def held(request: SyncRequest, status: Object) -> tuple[Object, float] | None:
-    """The status of before, where ``status`` differs in passing texts alone, and for how many seconds it holds."""
+    """Return the previous status, and the seconds to keep it, if ``status`` differs only in transient messages."""
     since = dig(request.status, "waiting", "since")
     age = seconds_between(since, request.now)
     young = isinstance(since, str) and 0 <= age < PASSING_SECONDS
@@ -42,7 +42,7 @@ def held(request: SyncRequest, status: Object) -> tuple[Object, float] | None:
 
 
 def _same_course(request: SyncRequest, status: Object) -> bool:
-    """Whether nothing but texts of the regular course has changed since the last status."""
+    """Whether only transient messages have changed since the previous status."""
     apart = ("conditions", "waiting", "observedGeneration")
     old = {name: value for name, value in request.status.items() if name not in apart}
     new = {name: value for name, value in status.items() if name not in apart}
@@ -51,7 +51,7 @@ def _same_course(request: SyncRequest, status: Object) -> bool:
 
 
 def _passing(old: Object, new: Object) -> bool:
-    """Whether a condition is as it was, but for a text of the regular course."""
+    """Whether a condition is unchanged except for a transient message."""
     if old == new:
         return True
     facts = [{name: value for name, value in each.items() if name not in TEXTS} for each in (old, new)]

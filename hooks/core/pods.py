@@ -1,6 +1,6 @@
-"""Why pods do not run now, in the words of their kubelet, runtime and scheduler.
+"""Explain why pods do not run, in the words of kubelet, container runtime and scheduler.
 
-Pods are related objects, seen only where the controller has a customize hook. Their fields:
+Pods are related objects, available only if the controller has a customize hook. Fields:
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus
 """
 
@@ -15,22 +15,22 @@ from .objects import Object, dig, mappings
 
 IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 
-# The kubelet forgets a container's crashes once it has run so long:
+# In seconds. After a container has run this long, the kubelet resets its crash backoff:
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 CRASH_IS_PAST_SECONDS = 600
-# The reason of an end that no container runtime saw: the node went down with the container, which did not crash.
+# The reason of a container that ended with its node, unseen by the runtime: it did not crash.
 UNSEEN = "Unknown"
 
 
 class Cause(NamedTuple):
-    """A reason in one word, and a message."""
+    """A reason (one CamelCase word) and a message."""
 
     reason: str
     message: str
 
 
 def selected(pods: Iterable[Object], workload: Object) -> list[Object]:
-    """The pods that a Deployment, StatefulSet or Job selects."""
+    """Return the pods that a Deployment, StatefulSet or Job selects."""
     wanted = dig(workload, "spec", "selector", "matchLabels")
     if not isinstance(wanted, dict) or not wanted:
         return []
@@ -38,7 +38,7 @@ def selected(pods: Iterable[Object], workload: Object) -> list[Object]:
 
 
 def mounting(pods: Iterable[Object], claim: str) -> list[Object]:
-    """The pods that use a claim."""
+    """Return the pods that mount a claim."""
     return [
         pod
         for pod in pods
@@ -48,9 +48,9 @@ def mounting(pods: Iterable[Object], claim: str) -> list[Object]:
 
 
 def cause(pods: Iterable[Object], now: str) -> Cause | None:
-    """The first thing that now keeps one of the pods from running; the newest pod comes first.
+    """Return the first cause that keeps one of the pods from running, newest pod first.
 
-    A pod that is being deleted, or has ended while a newer one runs, keeps nothing from running.
+    Pods that are being deleted, or have ended while a newer one runs, are ignored.
     """
     newest_first = sorted(pods, key=lambda pod: str(dig(pod, "metadata", "creationTimestamp")), reverse=True)
     relevant = [pod for place, pod in enumerate(newest_first) if place == 0 or not ended(pod)]
@@ -59,7 +59,7 @@ def cause(pods: Iterable[Object], now: str) -> Cause | None:
 
 
 def unscheduled(pod: Object) -> str:
-    """The scheduler's message on a pod it finds no node for; empty where it has or will."""
+    """Return the scheduler's message on a pod for which it finds no node; "" if there is none."""
     for condition in mappings(dig(pod, "status", "conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             return str(condition.get("message") or "no node fits")
@@ -67,12 +67,12 @@ def unscheduled(pod: Object) -> str:
 
 
 def ended(pod: Object) -> bool:
-    """Whether no container of the pod will ever run again."""
+    """Whether all containers of the pod have ended for good."""
     return dig(pod, "status", "phase") in ("Succeeded", "Failed")
 
 
 def running(pod: Object) -> bool:
-    """Whether a container of the pod runs now."""
+    """Whether any container of the pod is running."""
     return not ended(pod) and any(isinstance(dig(c, "state", "running"), dict) for c in _containers(pod))
 
 
@@ -92,7 +92,7 @@ def _causes(pod: Object, now: str) -> Iterator[Cause]:
 
 
 def _cause(status: Object, where: str, now: str) -> Iterator[Cause]:
-    """What keeps one container from being ready."""
+    """Return what keeps one container from being ready."""
     waiting = dig(status, "state", "waiting") or {}
     reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
     ended = dig(status, "state", "terminated") or _recent_crash(status, now)
@@ -108,7 +108,7 @@ def _cause(status: Object, where: str, now: str) -> Iterator[Cause]:
 
 
 def _recent_crash(status: Object, now: str) -> Object:
-    """How the container ended before it was started again; empty where that is past or was its node's end."""
+    """Return how the container ended before its last restart; "" if that was long ago or because its node went down."""
     crash: Object = dig(status, "lastState", "terminated") or {}
     if crash.get("reason") == UNSEEN:
         return {}

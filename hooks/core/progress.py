@@ -1,4 +1,4 @@
-"""The progress of one observed object, from the status fields of its kind:
+"""The progress of one observed object, from its kind's status fields:
 https://kubernetes.io/docs/reference/kubernetes-api/
 """
 
@@ -16,8 +16,11 @@ from .pods import cause, mounting, selected, unscheduled
 
 @dataclass(frozen=True)
 class Blocker:
-    """Why an object is not as it should be. ``fatal``: it stays so until somebody acts. ``subject``: the object.
-    ``since``: when the object was created, before which it blocked nothing; empty where that is not known."""
+    """Why an object is not in its desired state.
+
+    ``fatal``: this lasts until somebody acts. ``subject``: the object. ``since``: when the object was created, "" if
+    not known; it can't have blocked anything before.
+    """
 
     reason: str
     message: str
@@ -27,13 +30,13 @@ class Blocker:
 
 
 def blocker(key: Key, observed: Object, pods: Sequence[Object] = (), now: str = "") -> Blocker | None:
-    """What keeps ``observed`` from doing its work, or None where nothing does.
+    """Return what keeps ``observed`` from being ready or done; None if nothing does.
 
-    :param pods: those of its namespace, where they are known: their words come before the object's own counts.
-    :param now: what makes a crash of long ago no cause.
+    :param pods: the namespace's pods, if known: their messages take precedence over the object's own counts.
+    :param now: the current time, to ignore crashes of long ago.
     """
     if dig(observed, "metadata", "deletionTimestamp"):
-        return Blocker("BeingDeleted", f"{key} is being deleted and will be made again", subject=str(key))
+        return Blocker("BeingDeleted", f"{key} is being deleted and will be created again", subject=str(key))
     check = _CHECKS.get(key.kind)
     found = check(key, observed) if check else None
     if found is None:
@@ -55,7 +58,7 @@ def _explained(found: Blocker, key: Key, observed: Object, pods: Sequence[Object
 
 
 def condition(observed: Object, kind: str) -> Object:
-    """The condition of that type among an object's own; empty where it has none."""
+    """Return the object's own condition of that type; empty if it has none."""
     conditions = mappings(dig(observed, "status", "conditions"))
     return next((c for c in conditions if c.get("type") == kind), {})
 
@@ -66,7 +69,7 @@ def holds(observed: Object, kind: str) -> bool:
 
 
 def number(observed: Object, *path: str) -> int:
-    """A count in the object's status or spec; 0 where it is left out."""
+    """Return a number in the object's status or spec; 0 if it is absent."""
     value = dig(observed, *path)
     return value if type(value) is int else 0
 
@@ -122,7 +125,7 @@ def _pods(key: Key, observed: Object) -> Blocker | None:
 
 
 def _said(own: Object) -> str:
-    return str(own.get("message") or own.get("reason") or "it says no more").rstrip(".")
+    return str(own.get("message") or own.get("reason") or "it gives no reason").rstrip(".")
 
 
 def _hostname_claim(_: Key, observed: Object) -> Blocker | None:

@@ -1,7 +1,7 @@
-"""An engine's templates for one store, as objects stage by stage.
+"""Render an engine's templates for one store into objects, stage by stage.
 
-Every ``{{ expression }}`` is written as JSON, which is valid YAML: no quoting in templates, and nothing in a
-store's spec can become a field or an object of its own.
+Every ``{{ expression }}`` is written as JSON, which is valid YAML: templates need no quoting, and no value in a Store's
+spec can add a field or an object.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from .life import migrate
 from .objects import Key, Object, dig
 from .store import Store
 
-# An annotation with a hash of all that a manifest says.
+# The annotation with a hash of the whole manifest.
 REVISION = f"{GROUP}/revision"
 
 CLUSTER_SCOPED = {"Hostname", "HostnameClaim", "Namespace"}
 
-# A store syncs some twenty times while it is made, from the same manifests; they are 30 KB of objects.
+# The number of cached stores. A store is synced about 20 times while it is created, from the same manifests (30 KB).
 CACHED_STORES = 1024
 
-# What JSON lets stand in a string as it is and YAML does not.
+# Characters that JSON allows unescaped in strings and YAML does not.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class RenderError(Exception):
-    """A template gives no objects. The message names it and what must hold."""
+    """A template does not produce valid objects. The message names the template and what must hold."""
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """A desired object. ``body`` is shared between answers: never change it, copy it."""
+    """A desired object. ``body`` is shared between responses: never change it, copy it."""
 
     key: Key
     body: Object
@@ -58,8 +58,7 @@ class Manifest:
 
 @dataclass(frozen=True, eq=False)
 class RenderedStage:
-    """Objects made together, what they are for (one of ``engines.ROLES``), and the condition that reports whether they
-    are as they should be."""
+    """The objects of a stage, its role (one of ``engines.ROLES``), and the condition that reports their state."""
 
     role: str
     condition: str
@@ -67,18 +66,18 @@ class RenderedStage:
 
     @property
     def offline(self) -> bool:
-        """Whether nothing may serve while they do their work."""
+        """Whether nothing may serve while this stage works."""
         return self.role in engines.OFFLINE
 
     @property
     def optional(self) -> bool:
-        """Whether nothing waits for them."""
+        """Whether no other stage waits for this one."""
         return self.role in engines.OPTIONAL
 
 
 @lru_cache(CACHED_STORES)
 def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
-    """The stages of ``store``'s engine in order; each object named, placed, labelled and revised."""
+    """Return the stages of ``store``'s engine in order; each object has its name, namespace, labels and revision."""
     engine = settings.engines[store.engine]
     environment = _environment(str(engine.templates))
     context = {
@@ -92,7 +91,7 @@ def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
         },
         "object_store": _object_store(settings, store),
         "relay": relay_fields(settings, store.name, store.uid, store.owner_email),
-        # Not a secret: shoppers' browsers may see it. By name, so that a restored store keeps it.
+        # Not a secret: browsers of shoppers may see it. It is derived from the name, so that a restored store keeps it.
         "hostname_token": token(settings, store.owner),
         "public_token": derive(settings.root_key, "public", store.name),
     }
@@ -117,9 +116,9 @@ def _pods(templates: Path) -> Object:
 
 
 def _object_store(settings: Settings, store: Store) -> Object | None:
-    """Where in the object store this owner's archives are; None where backups go to a volume.
+    """Return the location of this owner's archives in the object store; None if backups go to a volume.
 
-    A prefix belongs to an owner and a store's name, so that no store can be made from another owner's archives.
+    The prefix contains the owner and the store's name, so nobody can create a store from another owner's archives.
     """
     keys = settings.object_store_keys
     if not keys:
@@ -145,7 +144,7 @@ def _text(environment: Environment, name: str, context: Mapping[str, Any]) -> st
 
 
 def _objects(name: str, text: str) -> list[Object]:
-    """The objects in a rendered template; an empty document is none. No error holds any of the text."""
+    """Return the objects in a rendered template, without empty documents. Errors contain none of the text."""
     try:
         objects = [obj for obj in yaml_files.load_all(text) if obj is not None]
     except yaml.YAMLError as error:
@@ -178,7 +177,10 @@ def _environment(templates: str) -> Environment:
 
 
 def _mebibytes(quantity: str) -> int:
-    """A quantity of memory, in whole MiB. :raise RenderError: it is written in another unit than Mi, Gi or Ti."""
+    """Return a quantity of memory in whole MiB.
+
+    :raise RenderError: its unit is not Mi, Gi or Ti.
+    """
     sizes = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
     if quantity[-2:] not in sizes:
         raise RenderError(f'memory must be given in Mi, Gi or Ti, such as "768Mi", not "{quantity}"')
@@ -187,12 +189,12 @@ def _mebibytes(quantity: str) -> int:
 
 def _json(value: Any) -> str:
     if isinstance(value, Undefined):
-        return str(value)  # raises, and names what is undefined
+        return str(value)  # raises, with the name of what is undefined
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(value).decode())
 
 
 def _finished(obj: Object, store: Store, templates: Path, role: str) -> Manifest:
-    """The object with what every object of a store has, so that no template can forget it."""
+    """Return the object with the fields that every object of a store has, so that no template has to add them."""
     fill(obj, templates)
     metadata = obj["metadata"]
     if obj["kind"] not in CLUSTER_SCOPED:
@@ -202,7 +204,7 @@ def _finished(obj: Object, store: Store, templates: Path, role: str) -> Manifest
     if obj["kind"] == "Job" and role == "migrate":
         metadata["annotations"] = {REQUEST: migrate(store.version, store.migration)}
     metadata["labels"] = {**store.labels, **metadata.get("labels", {})}
-    # A Secret's data is never changed, so its revision need not know it.
+    # A Secret's data never changes, so its revision does not depend on it.
     revised = {name: value for name, value in obj.items() if obj["kind"] != "Secret" or name != "data"}
     metadata["annotations"] = {**metadata.get("annotations", {}), REVISION: _hash(revised)}
     return Manifest(Key.of(obj), obj)

@@ -1,6 +1,6 @@
-"""What Metacontroller asks: a store, what is observed of it, and whether it is on its way out.
+"""Metacontroller's request: a store, its observed children, and whether it is being deleted.
 
-The shape is Metacontroller's, hook version v2: https://metacontroller.github.io/metacontroller/api/hook
+The format is Metacontroller's, hook version v2: https://metacontroller.github.io/metacontroller/api/hook
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from .objects import Key, Object, dig, identified, mappings
 
 
 class MalformedRequest(Exception):
-    """The body is not a sync request for a Store. The message holds nothing of the body."""
+    """The body is not a sync request for a Store. The message contains nothing of the body."""
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """One question. ``now`` (RFC 3339, UTC, whole seconds) is the only clock the core has; ``pods`` are those of
-    the store's namespace, where the controller relates them."""
+    """One request. ``now`` (RFC 3339, UTC, whole seconds) is the core's only clock; ``pods`` are those of the store's
+    namespace, if the controller relates them.
+    """
 
     parent: Object
     observed: Mapping[Key, Object]
@@ -32,13 +33,16 @@ class SyncRequest:
 
     @property
     def status(self) -> Object:
-        """The Store's status as it was answered last; empty before the first answer."""
+        """The Store's status of the previous response; empty before the first."""
         status = self.parent.get("status")
         return status if isinstance(status, dict) else {}
 
 
 def parse(body: bytes, now: str) -> SyncRequest:
-    """Read a request body; raise MalformedRequest, which says what must hold."""
+    """Parse a request's body.
+
+    :raise MalformedRequest: it is invalid; the message says what must hold.
+    """
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -61,7 +65,7 @@ def parse(body: bytes, now: str) -> SyncRequest:
 
 
 def _pods(content: Object, observed: Mapping[Key, Object]) -> tuple[Object, ...]:
-    """The related pods. While the namespace is no child of the Store they are somebody else's."""
+    """Return the related pods. Until the namespace is a child of the Store, its pods belong to somebody else."""
     pods = dig(content, "related", "Pod.v1")
     if not isinstance(pods, dict) or not any(key.kind == "Namespace" for key in observed):
         return ()

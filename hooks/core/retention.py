@@ -1,4 +1,4 @@
-"""What of an observed object stays, whatever is desired: data, passwords, volumes, and what was applied before."""
+"""Decide what of an observed object is always kept: data, passwords, volumes, and what was applied before."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from storeplatform.common.objects import GROUP
 from .objects import LAST_APPLIED, Key, Object, dig
 from .render import Manifest
 
-# What holds an owner's data, or the keys to it. Never dropped but with the store.
+# Kinds that hold an owner's data, or the keys to it. They are removed only together with the store.
 PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}
 
-# What says so holds nothing of the owner's, and does not touch it.
+# Objects with this label hold no data of the owner, and do not access it.
 DISPOSABLE = f"{GROUP}/disposable"
 
 UNITS = {"": 1, "m": 0.001, "k": 1000, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def protected(key: Key, seen: Object) -> bool:
-    """Whether the object may go only with its store."""
+    """Whether the object must not be removed before the store is deleted."""
     return key.kind in PROTECTED and not disposable(seen)
 
 
 def disposable(seen: Object) -> bool:
-    """Whether the object neither holds anything of the owner's nor works on it."""
+    """Whether the object neither holds the owner's data nor accesses it."""
     label: Any = dig(seen, "metadata", "labels", DISPOSABLE)
     return bool(label == "true")
 
 
 def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str], rolling: bool = False) -> Object:
-    """The manifest, but for what must stay as it is observed.
+    """Return the manifest, with the observed values of what must not change.
 
-    :param expandable: whether a volume can grow. :param notes: gets a line for what stays otherwise than wanted.
-    :param rolling: whether there may still be pods of another plan.
+    :param expandable: whether volumes can grow.
+    :param notes: receives a line for each value that differs from what the spec asks for.
+    :param rolling: whether pods of the previous plan may still exist.
     """
     if manifest.key.kind == "ResourceQuota" and rolling:
         return _roomy_quota(manifest, seen)
@@ -48,7 +49,7 @@ def update(manifest: Manifest, seen: Object, expandable: bool, notes: list[str],
 
 
 def as_applied(seen: Object) -> Object:
-    """The observed object as it was last asked for, so that answering with it changes nothing."""
+    """Return the object as it was last applied, so that a response with it changes nothing."""
     metadata = seen["metadata"]
     try:
         applied = orjson.loads(dig(metadata, "annotations", LAST_APPLIED) or "null")
@@ -66,10 +67,10 @@ def as_applied(seen: Object) -> Object:
 
 
 def _kept_secret(manifest: Manifest, seen: Object) -> Object:
-    """A Secret's data stays what it is, so a restored cluster keeps its passwords.
+    """Keep a Secret's data, so that a restored cluster keeps its passwords.
 
-    Metacontroller removes what it applied before and is not asked for now, so what its annotation holds is
-    asked for again. Where a policy strips that annotation of secrets, the data need not be said at all.
+    Metacontroller removes fields that it applied before and that are no longer in the response, so the fields in its
+    annotation are repeated. If a policy strips that annotation from Secrets, the data can be omitted.
     """
     body = {name: value for name, value in manifest.body.items() if name != "data"}
     if dig(as_applied(seen), "data") is not None:
@@ -78,7 +79,7 @@ def _kept_secret(manifest: Manifest, seen: Object) -> Object:
 
 
 def _grown_claim(manifest: Manifest, seen: Object) -> Object:
-    """A claim asks for the larger of what it has asked for and what is wanted: volumes never shrink."""
+    """Request the larger of the observed and the desired size: volumes never shrink."""
     asked, wanted = _storage(seen), _storage(manifest.body)
     if _amount(asked) <= _amount(wanted):
         return manifest.body
@@ -88,15 +89,18 @@ def _grown_claim(manifest: Manifest, seen: Object) -> Object:
 
 
 def _roomy_quota(manifest: Manifest, seen: Object) -> Object:
-    """The larger of each old and new limit. The old plan's pods are replaced one after the other, and a smaller quota
-    would refuse the first that comes for those that have not gone yet."""
+    """Use the larger of each old and new limit: while pods of the old plan are replaced one by one, a smaller quota
+    would reject the new ones.
+    """
     hard, old = manifest.body["spec"]["hard"], dig(seen, "spec", "hard")
     larger = {name: max(limit, str(dig(old, name)), key=_amount) for name, limit in hard.items() if dig(old, name)}
     return {**manifest.body, "spec": {**manifest.body["spec"], "hard": {**hard, **larger}}}
 
 
 def _fixed_claim(manifest: Manifest, seen: Object, notes: list[str]) -> Object:
-    """A claim stays what it is. Asking for more would be refused at each sync, and the rest with it."""
+    """Keep a claim's size where it can't grow: a larger request would be rejected at each sync, together with all later
+    changes.
+    """
     asked, wanted = _storage(seen), _storage(manifest.body)
     if _amount(asked) < _amount(wanted):
         notes.append(f"{manifest.key} stays at {asked} instead of {wanted}, since volumes of this cluster can't grow")
@@ -108,7 +112,7 @@ def _storage(claim: Object) -> str:
 
 
 def _amount(quantity: str) -> float:
-    """What a canonical quantity amounts to. One in a unit we never write counts as larger than any of ours."""
+    """Return a quantity as a number. An unknown unit, which we never write, counts as larger than any known one."""
     number = quantity.rstrip("kmKMGTi")
     unit = UNITS.get(quantity.removeprefix(number))
     return int(number) * unit if unit and number.isascii() and number.isdigit() else float("inf")

@@ -1,9 +1,9 @@
-"""What is desired now: one stage after another, and nothing taken away that is there.
+"""Compute the desired children, stage by stage. Nothing observed is removed.
 
-A stage's workloads and Jobs are asked for once all earlier stages are as they should be. What runs nothing (Services,
-claims, policies, the Ingress) is made as soon as the namespace is the store's, and then changes with its stage. Objects
-of later stages that are there already stay as they were last applied, so a shop goes on serving while an earlier stage
-is repaired.
+Workloads and Jobs of a stage are desired once all earlier stages are ready. Objects that run nothing (Services, claims,
+policies, the Ingress) are desired as soon as the namespace belongs to the store, and then change with their stage.
+Existing objects of later stages stay as they were last applied, so a shop keeps serving while an earlier stage is
+repaired.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from .request import SyncRequest
 from .retention import as_applied, disposable, protected, update
 from .workloads import WORKLOADS, idle, serving, stopped, stopping, stuck, without_pods
 
-# What keeps a Job from being made again while the store is closed.
-CLOSED = Blocker("Suspended", "is not made while the store is suspended")
+# The reason that keeps a Job from being created again while the store is closed.
+CLOSED = Blocker("Suspended", "is not created while the store is suspended")
 
 
 @dataclass
 class Desired:
-    """``children`` to answer with; ``blockers``: what keeps each condition from holding, in order of making,
-    None where nothing does; ``first_blocked``: the first of them; ``optional``: what blocks nothing but itself, by its
-    condition; ``notes``: what is not as the spec says and never will be, as sentences' ends."""
+    """``children``: those of the response.
+
+    ``blockers``: what keeps each condition from being True, in order of the stages, None if nothing does.
+    ``first_blocked``: the first of them. ``optional``: the same for optional stages, by condition. ``notes``:
+    deviations from the spec that will remain, as endings of sentences.
+    """
 
     children: list[Object] = field(default_factory=list)
     blockers: dict[str, Blocker | None] = field(default_factory=dict)
@@ -36,7 +39,7 @@ class Desired:
     notes: list[str] = field(default_factory=list)
 
     def judge(self, condition: str, found: Blocker | None) -> None:
-        """Note a stage's outcome. Stages may share a condition: the first that blocks speaks for it."""
+        """Record a stage's result. If stages share a condition, the first that is blocked determines it."""
         found = self.blockers.pop(condition, None) or found
         self.blockers[condition] = found
         if found and self.first_blocked is None:
@@ -44,10 +47,12 @@ class Desired:
 
 
 def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str, expandable: bool) -> Desired:
-    """Walk the stages. Every rendered object is answered, kept or held back; the protected are always kept.
+    """Return what is desired of an open store.
 
-    :param migrated: the request of the migration to the version that runs.
-    :param expandable: whether a volume can grow.
+    Every rendered object is either included or held back; protected ones are always included.
+
+    :param migrated: the request of the running version's migration.
+    :param expandable: whether volumes can grow.
     """
     result, stages = Desired(), _continued(stages, request)
     superseded, saving = _superseded(stages, request), _saving(stages, request)
@@ -70,7 +75,8 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
                 result.judge(stage.condition, still)
                 waits_for = result.first_blocked
         found: Blocker | None = None
-        unbound: Blocker | None = None  # does not block: some classes bind once a pod uses the claim
+        # does not block: some storage classes bind a volume only when a pod uses the claim
+        unbound: Blocker | None = None
         for manifest in stage.manifests:
             seen = request.observed.get(manifest.key)
             if seen is None:
@@ -96,11 +102,11 @@ def plan(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str,
 
 
 def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str, expandable: bool) -> Desired:
-    """What stays of a store that is to be closed: all that is there, workloads without pods. Nothing new is made.
+    """Return what is desired of a store that is closing: everything observed, workloads without pods, and nothing new.
 
-    What serves goes first. A Job whose pod is at work ends its work; any other that is not finished is taken away and
-    made again once the store is open. The database goes last. What comes after an object that is missing stays as it
-    was applied: an Ingress never names a host that the store does not hold.
+    What serves stops first. A Job with a running pod finishes; any other unfinished Job is removed and created again
+    when the store is opened. The database stops last. Objects that come after a missing one stay as they were applied:
+    an Ingress never names a host that the store does not hold.
     """
     result, stages = Desired(), _continued(stages, request)
     at_work = [key for key, seen in request.observed.items() if key.kind == "Job" and jobs.at_work(seen, request)]
@@ -138,12 +144,13 @@ def close(stages: tuple[RenderedStage, ...], request: SyncRequest, migrated: str
 
 
 def leftovers(stages: Iterable[RenderedStage], request: SyncRequest, migrated: str, everything: bool) -> list[Object]:
-    """What no template names any more: it goes once all that is named is there, the protected never.
+    """Return the objects to keep that no template names any more: they are removed once all that is named is ready;
+    protected ones never.
 
-    A Job that still works loses its pods first, so that it ends before it is gone. The record of a restore stays. A
-    migration that is done goes at once, unless it is what runs: it must not be taken for one of other data.
+    A Job that is still running loses its pods before it is removed. Records of restores stay. A completed migration is
+    removed at once unless it is the running version's, because it could be mistaken for one of other data.
 
-    :param migrated: the request of the migration to the version that runs.
+    :param migrated: the request of the running version's migration.
     """
     named = {manifest.key for stage in stages for manifest in stage.manifests}
     records = jobs.records(request)
@@ -161,9 +168,10 @@ def leftovers(stages: Iterable[RenderedStage], request: SyncRequest, migrated: s
 
 
 def _continued(stages: tuple[RenderedStage, ...], request: SyncRequest) -> tuple[RenderedStage, ...]:
-    """The stages, where a Job of the same request that works or is done takes the place of a changed template's Job.
+    """Return the stages, in which an active or complete Job of the same request replaces a Job whose template has
+    changed.
 
-    A Job's name carries a hash of its spec. Without this, another image or setting would do a restore twice.
+    A Job's name contains a hash of its spec. Without this, a new image or setting would repeat a restore.
     """
     return tuple(
         replace(stage, manifests=tuple(_same_request(m, request) for m in stage.manifests))
@@ -176,7 +184,7 @@ def _continued(stages: tuple[RenderedStage, ...], request: SyncRequest) -> tuple
 def _same_request(manifest: Manifest, request: SyncRequest) -> Manifest:
     wanted = jobs.request_of(manifest.body)
     if not wanted or manifest.key in request.observed or wanted.startswith("migrate "):
-        return manifest  # a migration with another setting is made again: it changes only what is not so already
+        return manifest  # a migration with another setting is run again: it changes only what is still different
     for job in jobs.answering(request, wanted):
         if jobs.complete(job) or jobs.at_work(job, request):
             return Manifest(Key.of(job), as_applied(job))
@@ -184,7 +192,9 @@ def _same_request(manifest: Manifest, request: SyncRequest) -> Manifest:
 
 
 def _superseded(stages: tuple[RenderedStage, ...], request: SyncRequest) -> Blocker | None:
-    """A Job that still has pods though no template names it any more: nothing else may work on the data meanwhile."""
+    """Return a Job that still has pods although no template names it any more: nothing else may access the data
+    meanwhile.
+    """
     named = {manifest.key for stage in stages for manifest in stage.manifests}
     for key, seen in request.observed.items():
         if key.kind != "Job" or key in named or disposable(seen):
@@ -195,25 +205,25 @@ def _superseded(stages: tuple[RenderedStage, ...], request: SyncRequest) -> Bloc
 
 
 def _rolling(stages: tuple[RenderedStage, ...], request: SyncRequest) -> bool:
-    """Whether a workload is not as it should be, so that there may be pods of what it was before."""
+    """Whether a workload is not up to date, so that pods of its previous state may exist."""
     seen = [(m, request.observed.get(m.key)) for stage in stages for m in stage.manifests if m.key.kind in WORKLOADS]
     return any(obj and (blocker(m.key, obj) or _outdated(m, obj, m.body)) for m, obj in seen)
 
 
 def _saving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | None:
-    """The Job of a backup that was asked for, while it has pods: it ends before another Job works on the data."""
+    """Return the Job of a requested backup while it has pods: it finishes before another Job accesses the data."""
     for manifest in (manifest for stage in stages if stage.role == "save" for manifest in stage.manifests):
         seen = request.observed.get(manifest.key)
         if seen and not jobs.finished(seen) and jobs.has_pods(seen):
             key = str(manifest.key)
-            return Blocker("Stopping", f"{key} is being stopped, and is made again later", subject=key)
+            return Blocker("Stopping", f"{key} is being stopped, and will be created again later", subject=key)
     return None
 
 
 def _plan_optional(stage: RenderedStage, request: SyncRequest, result: Desired) -> None:
-    """A stage that no other waits for, such as a check of a backup while the shop is open.
+    """Handle an optional stage, such as a check of a backup while the shop is open.
 
-    A backup that was asked for makes way for whatever else is to be done, and is made again after that.
+    A requested backup gives way to any other work, and is made again after it.
     """
     for manifest in stage.manifests:
         seen = request.observed.get(manifest.key)
@@ -230,13 +240,13 @@ def _plan_optional(stage: RenderedStage, request: SyncRequest, result: Desired) 
 
 
 def _closing_job(manifest: Manifest, seen: Object, at_work: bool, result: Desired) -> Blocker | None:
-    """Keep a Job that is finished or at work; what keeps its condition from holding."""
+    """Keep a Job that is finished or running; return what keeps its condition from being True."""
     if jobs.finished(seen):
         result.children.append(manifest.body)
         return blocker(manifest.key, seen)
     if at_work:
         result.children.append(as_applied(seen))
-        return Blocker("Stopping", f"{manifest.key} ends its work first", subject=str(manifest.key))
+        return Blocker("Stopping", f"{manifest.key} finishes first", subject=str(manifest.key))
     return replace(CLOSED, message=f"{manifest.key} {CLOSED.message}")
 
 
@@ -256,9 +266,9 @@ def _unfinished(stage: RenderedStage, request: SyncRequest) -> bool:
 
 
 def _needs_no_turn(manifest: Manifest, placed: bool) -> bool:
-    """Whether an object is made before its stage's turn: one that runs nothing, once it has its place.
+    """Whether an object is desired before its stage's turn: one that runs nothing, once its namespace is the store's.
 
-    :param placed: whether the host and the namespace are the store's.
+    :param placed: whether the store holds the host and the namespace.
     """
     return placed and manifest.key.kind not in (*WORKLOADS, "Job")
 
@@ -266,12 +276,13 @@ def _needs_no_turn(manifest: Manifest, placed: bool) -> bool:
 def _missing(manifest: Manifest, waits_for: tuple[str, Blocker] | None) -> Blocker:
     if waits_for:
         return Blocker("Waiting", f"waits for {waits_for[0]}")
-    return Blocker("Creating", f"{manifest.key} is being made", subject=str(manifest.key))
+    return Blocker("Creating", f"{manifest.key} is being created", subject=str(manifest.key))
 
 
 def _outdated(manifest: Manifest, seen: Object, wanted: Object) -> Blocker | None:
     revised = dig(seen, "metadata", "annotations", REVISION) != dig(wanted, "metadata", "annotations", REVISION)
-    # One that was left without pods has the revision of its manifest, and would count as ready: it wants none.
+    # A StatefulSet or Deployment that was left without pods has its manifest's revision and would count as ready,
+    # because it wants no pods.
     idle = manifest.key.kind in WORKLOADS and seen.get("spec") == without_pods(seen).get("spec")
     if not revised and not idle:
         return None

@@ -1,10 +1,11 @@
-"""The Store's status: what is observed, in conditions by the Kubernetes conventions, and one word."""
+"""Compute the Store's status: conditions by the Kubernetes conventions, and the phase in one word."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from storeplatform.common.integrations import RELAY
+from storeplatform.common.objects import CREDENTIALS
 from storeplatform.common.reasons import remedy
 from storeplatform.common.times import seconds_between
 
@@ -28,10 +29,10 @@ from .store import Store
 
 NAMED_LEFTOVERS = 5
 
-# What of the status holds only while the store holds its host.
+# Fields of the status that apply only while the store holds its host.
 ADDRESSES = ("url", "adminURL")
 
-# What to do about a check that failed, by its condition.
+# What to do about a failed check, by its condition.
 ADVICE = {
     "RestoreChecked": "the shop stays open with the data it has: name another backup in spec.restoreFrom, or remove it",
     "PaymentsReady": "the shop stays open with its other ways to pay: set the payment provider's keys again",
@@ -43,7 +44,7 @@ RELAY_ADVICE = "mails are kept until they can be sent: ask the platform team, or
 
 @dataclass(frozen=True)
 class Subject:
-    """What a status speaks of: the request and all that was decided for it."""
+    """What a status is computed from: the request, and everything that was decided for it."""
 
     request: SyncRequest
     settings: Settings
@@ -54,7 +55,7 @@ class Subject:
 
 
 def living(about: Subject, plan: Desired) -> Object:
-    """The status of an accepted store that is to be open."""
+    """Return the status of an accepted store that should be open."""
     request, settings, life = about.request, about.settings, about.life
     blockers, cause, blocked, waiting = dict(plan.blockers), None, None, None
     if plan.first_blocked:
@@ -88,7 +89,7 @@ def living(about: Subject, plan: Desired) -> Object:
 
 
 def suspended(about: Subject, plan: Desired) -> Object:
-    """The status of a store that is suspended or has expired, or is on its way there."""
+    """Return the status of a store that is suspended or has expired, or is closing."""
     request, life = about.request, about.life
     found = [*plan.blockers.values(), *plan.optional.values()]
     left = next((each for each in found if each and each.reason == "Stopping"), None)
@@ -116,17 +117,17 @@ def suspended(about: Subject, plan: Desired) -> Object:
 
 
 def reported_gone(request: SyncRequest) -> bool:
-    """Whether the status of a deleted store says that nothing remains."""
+    """Whether the status of a deleted store reports that no children remain."""
     return any(c["type"] == "Terminating" and c.get("reason") == "Deleted" for c in previous_conditions(request))
 
 
 def _lasting(about: Subject) -> Object:
-    """What does not depend on how far the store is."""
+    """Return the fields that do not depend on the store's progress."""
     store = about.store
     return {
         "engine": store.engine,
         **_addresses(about),
-        "credentialsSecret": f"{store.namespace}/credentials",
+        "credentialsSecret": f"{store.namespace}/{CREDENTIALS}",
         **ending_at(about.expiry),
         **_backups(about),
         **integrations(store.connections, about.request),
@@ -134,7 +135,10 @@ def _lasting(about: Subject) -> Object:
 
 
 def _addresses(about: Subject) -> Object:
-    """Where the shop answers: at a host that this store holds, which is the one its Ingress has once there is one."""
+    """Return the shop's addresses.
+
+    They use a host that this store holds: the Ingress's host once there is an Ingress.
+    """
     store, observed = about.store, about.request.observed
     held = _held(about.request)
     rules = [rule for key, seen in observed.items() if key.kind == "Ingress" for rule in _rules(seen)]
@@ -148,7 +152,7 @@ def _addresses(about: Subject) -> Object:
 
 
 def _held(request: SyncRequest) -> set[str]:
-    """The hosts that the store holds."""
+    """Return the hosts that the store holds."""
     return {key.name for key in request.observed if key.kind == "Hostname"}
 
 
@@ -157,8 +161,9 @@ def _rules(ingress: Object) -> list[Object]:
 
 
 def _backups(about: Subject) -> Object:
-    """When the newest backups were finished, newest first. The CronJobs of the role "backup" have the last, and the Job
-    that was asked for its own; the status had the rest. What they reported stands beside."""
+    """Return the times of the newest backups, newest first: from the CronJobs of the role "backup" (the last run), the
+    Job of a requested backup, and the previous status. What they reported is added.
+    """
     keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
     said = about.request.status.get("backups")
     times = [time for time in said if isinstance(time, str)] if isinstance(said, list) else []
@@ -171,7 +176,7 @@ def _backups(about: Subject) -> Object:
 
 
 def _temporary(about: Subject, life: Life) -> list[Object]:
-    """The conditions that are there only while they have something to report."""
+    """Return the conditions that exist only while they have something to report."""
     expiring = announcement(about.expiry, about.request)
     return [
         *_upgrade_failed(about.request, life),
@@ -182,7 +187,7 @@ def _temporary(about: Subject, life: Life) -> list[Object]:
 
 
 def _upgrade_failed(request: SyncRequest, life: Life) -> list[Object]:
-    """One condition while a version is rejected, none otherwise."""
+    """Return one condition while a version is rejected, else none."""
     release = life.release
     if not release.rejected:
         return []
@@ -194,11 +199,11 @@ def _upgrade_failed(request: SyncRequest, life: Life) -> list[Object]:
 
 
 def _backup_failed(about: Subject) -> list[Object]:
-    """One condition while the last run of the backup's schedule has failed, none otherwise."""
+    """Return one condition while the last scheduled backup has failed, else none."""
     keys = [m.key for stage in about.stages if stage.role == "backup" for m in stage.manifests]
     for seen in (about.request.observed.get(key) for key in keys if key.kind == "CronJob"):
         begun, done = dig(seen, "status", "lastScheduleTime"), dig(seen, "status", "lastSuccessfulTime")
-        # The time of a success is that of its end. A run may be about to begin.
+        # The time of a success is when it ended. Another run may be about to start.
         waits = dig(seen, "status", "active") or seconds_between(begun, about.request.now) < BEGINS_SECONDS
         if isinstance(begun, str) and not waits and (not isinstance(done, str) or done < begun):
             message = f"the backup that began at {begun} failed: {remedy('BackupFailed')}"
@@ -207,7 +212,7 @@ def _backup_failed(about: Subject) -> list[Object]:
 
 
 def _retired(about: Subject, life: Life) -> list[Object]:
-    """One condition while what runs is not offered any more, none otherwise."""
+    """Return one condition while the running version is retired, else none."""
     engine, running = about.settings.engines[about.store.engine], life.release.running
     if running not in engine.retired:
         return []
@@ -219,32 +224,35 @@ def _retired(about: Subject, life: Life) -> list[Object]:
 
 
 def _optional(found: Blocker | None, advice: str) -> Blocker | None:
-    """A check that failed, with what to do: it has changed nothing."""
+    """Return the conditions of optional checks that failed, with what to do. A failed check has changed nothing."""
     if found is None or found.reason != "JobFailed":
         return found
     return replace(found, message=f"{found.message}; {advice or 'the shop stays open without it'}")
 
 
 def _closed_until_now(request: SyncRequest) -> bool:
-    """Whether the last answer was to a closed store, but for refusals and failures: they keep its conditions."""
+    """Whether the store was closed in the previous status.
+
+    Refusals and failures keep its conditions, so they are skipped.
+    """
     return not any(c["type"] == "Progressing" for c in previous_conditions(request))
 
 
 def _restore_failed(life: Life, found: Blocker) -> Blocker:
-    """A restore that failed, with what an owner can do about it: the Job is not theirs."""
+    """Return the condition of a failed restore, with what its owner can do, who has no access to the Job."""
     removed = ", or remove it" if life.checked else ""
     return replace(found, message=f"{found.message}, or name another backup in spec.restoreFrom{removed}")
 
 
 def _progressing(request: SyncRequest, blocked: Blocker | None) -> Object:
-    """Whether the store makes progress: False once it is done, or can't continue on its own."""
+    """Return the condition Progressing: False once the store is ready, or can't continue on its own."""
     if blocked is None:
         return stamped(request, "Progressing", "False", "AsDesired", "")
     return stamped(request, "Progressing", "False" if blocked.fatal else "True", blocked.reason, blocked.message)
 
 
 def refused(request: SyncRequest, why: NotAccepted) -> Object:
-    """The status of a store whose spec can't be had: as it was, but for the refusal."""
+    """Return the status of a store whose spec is not accepted: the previous one, with the reason."""
     blocker = Blocker(why.reason, str(why), fatal=True)
     made = conditions(request, {"Accepted": blocker, "Ready": Blocker(why.reason, f"Accepted: {why}")})
     made[1:1] = [c for c in previous_conditions(request) if c["type"] not in ("Accepted", "Ready", "Reconciled")]
@@ -252,7 +260,7 @@ def refused(request: SyncRequest, why: NotAccepted) -> Object:
 
 
 def ending(request: SyncRequest) -> Object:
-    """The status of a store that is being deleted: what of it is still there, and what holds that."""
+    """Return the status of a store that is being deleted: which children remain, and what holds them."""
     remaining = sorted(request.observed.items())
     if remaining:
         named = "; ".join(_leftover(key, obj) for key, obj in remaining[:NAMED_LEFTOVERS])
@@ -278,7 +286,7 @@ def _phase(request: SyncRequest, blocked: Blocker | None, life: Life) -> str:
 
 
 def _kept(request: SyncRequest) -> Object:
-    """What the status said that no refusal or deletion makes untrue."""
+    """Return the parts of the previous status that remain true after a refusal or during a deletion."""
     names = (
         "engine",
         "url",

@@ -1,4 +1,4 @@
-"""A Store whose every choice is made."""
+"""A Store with all its choices resolved."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from dataclasses import dataclass
 
 from storeplatform.common.objects import STORE_LABEL, namespace_of
 
-from .integrations import Connection
+from .integrations import ConnectedIntegration
 
 
 @dataclass(frozen=True)
 class Store:
-    """What templates see as ``store``. ``storage`` (the database's) is in Gi; ``shop_items``: the items of ``shop``,
-    spec.shop as it is; ``snapshot``: the one to take before the migration; ``check``: the archive to check while the
-    shop stays open; ``restore``: the archive to restore before anything else. Both are of ``restore_store`` where that
-    is another store, and ``request`` identifies them. ``migration`` distinguishes the one of this version from
-    earlier ones, if there were any; ``claim``: the host that is to be proven; ``restarted_at``: pods that shoppers
-    reach are newer than that, if it is not empty; ``backup_request``: distinguishes the backup that was asked for
-    beside the schedule, empty where there is none; ``connections``: the integrations that are set; ``owner_email``:
-    where the owner reads mail, empty where nothing says so."""
+    """What templates see as ``store``.
+
+    ``storage``: the database's, in Gi. ``shop_items``: the items of ``shop``, which is spec.shop. ``snapshot``: the one
+    to take before the migration. ``check``: the archive to check while the shop stays open. ``restore``: the archive to
+    restore first. ``restore_store``: the store that both archives belong to, if it is another one. ``request``
+    identifies the check or restore. ``migration`` distinguishes this version's migration from earlier ones, if there
+    were any. ``claim``: the host that has to be proven. ``restarted_at``: pods that serve shoppers must be newer than
+    this; "" if any are. ``backup_request`` identifies a requested backup; "" if none. ``connections``: the configured
+    integrations. ``owner_email``: where the owner reads mail; "" if unknown.
+    """
 
     name: str
     uid: str
@@ -44,7 +46,7 @@ class Store:
     check: str = ""
     request: str = ""
     claim: str = ""
-    connections: tuple[Connection, ...] = ()
+    connections: tuple[ConnectedIntegration, ...] = ()
     owner_email: str = ""
 
     @property
@@ -60,13 +62,13 @@ class Store:
         return dict(self.shop_items)
 
     @property
-    def integrations(self) -> dict[str, Connection]:
-        """The integrations that are set and can be used, by name."""
+    def integrations(self) -> dict[str, ConnectedIntegration]:
+        """The configured integrations that can be used, by name."""
         return {each.name: each for each in self.connections if not each.fault}
 
     @property
     def labels(self) -> dict[str, str]:
-        """What every object and pod of the store carries."""
+        """The labels of every object and pod of the store."""
         return {
             "app.kubernetes.io/instance": self.name,
             "app.kubernetes.io/managed-by": "store-platform",

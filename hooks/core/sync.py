@@ -1,4 +1,4 @@
-"""One question, one answer."""
+"""Compute the response to one request."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from .retention import as_applied
 from .staging import close, plan
 from .workloads import still_needed
 
-# How soon to be asked again where the status that is answered changes what comes next. Metacontroller does not ask for
-# statuses of its own (ignoreStatusChanges in metacontroller/platform/controller.yaml), except of what is being deleted.
+# In seconds: the delay until the next sync if the status in this response determines what comes next. Metacontroller
+# does not sync for its own status changes (ignoreStatusChanges in metacontroller/platform/controller.yaml), except
+# while a Store is being deleted.
 NEXT_STEP_SECONDS = 0.5
 
 
 def sync(request: SyncRequest, settings: Settings) -> Object:
-    """What Metacontroller should do: ``status``, ``children``, ``resyncAfterSeconds`` and ``finalized``.
+    """Return Metacontroller's response: ``status``, ``children``, ``resyncAfterSeconds`` and ``finalized``.
 
-    :raise GuardError: the answer would do harm; nothing may be changed.
+    :raise GuardError: the response would do damage; nothing may be changed.
     """
     if dig(request.parent, "metadata", "deletionTimestamp"):
         return {
             "status": status.ending(request),
             "children": still_needed(request),
             "resyncAfterSeconds": _resync(request, settings, "changing"),
-            # The status that reports the end has to be written first; the store ends with the next request.
+            # The status that reports the end has to be written first; the finalizer is removed in response to the next
+            # request.
             "finalized": not request.observed and status.reported_gone(request),
         }
     answer = _living(request, settings)
@@ -44,13 +46,14 @@ def sync(request: SyncRequest, settings: Settings) -> Object:
     return {
         **answer,
         "resyncAfterSeconds": min(answer["resyncAfterSeconds"], _unwritten(request, settings, answer)),
-        # Asked to finalize a live store: it moves to another shard, whose controller finds every child in place.
+        # A finalize request for a live store means that it moves to another shard, whose controller will adopt all
+        # children.
         "finalized": request.finalizing,
     }
 
 
 def customize(request: SyncRequest) -> list[Object]:
-    """What Metacontroller should send along with a store: the pods of its namespace."""
+    """Return the related objects that Metacontroller should send with a store: the pods of its namespace."""
     namespace = namespace_of(request.parent["metadata"]["name"])
     return [{"apiVersion": "v1", "resource": "pods", "namespace": namespace, "labelSelector": {}}]
 
@@ -60,7 +63,7 @@ def _living(request: SyncRequest, settings: Settings) -> Object:
     try:
         store, life = accept(request, settings, end)
     except NotAccepted as why:
-        # An edit that can't be had takes nothing away from the shop that runs.
+        # An edit that is not accepted removes nothing from the running shop.
         kept = [as_applied(seen) for seen in request.observed.values()]
         return _answer(request, settings, status.refused(request, why), kept)
     stages, expandable = render(settings, store), settings.values["storage"]["expandable"]
@@ -89,10 +92,11 @@ def _answer(
 
 
 def _unwritten(request: SyncRequest, settings: Settings, answer: Object) -> float:
-    """Seconds until the next question where the status that is answered is not the Store's yet; infinite where it is.
+    """Return the seconds until the next sync if the status in this response has not been written yet; infinity if it
+    has.
 
-    Its write may fail without an error, so a store is settled only once the status was seen. And what the core reads
-    from it again, such as a release that was rejected, may have other children follow.
+    Metacontroller's write may fail without an error, so a store is in steady state only once the status was observed.
+    And what the core reads back from it, such as a rejected version, may change the children.
     """
     written = {**answer["status"], "observedGeneration": dig(request.parent, "metadata", "generation")}
     if request.status == written:
@@ -103,7 +107,9 @@ def _unwritten(request: SyncRequest, settings: Settings, answer: Object) -> floa
 
 
 def _resync(request: SyncRequest, settings: Settings, pace: str) -> float:
-    """Seconds until the next question, a fifth more or less by the store's uid: never all stores at once."""
+    """Return the seconds until the next sync, with up to 20 % jitter from the store's UID, so that stores are not
+    synced all at once.
+    """
     seconds: float = settings.values["resyncSeconds"][pace]
     spread = zlib.crc32(request.parent["metadata"]["uid"].encode()) / 2**32
     return round(seconds * (0.8 + 0.4 * spread), 3)

@@ -1,7 +1,7 @@
-"""The last resort: the answer for a store whose answer could not be made, or would do harm.
+"""Compute a fallback response for a store whose response could not be computed, or would do damage.
 
-A hook that fails can't write a status, and Metacontroller shows its error in an event alone. So it answers: all that is
-observed stays as it is, and the status reports since when and why the store is not reconciled.
+A hook that fails can't write a status, and Metacontroller reports its error only in an event. This response keeps
+everything observed, and reports in the status why and since when the store is not reconciled.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ RETRY_SECONDS = 20
 def unreconciled(request: SyncRequest, reason: str, message: str) -> Object:
     """Keep every observed child, and report the condition Reconciled=False.
 
-    :param reason: one word. :param message: what failed, without anything that was sent.
+    :param reason: one CamelCase word.
+    :param message: what failed, with nothing from the request.
     """
     advice = "what exists stays as it is; ask the platform team to repair it"
     why = stamped(request, "Reconciled", "False", reason, f"{message}; {advice}")

@@ -1,4 +1,4 @@
-"""The workloads of a store: which of them have pods, and which still write."""
+"""The workloads of a store: which have pods, and which may still write data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITING = {*SERVING, "Job"}
 
 
 def without_pods(workload: Object) -> Object:
-    """The workload as it is when it has no pods; what is no workload stays as it is."""
+    """Return the workload scaled to no pods; any other object unchanged."""
     if workload["kind"] not in WORKLOADS or not isinstance(workload.get("spec"), dict):
         return workload
     idle = {"suspend": True} if workload["kind"] == "CronJob" else {"replicas": 0}
@@ -28,9 +28,10 @@ def without_pods(workload: Object) -> Object:
 
 
 def stuck(key: Key, seen: Object, request: SyncRequest) -> bool:
-    """Whether a StatefulSet waits for a pod that its change is to replace, and would forever: it replaces only what is
-    available (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback). Without pods for
-    a moment, it makes the new one."""
+    """Whether a StatefulSet waits for an unavailable pod that has to be replaced, which would take forever: it replaces
+    only available pods (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback). Scaled
+    to zero and back, it creates the new pod.
+    """
     status = dig(seen, "status")
     if key.kind != "StatefulSet" or number(status, "observedGeneration") < number(seen, "metadata", "generation"):
         return False
@@ -40,27 +41,27 @@ def stuck(key: Key, seen: Object, request: SyncRequest) -> bool:
 
 
 def stopped(job: Object) -> Object:
-    """The Job as it was applied last, but suspended: its controller ends its pods."""
+    """Return the Job as it was last applied, but suspended: its controller ends its pods."""
     applied = as_applied(job)
     return {**applied, "spec": {**(applied.get("spec") or {}), "suspend": True}}
 
 
 def idle(seen: Object) -> Object:
-    """What uses the data as it was applied last, but without pods; anything else as it was applied last."""
+    """Return the object as it was last applied, but without pods if it uses the data."""
     if seen["kind"] == "Job":
         return as_applied(seen) if finished(seen) else stopped(seen)
     return without_pods(as_applied(seen)) if seen["kind"] in SERVING else as_applied(seen)
 
 
 def serving(stages: Iterable[RenderedStage], request: SyncRequest) -> Blocker | None:
-    """The first Deployment, CronJob or Job of these stages that has pods, and so uses the database."""
+    """Return the first Deployment, CronJob or Job of these stages that has pods, and so uses the database."""
     keys = [m.key for stage in stages for m in stage.manifests if m.key.kind in WRITING]
     seen = ((key, request.observed[key]) for key in keys if key in request.observed)
     return next((found for key, obj in seen if (found := stopping(key, obj, request))), None)
 
 
 def stopping(key: Key, seen: Object, request: SyncRequest) -> Blocker | None:
-    """Why a workload that is being stopped still has pods; None once it has none."""
+    """Return why a workload that is being stopped still has pods; None once it has none."""
     count = {"CronJob": _cron_pods, "Job": _job_pods}.get(key.kind, _pods)
     pods = count(seen, request)
     if not pods and not _starts_more(key, seen):
@@ -69,14 +70,14 @@ def stopping(key: Key, seen: Object, request: SyncRequest) -> Blocker | None:
 
 
 def still_needed(request: SyncRequest) -> list[Object]:
-    """What a deleted store is asked to keep for now: its data, until all that may write to it is gone."""
+    """Return what to keep of a deleted store for now: its data, until everything that may write to it is gone."""
     if not any(key.kind in WRITING for key in request.observed):
         return []
     return [as_applied(seen) for key, seen in request.observed.items() if protected(key, seen)]
 
 
 def _starts_more(key: Key, seen: Object) -> bool:
-    """Whether the workload's controller may still make pods."""
+    """Whether the workload's controller may still create pods."""
     if key.kind == "Job":
         return not finished(seen) and dig(seen, "spec", "suspend") is not True
     if key.kind == "CronJob":
@@ -86,7 +87,10 @@ def _starts_more(key: Key, seen: Object) -> bool:
 
 
 def _pods(seen: Object, request: SyncRequest) -> int:
-    """How many pods there are. A pod that is being ended is in ``terminatingReplicas`` at most, and still serves."""
+    """Return the number of pods.
+
+    A pod that is shutting down is counted only in ``terminatingReplicas``, if at all, and still serves.
+    """
     counted = number(seen, "status", "replicas") + number(seen, "status", "terminatingReplicas")
     return max(counted, sum(not ended(pod) for pod in selected(request.pods, seen)))
 
@@ -96,7 +100,10 @@ def _job_pods(seen: Object, _: SyncRequest) -> int:
 
 
 def _cron_pods(seen: Object, request: SyncRequest) -> int:
-    """How many runs of a CronJob are at work. One that can't begin without the backend's node holds nothing up."""
+    """Return the number of active runs of a CronJob.
+
+    A run that can't start without the backend's node is not counted.
+    """
     active = {dig(ref, "name") for ref in mappings(dig(seen, "status", "active"))}
     if request.pods:
         named = [

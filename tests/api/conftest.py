@@ -11,13 +11,13 @@ from tests.cluster.fixtures import binary
 from tests.redis import redis
 from tests.stores.platform import apply_shipped
 
-from .server import USERS, Api, Caller
+from .server import USERS, Api, ApiClient
 
 __all__ = ["binary", "redis"]
 
 
 def install(plane: ControlPlane) -> None:
-    """What the API needs of a cluster."""
+    """Install what the API needs in a cluster."""
     apply_shipped(plane.client)
 
 
@@ -35,15 +35,15 @@ def api(plane: ControlPlane) -> Iterator[Api]:
 
 
 @pytest.fixture
-def ann(api: Api) -> Caller:
+def ann(api: Api) -> ApiClient:
     return api.caller("ann")
 
 
 @pytest.fixture
-def ben(api: Api) -> Caller:
+def ben(api: Api) -> ApiClient:
     return api.caller("ben")
 
 
 @pytest.fixture
-def ada(api: Api) -> Caller:
+def ada(api: Api) -> ApiClient:
     return api.caller("ada")

@@ -1,6 +1,6 @@
-"""An OIDC issuer of this machine: it has keys, publishes them, and signs tokens with them.
+"""An OIDC issuer on this machine: it publishes keys, and signs tokens with them.
 
-Whoever asks it to be signed in is, as olga, by authorization code with PKCE; it keeps to what RFC 7636 wants of it.
+Every sign-in succeeds as olga, by authorization code with PKCE as in RFC 7636.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ AUDIENCE = "store-platform"
 
 
 class Issuer:
-    """Answers on entering, is unavailable after leaving. ``asked`` counts how often its keys were read.
+    """Serves while entered. ``asked`` counts how often its keys were read.
 
-    While ``fails``, it answers 500 to everything. ``named`` is what it calls itself. ``lasts`` is how many seconds the
-    ID tokens of those who sign in do; ``claims`` is what these say beside the usual. ``refreshed`` counts how often a
-    refresh token was used; each is good once.
+    While ``fails``, it responds 500 to everything. ``named``: what it calls itself. ``lasts``: the lifetime of ID
+    tokens in seconds; ``claims``: their additional claims. ``refreshed`` counts uses of refresh tokens; each is valid
+    once.
     """
 
     def __init__(self) -> None:
@@ -49,20 +49,20 @@ class Issuer:
                     self.send_header("Location", issuer._authorize(dict(parse_qsl(urlsplit(self.path).query))))
                     self.end_headers()
                     return
-                self._tell(500 if issuer.fails else 200, issuer._answer(self.path))
+                self._respond(500 if issuer.fails else 200, issuer._answer(self.path))
 
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                self._tell(*((500, {}) if issuer.fails else issuer._exchange(dict(parse_qsl(form)))))
+                self._respond(*((500, {}) if issuer.fails else issuer._exchange(dict(parse_qsl(form)))))
 
-            def _tell(self, status: int, body: dict[str, Any]) -> None:
+            def _respond(self, status: int, body: dict[str, Any]) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
                 self.wfile.write(json.dumps(body).encode())
 
             def log_message(self, *_: object) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = self.named = f"http://127.0.0.1:{self._server.server_port}"
@@ -78,15 +78,15 @@ class Issuer:
         self._server.server_close()
 
     def token(self, name: str = "olga", *, key: str = "first", signed_with: Any = None, **claims: Any) -> str:
-        """A token for somebody; a claim that is None is left out."""
+        """Return a token for a user; a claim that is None is omitted."""
         said = {"iss": self.url, "aud": AUDIENCE, "sub": name, "exp": time.time() + 300, "groups": [], **claims}
         kept = {claim: value for claim, value in said.items() if value is not None}
-        # Not by PyJWT's own encode: it refuses claims that an issuer may well make.
+        # Not with PyJWT's own encode, which rejects claims that real issuers send.
         body = json.dumps(kept).encode()
         return jwt.PyJWS().encode(body, signed_with or self.keys[key], algorithm="RS256", headers={"kid": key})
 
     def settings(self) -> dict[str, Any]:
-        """What an API that trusts it has as its ``oidc``."""
+        """Return the ``oidc`` settings of an API that trusts it."""
         return {
             "issuer": self.url,
             "audience": AUDIENCE,
@@ -111,14 +111,14 @@ class Issuer:
         return {"keys": [{**jwk, "kid": kid, "use": "sig", "alg": "RS256"} for kid, jwk in public.items()]}
 
     def _authorize(self, asked: dict[str, str]) -> str:
-        """Where the browser goes: back, with a code."""
+        """Redirect the browser back, with a code."""
         assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
         code = secrets.token_hex(8)
         self.codes[code] = asked
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
     def _exchange(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """A token for a code or a refresh token, once, for who began with it."""
+        """Return a token for a code or a refresh token, once, for the client that it was issued to."""
         if form["grant_type"] == "refresh_token":
             client = self.refresh_tokens.pop(form["refresh_token"], None)
             self.refreshed += client is not None
@@ -139,10 +139,10 @@ class Issuer:
 
 @cache
 def first_key() -> rsa.RSAPrivateKey:
-    """The one that every issuer begins with: making one takes a while."""
+    """Return the key that every issuer starts with, cached because generating one is slow."""
     return new_key()
 
 
 def new_key() -> rsa.RSAPrivateKey:
-    """A key to sign with."""
+    """Return a new signing key."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)

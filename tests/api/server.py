@@ -22,7 +22,7 @@ from tests.values import settings_of, write_settings
 
 EVERYBODY = ("system:authenticated",)
 OWNERS = ("shop-owners", "store-platform:owners", *EVERYBODY)
-# Who calls in the tests, by the short name their token goes by.
+# The callers in the tests, by the short name of their token.
 USERS = {
     **API_USER,
     "ann": User("ann@example.com", OWNERS),
@@ -34,26 +34,26 @@ USERS = {
 
 ROLES = {"admin": ["store-platform:admins"], "support": ["store-platform:support"], "owner": ["shop-owners"]}
 
-# Tests ask more often than people.
+# High, because tests call more often than people.
 RATES = {"url": "memory://", **dict.fromkeys(("read", "write", "costly", "refused"), "100000/minute")}
 
 
-# By which the dashboard of the tests proves to the API that it is one.
+# The key by which the tests' dashboard identifies itself to the API.
 DASHBOARD_KEY = secrets.token_hex(32)
 
 
 def token_of(plane: ControlPlane, user: str) -> str:
-    """The bearer token that the API server knows a user by."""
+    """Return the bearer token of a user of the API server."""
     config = yaml.safe_load(plane.kubeconfig(user).read_text())
     return str(config["users"][0]["user"]["token"])
 
 
 class Api(Served):
-    """Some processes of the API on one control plane; started on entering, ended on leaving.
+    """API processes on one control plane; started on entering, stopped on leaving.
 
-    :param settings: top-level values that take the place of the shipped settings of the API.
+    :param settings: top-level values that replace those of the API's shipped settings.
     :param engines: a folder of engines instead of the installed one.
-    :param hooks_settings: top-level values that take the place of the shipped settings of the hooks.
+    :param hooks_settings: top-level values that replace those of the hooks' shipped settings.
     """
 
     what, ready_path = "the API", "/readyz"
@@ -80,17 +80,17 @@ class Api(Served):
         self.metrics_urls = [f"http://127.0.0.1:{port}/metrics" for port in ports[processes:]]
         self.processes = [self._process(number) for number in range(processes)]
 
-    def caller(self, user: str, number: int = 0) -> Caller:
-        """Somebody who calls one of the processes."""
-        return Caller(self.urls[number], token_of(self.plane, user))
+    def caller(self, user: str, number: int = 0) -> ApiClient:
+        """Return a client of one of the processes."""
+        return ApiClient(self.urls[number], token_of(self.plane, user))
 
     def metric(self, name: str, number: int = 0) -> float:
-        """The value of a metric without labels."""
+        """Return the value of a metric without labels."""
         lines = requests.get(self.metrics_urls[number], timeout=5).text.splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
     def environment(self, number: int = 0) -> dict[str, str]:
-        """The environment of a process."""
+        """Return the environment of a process."""
         port = self.metrics_urls[number].rpartition(":")[2].partition("/")[0]
         return {
             "KUBECONFIG": str(self.plane.kubeconfig("api")),
@@ -108,28 +108,28 @@ class Api(Served):
         return Process(f"the API ({number})", command, self.home / f"api-{number}.log", environment)
 
 
-class Caller:
-    """Calls the API with one token; an answer is whatever the API gave."""
+class ApiClient:
+    """Call the API with one token. Responses are returned whatever their status."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.base = f"{url}/api/v1"
         self.session = requests.Session()
         self.session.trust_env = False
-        # No connection is left for a garbage collection to find open.
+        # Closes its connections, so that garbage collection finds none open.
         self.session.headers["Connection"] = "close"
         if token:
             self.session.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
-        """One request; ``options``: requests' own."""
+        """Send one request; ``options``: those of requests."""
         return self.session.request(method, self.base + path, json=body, timeout=30, **options)
 
     def get(self, path: str, **query: Any) -> Any:
-        """What a GET that succeeds gives."""
+        """Return the decoded body of a GET that must succeed."""
         answer = self("GET", path, params=query)
         answer.raise_for_status()
         return answer.json()
 
     def create(self, name: str, **spec: Any) -> requests.Response:
-        """Ask for a store: a medusa, unless ``spec`` says otherwise."""
+        """Create a store: a medusa, unless ``spec`` says otherwise."""
         return self("POST", "/stores", {"name": name, "spec": {"engine": "medusa", **spec}})

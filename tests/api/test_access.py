@@ -13,13 +13,13 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
-from .server import USERS, Api, Caller, token_of
+from .server import USERS, Api, ApiClient, token_of
 
 CALLERS = ("nobody", "stranger", "owner", "another", "support", "admin")
 
 
 class Row(NamedTuple):
-    """The status that each of ``CALLERS`` gets, about a store of the owner's; what they send."""
+    """The expected status for each of ``CALLERS`` on a store of the owner's, and what they send."""
 
     nobody: int
     stranger: int
@@ -72,11 +72,11 @@ EXPECTED = {
 }
 
 
-# What needs no token. Metrics have a port of their own.
+# What needs no token. Metrics have their own port.
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /api/v1/openapi.json", "GET /api/v1/docs", "GET /api/v1/docs.css"}
 
 
-def test_every_address_has_its_row_or_is_public(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_route_is_in_the_table_or_public(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in api.environment().items():
         monkeypatch.setenv(name, value)
     services = make_services()
@@ -88,13 +88,13 @@ def test_every_address_has_its_row_or_is_public(api: Api, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("address", sorted(PUBLIC))
-def test_a_public_address_answers_without_a_token(api: Api, address: str) -> None:
+def test_a_public_route_needs_no_token(api: Api, address: str) -> None:
     assert requests.get(api.url + address.split()[1], timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("operation", EXPECTED)
-def test_a_caller_gets_what_their_role_and_the_owner_allow(
+def test_a_caller_may_do_what_their_role_and_the_owner_allow(
     plane: ControlPlane, api: Api, operation: str, caller: str
 ) -> None:
     row, number = EXPECTED[operation], list(EXPECTED).index(operation)
@@ -113,13 +113,15 @@ def test_a_caller_gets_what_their_role_and_the_owner_allow(
     answer.close()
 
 
-def who(api: Api, plane: ControlPlane, caller: str) -> Caller:
+def who(api: Api, plane: ControlPlane, caller: str) -> ApiClient:
     users = {"owner": "ann", "another": "ben", "support": "sue", "admin": "ada", "stranger": "stranger"}
-    return Caller(api.url, token_of(plane, users[caller]) if caller in users else None)
+    return ApiClient(api.url, token_of(plane, users[caller]) if caller in users else None)
 
 
 def with_what_runs(plane: ControlPlane, name: str, owned: bool = True) -> None:
-    """A pod and the passwords of a store, as the platform would make them; or of another team, which has its name."""
+    """Create a pod and the passwords of a store, as the platform would; or those of another team with that store's
+    name.
+    """
     namespace = f"store-{name}"
     store = plane.client.get(API, "Store", name)
     controller = {"apiVersion": API, "kind": "Store", "name": name, "uid": store["metadata"]["uid"], "controller": True}
@@ -162,11 +164,11 @@ def with_what_runs(plane: ControlPlane, name: str, owned: bool = True) -> None:
     )
 
 
-# Where a store is in another state than living: what its owner gets, and who had the name before (ben). What is not
-# said is as for a store that lives.
+# Stores in other states than open: what the owner gets, and what the previous owner of the name (ben) gets. The default
+# is the same as for an open store.
 INSIDE = "GET /stores/<name>/pods/<pod>/log", "GET /stores/<name>/credentials"
 STATES: dict[str, dict[str, tuple[int, int]]] = {
-    # Its namespace was another team's before: nothing of it is shown.
+    # Its namespace belonged to another team before: nothing of it may be shown.
     "taken": {
         "GET /stores/<name>": (200, 404),
         "GET /stores/<name>/pods": (200, 404),
@@ -183,7 +185,7 @@ STATES: dict[str, dict[str, tuple[int, int]]] = {
         "PUT /stores/<name>/integrations/<integration>": (409, 404),
         "DELETE /stores/<name>": (202, 404),
     },
-    # Ben had one of that name, which is deleted: now it is ann's.
+    # Ben had a store of that name, which was deleted: now it is ann's.
     "reused": {
         "GET /stores/<name>": (200, 404),
         "PATCH /stores/<name>": (202, 404),
@@ -199,7 +201,7 @@ CELLS = [(state, operation) for state, table in STATES.items() for operation in 
 
 
 @pytest.mark.parametrize(("state", "operation"), CELLS, ids=["/".join(cell) for cell in CELLS])
-def test_in_every_state_a_caller_reaches_their_own_alone(
+def test_in_every_state_a_caller_reaches_only_their_own_stores(
     plane: ControlPlane, api: Api, state: str, operation: str
 ) -> None:
     name = f"{state}-{list(STATES[state]).index(operation)}"

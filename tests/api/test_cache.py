@@ -1,4 +1,4 @@
-"""What the API knows of the stores, while the API server comes and goes."""
+"""The API's cache of stores while the API server fails and recovers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
 from .conftest import install
-from .server import USERS, Api, Caller
+from .server import USERS, Api, ApiClient
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def make(plane: ControlPlane, name: str) -> None:
     )
 
 
-def known(caller: Caller) -> set[str]:
+def known(caller: ApiClient) -> set[str]:
     return {each["name"] for each in caller.get("/stores")["items"]}
 
 
@@ -39,7 +39,7 @@ def readiness(api: Api) -> dict[str, object]:
     return answer
 
 
-def test_reads_go_on_while_the_api_server_is_away_and_say_how_stale_they_are(own_plane: ControlPlane) -> None:
+def test_reads_continue_without_the_api_server_and_report_their_staleness(own_plane: ControlPlane) -> None:
     with Api(own_plane, settings={"tokenReview": {"cacheSeconds": 60, "audiences": []}}) as api:
         ada = api.caller("ada")
         make(own_plane, "before")
@@ -58,13 +58,14 @@ def test_reads_go_on_while_the_api_server_is_away_and_say_how_stale_they_are(own
         assert api.metric("store_api_cache_stale_seconds") == 0
 
 
-def test_a_watch_that_is_too_old_begins_with_a_new_list(own_plane: ControlPlane) -> None:
+def test_a_watch_that_is_too_old_starts_with_a_new_list(own_plane: ControlPlane) -> None:
     with Api(own_plane) as api:
         ada = api.caller("ada")
         make(own_plane, "goes")
         make(own_plane, "stays")
         wait_until(lambda: known(ada) == {"goes", "stays"}, "both are seen", 10)
-        # The process sleeps while its watch ends, and through a deletion whose event is forgotten when it awakes.
+        # The process is frozen while its watch ends, and during a deletion whose event is no longer kept when it
+        # continues.
         api.processes[0].freeze()
         own_plane.kill("kube-apiserver")
         own_plane.start_component("kube-apiserver")
@@ -77,7 +78,7 @@ def test_a_watch_that_is_too_old_begins_with_a_new_list(own_plane: ControlPlane)
         assert '"error": "410' in api.processes[0].log.read_text()
 
 
-def test_an_api_server_that_does_not_answer_is_given_up_and_reads_of_the_cache_go_on(own_plane: ControlPlane) -> None:
+def test_an_api_server_that_hangs_times_out_and_cached_reads_continue(own_plane: ControlPlane) -> None:
     with Api(own_plane, settings={"tokenReview": {"cacheSeconds": 60, "audiences": []}}) as api:
         ada = api.caller("ada")
         assert known(ada) == set()
@@ -90,13 +91,13 @@ def test_an_api_server_that_does_not_answer_is_given_up_and_reads_of_the_cache_g
             os.kill(pid, signal.SIGCONT)
 
 
-def test_who_writes_reads_what_they_wrote(api: Api) -> None:
+def test_a_writer_reads_their_own_write(api: Api) -> None:
     ann = api.caller("ann")
     for number in range(20):
         assert ann.create(f"mine-{number}").status_code == 202
         assert f"mine-{number}" in known(ann)
 
 
-def test_a_version_that_never_comes_is_not_waited_for_long(api: Api) -> None:
+def test_waiting_for_an_unknown_version_times_out(api: Api) -> None:
     answer = api.caller("ann")("GET", "/stores", headers={"Min-Resource-Version": str(10**15)})
     assert (answer.status_code, answer.headers["Retry-After"]) == (412, "1")

@@ -1,4 +1,4 @@
-"""The stream of changes: what happens is reported at once, to who may see it, and nothing is missed."""
+"""The stream of changes: it reports changes at once, only to those who may see them, and misses none."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from storeplatform.api.resources.changes import events
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 
-from .server import Api, Caller
+from .server import Api, ApiClient
 
 
 class Event(NamedTuple):
-    """``kind`` is empty for a comment and for the stream's first words."""
+    """``kind`` is "" for a comment and for the start of the stream."""
 
     kind: str
     id: str
@@ -34,7 +34,7 @@ class Event(NamedTuple):
 SILENCE = Event("", "", {})
 
 
-def stream(caller: Caller, last_seen: str = "") -> requests.Response:
+def stream(caller: ApiClient, last_seen: str = "") -> requests.Response:
     headers = {"Last-Event-ID": last_seen} if last_seen else {}
     return caller("GET", "/changes", headers=headers, stream=True)
 
@@ -51,7 +51,7 @@ def read(response: requests.Response) -> Iterator[Event]:
 
 
 def until(arriving: Iterator[Event], kind: str, name: str) -> list[Event]:
-    """What is reported up to that event of that store."""
+    """Return the events up to that event of that store."""
     seen = []
     for event in arriving:
         seen.append(event)
@@ -61,7 +61,7 @@ def until(arriving: Iterator[Event], kind: str, name: str) -> list[Event]:
     raise AssertionError(f"the stream ended before {kind} {name}: {seen}")
 
 
-def test_a_change_is_reported_as_it_happens_and_a_deletion_by_its_name(ann: Caller) -> None:
+def test_changes_and_deletions_are_reported_at_once(ann: ApiClient) -> None:
     with closing(stream(ann)) as response:
         arriving = read(response)
         next(arriving)
@@ -72,7 +72,7 @@ def test_a_change_is_reported_as_it_happens_and_a_deletion_by_its_name(ann: Call
         assert until(arriving, "gone", "watched")[-1].data == {"name": "watched"}
 
 
-def test_nobody_learns_of_anothers_stores_but_support_and_admins(api: Api, ann: Caller, ben: Caller) -> None:
+def test_only_support_and_admins_see_changes_of_other_owners_stores(api: Api, ann: ApiClient, ben: ApiClient) -> None:
     with closing(stream(ben)) as bens, closing(stream(api.caller("sue"))) as sues:
         theirs, all_of_them = read(bens), read(sues)
         next(theirs), next(all_of_them)
@@ -82,7 +82,7 @@ def test_nobody_learns_of_anothers_stores_but_support_and_admins(api: Api, ann: 
         assert "not-bens" in [each.data.get("name") for each in until(all_of_them, "store", "bens")]
 
 
-def test_what_happened_while_a_reader_was_away_is_reported_when_they_are_back_at_any_process(
+def test_a_reader_that_reconnects_to_any_process_gets_what_it_missed(
     plane: ControlPlane,
 ) -> None:
     with Api(plane, processes=2) as api:
@@ -99,14 +99,14 @@ def test_what_happened_while_a_reader_was_away_is_reported_when_they_are_back_at
         assert names == [None, "missed-1", "missed-2"]
 
 
-def test_a_reader_who_was_away_too_long_learns_to_read_again(ann: Caller) -> None:
+def test_a_reader_that_was_disconnected_too_long_is_told_to_reload(ann: ApiClient) -> None:
     with closing(stream(ann, "1")) as response:
         arriving = read(response)
         next(arriving)
         assert next(arriving).kind == "reset"
 
 
-def test_a_caller_has_only_so_many_streams(plane: ControlPlane) -> None:
+def test_the_number_of_streams_per_caller_is_limited(plane: ControlPlane) -> None:
     with Api(plane, settings={"streams": {"caller": 2, "process": 3}}) as api:
         ann, ben = api.caller("ann"), api.caller("ben")
         with closing(stream(ann)), closing(stream(ann)):
@@ -118,7 +118,7 @@ def test_a_caller_has_only_so_many_streams(plane: ControlPlane) -> None:
 
 
 def cache_of(count: int) -> Cache:
-    """A cache that saw that many changes, of ann's."""
+    """Return a cache with that number of changes, all of ann's stores."""
     cache = Cache(None)  # type: ignore[arg-type]
     for number in range(1, count + 1):
         change(cache, number)
@@ -126,7 +126,7 @@ def cache_of(count: int) -> Cache:
 
 
 def change(cache: Cache, version: int) -> None:
-    """A store of ann's changes."""
+    """Change a store of ann's."""
     metadata = {"name": f"s{version}", "resourceVersion": str(version), "creationTimestamp": "2030-01-01T00:00:00Z"}
     cache._apply({"metadata": metadata, "spec": {"owner": "ann", "engine": "e", "plan": "p"}}, gone=False)
 
@@ -147,7 +147,7 @@ def test_a_stream_ends_with_the_token_and_with_the_process() -> None:
     assert len(list(events(stopped, ANN, ""))) == 1
 
 
-def test_changes_that_are_no_longer_kept_are_a_reset_and_those_that_are_come_in_order() -> None:
+def test_forgotten_changes_cause_a_reset_and_kept_ones_come_in_order() -> None:
     cache = cache_of(KEPT_CHANGES + 5)
     assert cache.changes(4) is None
     found = cache.changes(5)
@@ -157,7 +157,7 @@ def test_changes_that_are_no_longer_kept_are_a_reset_and_those_that_are_come_in_
 
 
 class Busy(Cache):
-    """One in which something happens just after each of the first looks at what happened."""
+    """A cache in which something changes right after each of the first reads."""
 
     def __init__(self, happenings: list[Callable[[], object]]) -> None:
         super().__init__(None)  # type: ignore[arg-type]
@@ -170,14 +170,14 @@ class Busy(Cache):
         return found
 
 
-def test_a_change_in_the_moment_after_a_bookmark_is_reported() -> None:
+def test_a_change_right_after_a_bookmark_is_reported() -> None:
     cache = Busy([])
     cache.happenings = [lambda: (cache._advance(1), change(cache, 2))]
     arriving = events(cache, ANN, "")
     assert [next(arriving), next(arriving)[:23]] == [b"retry: 2000\nid: 0\n\n", b"event: store\nid: 2\ndata"]
 
 
-def test_the_stream_goes_on_from_what_was_read(api: Api) -> None:
+def test_the_stream_continues_from_the_version_that_was_read(api: Api) -> None:
     ann = api.caller("ann")
     version = ann("GET", "/stores").headers["Resource-Version"]
     ann.create("after-the-read")
@@ -192,12 +192,12 @@ def resets(cache: Cache, last_seen: str) -> bool:
 
 
 @pytest.mark.parametrize("last_seen", ["9" * 5000, "9" * 19, "-1", "1.5", "\u0663", "abc", "6"])
-def test_who_has_seen_what_this_cluster_never_had_reads_again(last_seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_this_cluster_never_had_causes_a_reset(last_seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "CATCH_UP_SECONDS", 0.01)
     assert resets(cache_of(5), last_seen)
 
 
-def test_who_is_ahead_of_this_process_is_waited_for() -> None:
+def test_a_process_that_lags_behind_the_reader_catches_up_first() -> None:
     cache = cache_of(5)
     arriving = events(cache, ANN, "6")
     next(arriving)
@@ -207,7 +207,7 @@ def test_who_is_ahead_of_this_process_is_waited_for() -> None:
         assert first.result(10).startswith(b"event: store\nid: 7\n")
 
 
-def test_a_cluster_that_was_restored_resets_the_streams_that_are_open() -> None:
+def test_restoring_the_cluster_resets_open_streams() -> None:
     cache = cache_of(5)
     arriving = events(cache, ANN, "")
     next(arriving)
@@ -216,14 +216,14 @@ def test_a_cluster_that_was_restored_resets_the_streams_that_are_open() -> None:
     assert next(arriving).startswith(b"event: reset\nid: 2\n")
 
 
-def test_a_change_wakes_the_streams_of_its_owner_and_of_those_who_see_all_stores() -> None:
+def test_a_change_wakes_the_streams_of_its_owner_and_of_those_who_see_all() -> None:
     cache = cache_of(1)
     with cache.listening("ann") as anns, cache.listening("ben") as bens, cache.listening(None) as all_of_them:
         change(cache, 2)
         assert [each.is_set() for each in (anns, bens, all_of_them)] == [True, False, True]
 
 
-def test_what_was_written_before_a_deletion_and_comes_after_it_brings_no_store_back() -> None:
+def test_a_late_write_does_not_bring_back_a_deleted_store() -> None:
     cache = cache_of(1)
     store = cache.get("s1")
     assert store
@@ -233,7 +233,7 @@ def test_what_was_written_before_a_deletion_and_comes_after_it_brings_no_store_b
     assert (cache.get("s1"), len(cache), list(cache.stores("ann"))) == (None, 0, [])
 
 
-def test_a_last_event_id_of_five_thousand_digits_is_no_error(ann: Caller) -> None:
+def test_a_last_event_id_of_five_thousand_digits_is_accepted(ann: ApiClient) -> None:
     with closing(stream(ann, "1" * 5000)) as response:
         arriving = read(response)
         next(arriving)
@@ -241,7 +241,7 @@ def test_a_last_event_id_of_five_thousand_digits_is_no_error(ann: Caller) -> Non
     assert ann("GET", "/me", headers={"Min-Resource-Version": "1" * 5000}).status_code == 200
 
 
-def test_the_place_of_a_reader_who_left_is_free_at_once(plane: ControlPlane) -> None:
+def test_a_stream_is_released_as_soon_as_its_reader_disconnects(plane: ControlPlane) -> None:
     with Api(plane, settings={"streams": {"caller": 1, "process": 1}}) as api:
         for _ in range(5):
             with closing(stream(api.caller("ann"))) as response:

@@ -1,4 +1,4 @@
-"""The API's own description: it is true, whole, and enough for a program to be made from it."""
+"""The API's OpenAPI document is correct and complete, and a client can be generated from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stores.platform import API
 
 from .server import Api, token_of
 
-# Its other checks want every well-formed request to succeed, which names that are taken and quotas do not allow.
+# Its other checks expect every well-formed request to succeed, which existing names and quotas prevent.
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "response_headers_conformance,negative_data_rejection,unsupported_method,ignored_auth,use_after_free"
@@ -36,7 +36,7 @@ def test_the_document_is_openapi_3_1(document: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("user", ["ann", "ada"])
-def test_no_generated_request_gets_a_5xx_or_an_answer_that_is_not_documented(
+def test_no_generated_request_gets_a_5xx_or_an_undocumented_response(
     api: Api, plane: ControlPlane, user: str, tmp_path: Path
 ) -> None:
     command = ["-m", "schemathesis.cli", "run", f"{api.url}/api/v1/openapi.json", f"--checks={CHECKS}", "--no-color"]
@@ -47,7 +47,7 @@ def test_no_generated_request_gets_a_5xx_or_an_answer_that_is_not_documented(
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-def test_a_client_that_was_generated_from_the_document_creates_a_store(
+def test_a_client_generated_from_the_document_creates_a_store(
     document: dict[str, object], api: Api, plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(document))
@@ -66,7 +66,7 @@ def test_a_client_that_was_generated_from_the_document_creates_a_store(
     assert plane.client.get(API, "Store", "generated")["spec"]["owner"] == "ann@example.com"
 
 
-def test_the_page_for_people_has_every_operation_and_schema_and_no_script(
+def test_the_html_page_has_every_operation_and_schema_and_no_script(
     api: Api, document: dict[str, dict[str, object]]
 ) -> None:
     page = requests.get(f"{api.url}/api/v1/docs", timeout=10).text

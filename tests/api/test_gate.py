@@ -1,4 +1,4 @@
-"""The API and kubectl at the same quota: together they make not one store too many."""
+"""The API and kubectl share a quota: together they never exceed it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def names(plane: ControlPlane, owner: str) -> list[str]:
     ]
 
 
-def test_fifty_creates_at_once_through_both_interfaces_make_exactly_the_quotas_five(gate: Gate, api: Api) -> None:
+def test_fifty_concurrent_creates_through_both_interfaces_fill_a_quota_of_five(gate: Gate, api: Api) -> None:
     kubectl = gate.plane.client_for("admin")
 
     def by_api(number: int) -> str:
@@ -68,7 +68,7 @@ def test_fifty_creates_at_once_through_both_interfaces_make_exactly_the_quotas_f
     assert (len(names(gate.plane, "ann@example.com")), answers.count("")) == (5, 1)
 
 
-def test_a_limit_that_an_admin_sets_holds_at_once(gate: Gate, api: Api) -> None:
+def test_a_limit_set_by_an_admin_applies_at_once(gate: Gate, api: Api) -> None:
     ada, ben = api.caller("ada"), api.caller("ben")
     assert ada("PUT", "/quotas/ben@example.com", {"maxStores": 1}).json()["maxStores"] == 1
     assert [ben.create(name).status_code for name in ("ben-1", "ben-2")] == [202, 403]
@@ -80,7 +80,7 @@ def test_a_limit_that_an_admin_sets_holds_at_once(gate: Gate, api: Api) -> None:
     assert {"owner": "ben@example.com", "maxStores": 2, "isDefault": False, "used": 2} in owners
 
 
-def test_quotas_come_in_pages_with_every_owner_once(gate: Gate, api: Api) -> None:
+def test_quota_pages_contain_every_owner_once(gate: Gate, api: Api) -> None:
     ada = api.caller("ada")
     owners = {f"paged-{number:02}" for number in range(12)}
     for owner in sorted(owners)[::2]:
@@ -108,7 +108,7 @@ def test_quotas_come_in_pages_with_every_owner_once(gate: Gate, api: Api) -> Non
     assert ada("GET", "/quotas", params={"cursor": "nonsense"}).status_code == 422
 
 
-def test_a_dry_run_is_refused_by_the_quota_too_and_takes_no_reservation(gate: Gate, api: Api) -> None:
+def test_a_dry_run_respects_the_quota_and_reserves_nothing(gate: Gate, api: Api) -> None:
     api.caller("ada")("PUT", "/quotas/olga", {"maxStores": 1})
     body = {"name": "olgas", "spec": {"engine": "medusa", "owner": "olga"}}
     ada = api.caller("ada")
@@ -117,7 +117,7 @@ def test_a_dry_run_is_refused_by_the_quota_too_and_takes_no_reservation(gate: Ga
     assert ada("POST", "/stores?dryRun=true", {**body, "name": "olgas-2"}).status_code == 403
 
 
-def test_what_was_done_through_either_interface_is_in_one_audit_once(gate: Gate, api: Api) -> None:
+def test_changes_through_either_interface_are_in_one_audit_once(gate: Gate, api: Api) -> None:
     ada = api.caller("ada")
     ada("POST", "/stores", {"name": "by-api", "spec": {"engine": "medusa", "owner": "zoe"}})
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "by-kubectl"}}
@@ -132,7 +132,7 @@ def test_what_was_done_through_either_interface_is_in_one_audit_once(gate: Gate,
     assert answers() == {("ada@example.com", "api", "by-api"), ("admin", "kubectl", "by-kubectl")}
 
 
-def test_without_the_gate_the_api_says_what_is_away_and_all_else_goes_on(gate: Gate, api: Api) -> None:
+def test_without_the_gate_the_api_names_it_and_everything_else_works(gate: Gate, api: Api) -> None:
     ada = api.caller("ada")
     ada("POST", "/stores", {"name": "there", "spec": {"engine": "medusa", "owner": "yan"}})
     gate.kill()

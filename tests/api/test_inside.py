@@ -1,4 +1,4 @@
-"""What is inside a store that runs: its pods and why they wait, events, logs, and passwords when asked."""
+"""What is inside a running store: its pods and why they wait, events, logs, and passwords on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.stores.engines import UNPULLABLE, with_more_versions
 from tests.stores.platform import API, Platform
 
 from .issuer import Issuer
-from .server import USERS, Api, Caller
+from .server import USERS, Api, ApiClient
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def shop(platform: Platform, api: Api) -> str:
     return "shop"
 
 
-def test_a_stores_pods_are_listed_with_what_they_are(ann: Caller, shop: str) -> None:
+def test_a_stores_pods_are_listed_with_their_states(ann: ApiClient, shop: str) -> None:
     pods = ann.get(f"/stores/{shop}/pods")["items"]
     running = {pod["component"] for pod in pods if pod["ready"] and pod["phase"] == "Running"}
     assert running == {"backend", "database", "storefront"}
@@ -57,7 +57,7 @@ def test_a_stores_pods_are_listed_with_what_they_are(ann: Caller, shop: str) -> 
     ]
 
 
-def test_a_pod_that_waits_says_why(ann: Caller, platform: Platform) -> None:
+def test_a_waiting_pod_has_a_reason(ann: ApiClient, platform: Platform) -> None:
     ann.create("waiting", version=UNPULLABLE)
 
     def reasons() -> set[str]:
@@ -67,26 +67,26 @@ def test_a_pod_that_waits_says_why(ann: Caller, platform: Platform) -> None:
     wait_until(lambda: "ImagePullBackOff" in reasons(), "the reason is reported", 60)
 
 
-def test_a_stores_events_are_listed_newest_first(ann: Caller, shop: str) -> None:
+def test_a_stores_events_are_listed_newest_first(ann: ApiClient, shop: str) -> None:
     events = ann.get(f"/stores/{shop}/events")["items"]
     assert {"Deployment/backend", "StatefulSet/database"} <= {each["object"] for each in events}
     times = [each["lastSeen"] for each in events]
     assert times == sorted(times, reverse=True)
 
 
-def backend_of(caller: Caller, store: str) -> str:
+def backend_of(caller: ApiClient, store: str) -> str:
     pods = caller.get(f"/stores/{store}/pods")["items"]
     return next(str(pod["name"]) for pod in pods if pod["component"] == "backend")
 
 
-def test_a_log_is_reported_from_its_end(ann: Caller, shop: str, plane: ControlPlane) -> None:
+def test_a_log_is_returned_from_its_end(ann: ApiClient, shop: str, plane: ControlPlane) -> None:
     plane.print_in_pods("one", "two", "three")
     answer = ann("GET", f"/stores/{shop}/pods/{backend_of(ann, shop)}/log", params={"tail": 2})
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert answer.text.split() == ["two", "three"]
 
 
-def test_a_log_that_is_followed_tells_what_is_printed_later(ann: Caller, shop: str, plane: ControlPlane) -> None:
+def test_a_followed_log_includes_later_lines(ann: ApiClient, shop: str, plane: ControlPlane) -> None:
     plane.print_in_pods("earlier")
     path = f"/stores/{shop}/pods/{backend_of(ann, shop)}/log"
     with closing(ann("GET", path, params={"tail": 1, "follow": "true"}, stream=True)) as log:
@@ -96,7 +96,7 @@ def test_a_log_that_is_followed_tells_what_is_printed_later(ann: Caller, shop: s
         assert next(lines) == b"later"
 
 
-def test_a_pod_or_container_that_is_not_there_is_named(ann: Caller, shop: str) -> None:
+def test_a_missing_pod_or_container_is_named_in_the_error(ann: ApiClient, shop: str) -> None:
     assert ann("GET", f"/stores/{shop}/pods/nothing/log").status_code == 404
     answer = ann("GET", f"/stores/{shop}/pods/{backend_of(ann, shop)}/log", params={"container": "x"})
     assert (answer.status_code, answer.json()["errors"]) == (
@@ -105,7 +105,7 @@ def test_a_pod_or_container_that_is_not_there_is_named(ann: Caller, shop: str) -
     )
 
 
-def test_the_passwords_are_shown_to_the_owner_and_that_is_recorded(ann: Caller, shop: str, plane: ControlPlane) -> None:
+def test_reading_the_passwords_is_recorded(ann: ApiClient, shop: str, plane: ControlPlane) -> None:
     revealed = ann.get(f"/stores/{shop}/credentials")
     assert revealed["username"] == "admin@shop.stores.localhost"
     assert revealed["adminURL"] == "http://shop.stores.localhost/app"
@@ -119,11 +119,11 @@ def test_the_passwords_are_shown_to_the_owner_and_that_is_recorded(ann: Caller, 
     wait_until(lambda: recorded() == [("shop", "admitted")], "it is recorded", 20)
 
 
-def test_a_silent_log_that_is_followed_gives_its_place_back_as_its_reader_goes(
-    api: Api, ann: Caller, shop: str, plane: ControlPlane
+def test_a_silent_followed_log_is_released_when_its_reader_disconnects(
+    api: Api, ann: ApiClient, shop: str, plane: ControlPlane
 ) -> None:
     path = f"/stores/{shop}/pods/{backend_of(ann, shop)}/log"
-    plane.print_in_pods("silence follows")  # a log without a line has no answer yet
+    plane.print_in_pods("silence follows")  # a log without lines has no response yet
     logs = [ann("GET", path, params={"tail": 1, "follow": "true"}, stream=True) for _ in range(20)]
     assert {each.status_code for each in logs} == {200}
     assert ann("GET", path, params={"follow": "true"}).status_code == 429
@@ -132,11 +132,11 @@ def test_a_silent_log_that_is_followed_gives_its_place_back_as_its_reader_goes(
     wait_until(lambda: api.metric("store_api_streams") == 0, "all places are free", 10)
 
 
-def test_a_silent_log_and_a_stream_end_with_their_token(platform: Platform, ann: Caller, shop: str) -> None:
+def test_a_silent_log_and_a_stream_end_with_their_token(platform: Platform, ann: ApiClient, shop: str) -> None:
     platform.plane.print_in_pods("silence follows")
     with Issuer() as issuer, Api(platform.plane, settings={"oidc": issuer.settings()}) as api:
         backend = backend_of(ann, shop)
-        ending = Caller(api.url, issuer.token("ann@example.com", exp=time.time() + 10))
+        ending = ApiClient(api.url, issuer.token("ann@example.com", exp=time.time() + 10))
         log = ending("GET", f"/stores/{shop}/pods/{backend}/log", params={"tail": 1, "follow": "true"}, stream=True)
         changes = ending("GET", "/changes", stream=True)
         with closing(log), closing(changes):
@@ -146,13 +146,13 @@ def test_a_silent_log_and_a_stream_end_with_their_token(platform: Platform, ann:
         wait_until(lambda: api.metric("store_api_streams") == 0, "their places are free")
 
 
-def test_no_password_is_in_a_log_or_the_audit(api: Api, ann: Caller, shop: str) -> None:
+def test_no_password_is_in_a_log_or_the_audit(api: Api, ann: ApiClient, shop: str) -> None:
     password = ann.get(f"/stores/{shop}/credentials")["password"]
     assert password not in api.processes[0].log.read_text()
     assert password not in ann("GET", "/audit.csv").text
 
 
-def test_an_owner_sees_a_store_through_its_life(ann: Caller, platform: Platform) -> None:
+def test_an_owner_sees_a_store_through_its_life(ann: ApiClient, platform: Platform) -> None:
     def phase() -> str:
         return str(ann.get("/stores/lived")["phase"])
 
@@ -168,8 +168,8 @@ def test_an_owner_sees_a_store_through_its_life(ann: Caller, platform: Platform)
     wait_until(lambda: ann("GET", "/stores/lived").status_code == 404, "it is gone", 60)
 
 
-def test_a_namespace_that_is_somebody_elses_shows_nothing(ann: Caller, plane: ControlPlane) -> None:
-    """It was there before the store, as another team's; the API may read it as far as roles go."""
+def test_a_namespace_of_somebody_else_shows_nothing(ann: ApiClient, plane: ControlPlane) -> None:
+    """It existed before the store, as another team's; the API's role would allow reading it."""
     namespace = {"name": "store-warehouse"}
     plane.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace})
     inside = {"namespace": "store-warehouse"}
@@ -198,7 +198,9 @@ def test_a_namespace_that_is_somebody_elses_shows_nothing(ann: Caller, plane: Co
     assert ann("GET", "/stores/warehouse/credentials").status_code == 409
 
 
-def test_events_of_an_earlier_store_of_the_name_are_not_shown(ann: Caller, ben: Caller, plane: ControlPlane) -> None:
+def test_events_of_an_earlier_store_of_the_same_name_are_not_shown(
+    ann: ApiClient, ben: ApiClient, plane: ControlPlane
+) -> None:
     ben.create("reused")
     uid = plane.client.get(API, "Store", "reused")["metadata"]["uid"]
     of = {"apiVersion": API, "kind": "Store", "name": "reused", "uid": uid}
@@ -212,7 +214,7 @@ def test_events_of_an_earlier_store_of_the_name_are_not_shown(ann: Caller, ben: 
 
 
 METRICS = "metrics.k8s.io"
-# Stands in for the metrics API, which a server of its own has on a cluster: here the API server keeps the objects.
+# Stands in for the metrics API, which has its own server on a real cluster: here the API server stores the objects.
 POD_METRICS = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
@@ -238,7 +240,7 @@ POD_METRICS = {
 }
 
 
-def test_memory_in_use_is_known_where_the_cluster_measures_it(ann: Caller, plane: ControlPlane, shop: str) -> None:
+def test_memory_use_is_shown_if_the_cluster_measures_it(ann: ApiClient, plane: ControlPlane, shop: str) -> None:
     path = f"/apis/{METRICS}/v1beta1/namespaces/store-{shop}/pods"
 
     def served() -> bool:

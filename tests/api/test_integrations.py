@@ -1,4 +1,4 @@
-"""What a store is connected to is written through the API or kubectl, read by nobody, and gone with its store."""
+"""Integrations are written through the API or kubectl, never returned, and deleted with their store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import Platform
 
-from .server import USERS, Api, Caller
+from .server import USERS, Api, ApiClient
 
 KEYS = {
     "secretKey": "sk_test_ThisIsTheSecretOne1234",
@@ -64,12 +64,12 @@ def secret(platform: Platform, store: str = "shop") -> Any:
     return platform.client.get("v1", "Secret", "integration-payments", f"store-{store}")
 
 
-def put(caller: Caller, path: str = PAYMENTS, **over: str) -> Any:
+def put(caller: ApiClient, path: str = PAYMENTS, **over: str) -> Any:
     return caller("PUT", path, {"provider": "stripe", "fields": {**KEYS, **over}})
 
 
-def awaited(caller: Caller, end: str) -> Any:
-    """The integration once the hooks have seen the key with that end."""
+def awaited(caller: ApiClient, end: str) -> Any:
+    """Return the integration once the hooks have observed the key with that end."""
 
     def seen() -> Any:
         found = caller.get(PAYMENTS)
@@ -78,7 +78,7 @@ def awaited(caller: Caller, end: str) -> Any:
     return wait_until(seen, f"the key that ends in {end} is seen", 60)
 
 
-def test_a_key_is_stored_in_its_secret_and_shown_by_its_end(ann: Caller, platform: Platform) -> None:
+def test_a_key_is_stored_in_its_secret_and_only_its_end_is_shown(ann: ApiClient, platform: Platform) -> None:
     answer = put(ann)
     assert answer.status_code == 202, answer.text
     found = awaited(ann, "1234")
@@ -91,7 +91,7 @@ def test_a_key_is_stored_in_its_secret_and_shown_by_its_end(ann: Caller, platfor
         assert not [value for value in SECRETS if value in said]
 
 
-def test_a_mail_server_is_shown_without_its_password(ann: Caller, platform: Platform) -> None:
+def test_a_mail_server_is_shown_without_its_password(ann: ApiClient, platform: Platform) -> None:
     answer = ann("PUT", MAIL, {"provider": "smtp", "fields": SERVER})
     assert answer.status_code == 202, answer.text
     wait_until(lambda: ann.get(MAIL)["provider"] == "smtp", "it is seen", 60)
@@ -112,7 +112,7 @@ def ports(policy: Any) -> list[int]:
     return [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
 
 
-def test_a_store_without_a_mail_server_sends_by_the_platforms_relay(ann: Caller, platform: Platform) -> None:
+def test_a_store_without_a_mail_server_uses_the_platforms_relay(ann: ApiClient, platform: Platform) -> None:
     wait_until(lambda: ann.get(MAIL)["provider"] == "relay", "the relay is shown", 60)
     found = ann.get(MAIL)
     assert found["shown"] == {"from": "shop@mail.example.com"}
@@ -141,13 +141,13 @@ def test_a_store_without_a_mail_server_sends_by_the_platforms_relay(ann: Caller,
         ("password", ""),
     ],
 )
-def test_a_mail_server_that_can_not_be_one_is_refused(ann: Caller, field: str, value: str) -> None:
+def test_an_invalid_mail_server_is_rejected(ann: ApiClient, field: str, value: str) -> None:
     answer = ann("PUT", MAIL, {"provider": "smtp", "fields": {**SERVER, field: value}})
     assert answer.status_code == 422
     assert [each["pointer"] for each in answer.json()["errors"]] == [f"/fields/{field}"]
 
 
-def test_a_key_that_is_replaced_restarts_nothing_that_shoppers_reach(ann: Caller, platform: Platform) -> None:
+def test_replacing_a_key_does_not_restart_the_shop(ann: ApiClient, platform: Platform) -> None:
     put(ann)
     awaited(ann, "1234")
     before = platform.client.get("apps/v1", "Deployment", "backend", "store-shop")["metadata"]["generation"]
@@ -157,7 +157,7 @@ def test_a_key_that_is_replaced_restarts_nothing_that_shoppers_reach(ann: Caller
     assert after == before
 
 
-def test_the_secret_keeps_its_data_and_has_none_in_its_annotations(ann: Caller, platform: Platform) -> None:
+def test_the_secret_keeps_its_data_and_has_none_in_its_annotations(ann: ApiClient, platform: Platform) -> None:
     put(ann)
     awaited(ann, "1234")
     ann("POST", "/stores/shop/actions/restart")
@@ -184,8 +184,8 @@ def encoded(value: str) -> str:
         ({"fields": {**KEYS, "secretKey": "hunter2"}}, "/provider"),
     ],
 )
-def test_what_is_refused_is_named_and_no_record_holds_it(
-    ann: Caller, api: Api, body: dict[str, Any], pointer: str
+def test_an_invalid_field_is_named_and_no_record_contains_it(
+    ann: ApiClient, api: Api, body: dict[str, Any], pointer: str
 ) -> None:
     answer = ann("PUT", PAYMENTS, body)
     assert answer.status_code == 422
@@ -201,7 +201,7 @@ def test_what_is_refused_is_named_and_no_record_holds_it(
         assert not [value for value in SECRETS if value in text]
 
 
-def test_who_set_a_key_is_recorded_without_it(ann: Caller, api: Api) -> None:
+def test_setting_a_key_is_recorded_without_the_key(ann: ApiClient, api: Api) -> None:
     put(ann, secretKey="sk_test_ToBeRecorded0000")
 
     def records() -> list[Any]:
@@ -216,7 +216,7 @@ def test_who_set_a_key_is_recorded_without_it(ann: Caller, api: Api) -> None:
     assert "ToBeRecorded" not in "".join(file.read_text() for file in api.home.glob("*.log"))
 
 
-def test_nobody_else_sees_or_sets_a_stores_keys(ben: Caller, api: Api) -> None:
+def test_nobody_else_sees_or_sets_a_stores_keys(ben: ApiClient, api: Api) -> None:
     assert ben("GET", PAYMENTS).status_code == 404
     assert put(ben).status_code == 404
     assert ben("DELETE", PAYMENTS).status_code == 404
@@ -225,13 +225,13 @@ def test_nobody_else_sees_or_sets_a_stores_keys(ben: Caller, api: Api) -> None:
     assert put(sue).status_code == 403
 
 
-def test_an_integration_that_the_engine_does_not_offer_is_not_found(ann: Caller) -> None:
+def test_an_integration_that_the_engine_does_not_offer_is_not_found(ann: ApiClient) -> None:
     answer = put(ann, "/stores/shop/integrations/tax")
     assert answer.status_code == 404
     assert answer.json()["detail"].endswith("its engine offers payments, mail")
 
 
-def test_keys_that_are_removed_are_nowhere_and_the_shop_stays_open(ann: Caller, platform: Platform) -> None:
+def test_removed_keys_are_erased_and_the_shop_stays_open(ann: ApiClient, platform: Platform) -> None:
     put(ann)
     awaited(ann, "1234")
     assert ann("DELETE", PAYMENTS).status_code == 202
@@ -240,7 +240,7 @@ def test_keys_that_are_removed_are_nowhere_and_the_shop_stays_open(ann: Caller, 
     assert platform.store("shop")["status"]["phase"] == "Ready"
 
 
-def test_a_store_that_is_not_made_yet_takes_no_key(ann: Caller, platform: Platform) -> None:
+def test_keys_can_not_be_set_before_the_store_exists(ann: ApiClient, platform: Platform) -> None:
     platform.hooks.stop()
     try:
         ann.create("early")
@@ -251,7 +251,7 @@ def test_a_store_that_is_not_made_yet_takes_no_key(ann: Caller, platform: Platfo
     ann("DELETE", "/stores/early", params={"confirm": "early"})
 
 
-def test_an_owner_with_kubectl_sets_a_key_and_nothing_else(ann: Caller, platform: Platform) -> None:
+def test_an_owner_with_kubectl_sets_a_key_and_nothing_else(ann: ApiClient, platform: Platform) -> None:
     owner, other = platform.plane.client_for("ann"), platform.plane.client_for("ben")
     place = {
         "apiVersion": "v1",
@@ -284,8 +284,8 @@ def test_an_owner_with_kubectl_sets_a_key_and_nothing_else(ann: Caller, platform
         other.close()
 
 
-def test_the_key_is_in_its_secret_alone(ann: Caller, platform: Platform, api: Api) -> None:
-    """Searched for in every object of the cluster, the processes' logs, environments and arguments."""
+def test_the_key_is_only_in_its_secret(ann: ApiClient, platform: Platform, api: Api) -> None:
+    """Searches every object of the cluster, and the processes' logs, environments and arguments."""
     key = "sk_test_SearchedForEverywhere99"
     password = "pw-SearchedForEverywhere99"
     put(ann, secretKey=key)
@@ -303,7 +303,7 @@ def test_the_key_is_in_its_secret_alone(ann: Caller, platform: Platform, api: Ap
 
 
 def everything(platform: Platform) -> Iterator[tuple[str, str]]:
-    """Every object that the API server lists, with its kind and place."""
+    """Return every object that the API server lists, with its kind and namespace."""
     client = platform.client
     groups = client.request("GET", "/apis")["groups"]
     for version in ("v1", *(each["preferredVersion"]["groupVersion"] for each in groups)):
@@ -311,7 +311,7 @@ def everything(platform: Platform) -> Iterator[tuple[str, str]]:
         for resource in client.request("GET", root)["resources"]:
             if "list" in resource["verbs"]:
                 path = f"{root}/{resource['name']}"
-                # A kind that nobody has asked for yet is not served at once (429).
+                # A kind that nobody has requested yet is not served at once (429).
                 found = wait_until(lambda path=path: client.request("GET", path), f"{path} is served")
                 for each in found.get("items") or []:
                     place = "/".join(filter(None, (each["metadata"].get("namespace"), each["metadata"]["name"])))
@@ -319,11 +319,11 @@ def everything(platform: Platform) -> Iterator[tuple[str, str]]:
 
 
 def pids(api: Api, platform: Platform) -> list[int | None]:
-    """The processes of the API, the hooks and the loop."""
+    """Return the process ids of the API, the hooks and the controller."""
     return [each.pid for each in (*api.processes, platform.hooks, platform.loop)]
 
 
-def test_a_store_that_is_deleted_takes_its_keys_with_it(ann: Caller, platform: Platform) -> None:
+def test_deleting_a_store_deletes_its_keys(ann: ApiClient, platform: Platform) -> None:
     ann.create("gone")
     platform.await_phase("gone", "Ready")
     assert put(ann, "/stores/gone/integrations/payments").status_code == 202

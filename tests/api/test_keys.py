@@ -1,4 +1,4 @@
-"""Keys of creates, where other requests and failures come in between."""
+"""Idempotency keys when other requests and failures come in between."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def leases(cluster: Cluster) -> Leases:
     return Leases(cluster, "store-platform")
 
 
-def test_a_refusal_takes_no_key_away_that_made_a_store_meanwhile(cluster: Cluster, leases: Leases) -> None:
+def test_a_refusal_does_not_release_a_key_that_created_a_store_meanwhile(cluster: Cluster, leases: Leases) -> None:
     def refused_while_the_same_is_done() -> None:
         with attempt(cluster, leases, "ann", "race", {"name": "shop"}):
             with attempt(cluster, leases, "ann", "race", {"name": "shop"}) as second:
                 second.made(STORE)
-            raise Problem("forbidden", "no more fits")
+            raise Problem("forbidden", "all of them are in use")
 
-    with pytest.raises(Problem, match="no more fits"):
+    with pytest.raises(Problem, match="all of them are in use"):
         refused_while_the_same_is_done()
     with (
         pytest.raises(Problem, match="used for another request"),
@@ -42,7 +42,7 @@ def test_a_refusal_takes_no_key_away_that_made_a_store_meanwhile(cluster: Cluste
         pass
 
 
-def test_a_store_that_was_made_is_reported_though_its_key_was_given_back(cluster: Cluster, leases: Leases) -> None:
+def test_a_created_store_is_returned_even_if_its_key_was_released(cluster: Cluster, leases: Leases) -> None:
     with attempt(cluster, leases, "ann", "given-back", {"name": "shop"}) as tried:
         leases.delete(tried.lease)
         tried.made(STORE)

@@ -1,4 +1,4 @@
-"""Lists of stores: which, in what order, page by page; and who reads what they wrote."""
+"""Lists of stores: filters, order, pages, and reading one's own writes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 from tests.cluster.controlplane import ControlPlane
 from tests.stores.platform import API
 
-from .server import Api, Caller
+from .server import Api, ApiClient
 
-# By name: engine, plan, phase, whose.
+# By name: engine, plan, phase, owner.
 STORES = {
     "alpha": ("medusa", "small", "Ready", "ann@example.com"),
     "bravo": ("medusa", "large", "Failed", "ann@example.com"),
@@ -31,7 +31,7 @@ def stores(plane: ControlPlane, api: Api) -> None:
     return
 
 
-def names(caller: Caller, **query: object) -> list[str]:
+def names(caller: ApiClient, **query: object) -> list[str]:
     return [each["name"] for each in caller.get("/stores", **query)["items"]]
 
 
@@ -51,17 +51,17 @@ def names(caller: Caller, **query: object) -> list[str]:
         ({"sort": "phase"}, ["bravo", "carol", "echo", "alpha"]),
     ],
 )
-def test_an_owner_finds_their_stores(ann: Caller, query: dict[str, str], expected: list[str]) -> None:
+def test_an_owner_finds_their_stores(ann: ApiClient, query: dict[str, str], expected: list[str]) -> None:
     assert names(ann, **query) == expected
 
 
-def test_an_admin_sees_all_and_may_ask_for_one_owners(ada: Caller) -> None:
+def test_an_admin_sees_all_stores_and_can_filter_by_owner(ada: ApiClient) -> None:
     assert names(ada) == sorted(STORES)
     assert names(ada, owner="ben@example.com") == ["delta"]
 
 
 @pytest.mark.parametrize("sort", ["name", "-name", "phase", "-phase", "createdAt", "-plan"])
-def test_pages_hold_every_store_once_in_one_order(ada: Caller, sort: str) -> None:
+def test_pages_contain_every_store_once_in_order(ada: ApiClient, sort: str) -> None:
     whole = names(ada, sort=sort)
     paged, cursor = [], ""
     while cursor is not None:
@@ -72,7 +72,7 @@ def test_pages_hold_every_store_once_in_one_order(ada: Caller, sort: str) -> Non
     assert (paged, sorted(paged)) == (whole, sorted(STORES))
 
 
-def test_a_store_that_goes_between_two_pages_shifts_none_of_the_others(ada: Caller, ann: Caller) -> None:
+def test_a_store_deleted_between_two_pages_shifts_no_other(ada: ApiClient, ann: ApiClient) -> None:
     ann.create("aaa")
     page = ada.get("/stores", limit=2)
     assert [each["name"] for each in page["items"]] == ["aaa", "alpha"]
@@ -81,7 +81,7 @@ def test_a_store_that_goes_between_two_pages_shifts_none_of_the_others(ada: Call
 
 
 @pytest.mark.parametrize("cursor", ["x", "bm9uc2U", "WyJwbGFuIiwgInNtYWxsIiwgImEiXQ"])
-def test_a_cursor_of_another_list_is_refused(ada: Caller, cursor: str) -> None:
+def test_a_cursor_of_another_list_is_rejected(ada: ApiClient, cursor: str) -> None:
     answer = ada("GET", "/stores", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?cursor")
 
@@ -89,6 +89,6 @@ def test_a_cursor_of_another_list_is_refused(ada: Caller, cursor: str) -> None:
 @pytest.mark.parametrize(
     "query", ["phase=Sleeping", "limit=0", "limit=1000", "limit=many", "sort=colour", "colour=red"]
 )
-def test_a_query_that_is_not_known_is_refused_by_its_name(ada: Caller, query: str) -> None:
+def test_an_unknown_query_parameter_is_named(ada: ApiClient, query: str) -> None:
     answer = ada("GET", f"/stores?{query}")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?" + query.partition("=")[0])

@@ -1,4 +1,4 @@
-"""Which stores are due: seen in a Store alone, the clock an argument."""
+"""Which stores are due for deletion, computed from a Store and the time only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def store(**over: Any) -> dict[str, Any]:
     return made
 
 
-def test_a_closed_store_whose_grace_is_over_is_due() -> None:
+def test_a_closed_store_whose_grace_period_is_over_is_due() -> None:
     assert due(store(), NOW)
 
 
@@ -39,7 +39,7 @@ def test_a_closed_store_whose_grace_is_over_is_due() -> None:
         {"status_deletesAt": None},
     ],
 )
-def test_a_store_that_is_protected_moved_open_or_in_its_grace_is_not_due(over: dict[str, Any]) -> None:
+def test_a_protected_moved_open_or_recently_expired_store_is_not_due(over: dict[str, Any]) -> None:
     assert not due(store(**over), NOW)
 
 

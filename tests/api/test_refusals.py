@@ -1,4 +1,4 @@
-"""What the API server and the gate answer, as a caller of the API has it."""
+"""How refusals by the API server and the gate are returned to a caller of the API."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def refusal(code: int, message: str, reason: str = "", **details: Any) -> ApiExc
         (refusal(403, f"{DENIED}it is not yours", "Forbidden"), 403, "forbidden", None, "it is not yours"),
     ],
 )
-def test_a_refusal_keeps_its_status_and_when_to_try_again(
+def test_a_refusal_keeps_its_status_and_its_retry_after(
     error: ApiException, status: int, kind: str, retry_after: str | None, detail: str
 ) -> None:
     problem = problem_of(error)
@@ -73,5 +73,5 @@ def test_a_refusal_keeps_its_status_and_when_to_try_again(
     assert "webhook" not in problem.detail
 
 
-def test_a_refusal_without_a_body_is_one_too() -> None:
+def test_a_refusal_without_a_body_is_handled() -> None:
     assert problem_of(ApiException(status=500, reason="?")).status == 503

@@ -1,4 +1,4 @@
-"""A process that is asked to end loses no request."""
+"""A process that is asked to stop loses no request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .test_changes import stream
 
 
 class Balancer:
-    """Where requests go: to processes that are ready, as a Service's endpoints are. One that is to end leaves first."""
+    """Distributes requests to ready processes, as a Service's endpoints do.
+
+    A process that is to stop is removed first.
+    """
 
     def __init__(self, urls: list[str]) -> None:
         self.urls, self._turn, self._lock = list(urls), 0, threading.Lock()
@@ -34,7 +37,7 @@ class Balancer:
             self.open[url] -= 1
 
 
-def test_a_rolling_restart_of_two_processes_under_load_loses_no_request(plane: ControlPlane) -> None:
+def test_a_rolling_restart_under_load_loses_no_request(plane: ControlPlane) -> None:
     with Api(plane, processes=2) as api:
         balancer, done, results = Balancer(api.urls), threading.Event(), Counter[object]()
         token = token_of(plane, "ann")
@@ -56,7 +59,8 @@ def test_a_rolling_restart_of_two_processes_under_load_loses_no_request(plane: C
             worker.start()
         for number, url in enumerate(api.urls):
             balancer.urls = [each for each in api.urls if each != url]
-            # None is on its way to it when it is asked to end, as a preStop's sleep sees to; some are within.
+            # No request is on its way to the process when it is asked to stop (a preStop's sleep does that in a pod);
+            # some are in progress.
             wait_until(lambda n=number, u=url: all_within(api, balancer, n, u), "what was sent to it is there", 10)
             api.processes[number].stop()
             api.start(number)
@@ -74,7 +78,7 @@ def all_within(api: Api, balancer: Balancer, number: int, url: str) -> bool:
 
 def _one(url: str, token: str, worker: int, count: int) -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    if count % 5 == 0:  # it is within for two seconds, and so when the process is asked to end
+    if count % 5 == 0:  # it takes two seconds, and is still in progress when the process is asked to stop
         slow = {**headers, "Min-Resource-Version": str(10**15)}
         return requests.get(f"{url}/api/v1/stores", headers=slow, timeout=30).status_code
     if count % 2:
@@ -83,9 +87,9 @@ def _one(url: str, token: str, worker: int, count: int) -> int:
     return requests.post(f"{url}/api/v1/stores", json=body, headers=headers, timeout=30).status_code
 
 
-def test_open_streams_end_with_their_process_and_do_not_keep_it(plane: ControlPlane) -> None:
+def test_open_streams_end_with_their_process_and_do_not_delay_it(plane: ControlPlane) -> None:
     with Api(plane) as api, closing(stream(api.caller("ann"))) as response:
         lines = response.iter_lines()
         next(lines)
-        api.processes[0].stop(timeout=8)  # it is killed after that, and the stream would break
+        api.processes[0].stop(timeout=8)  # after that it would be killed, and the stream would break
         assert list(lines)[-1:] in ([], [b""])

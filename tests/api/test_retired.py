@@ -1,4 +1,4 @@
-"""A version that is retired: the API offers it to nobody, and leaves it to the stores that have it."""
+"""A retired version: not offered by the API, but kept by the stores that have it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.controlplane import ControlPlane
 
-from .server import Api, Caller
+from .server import Api, ApiClient
 
 OLD, NEW = "2.20.1", "2.21.2"
 EVERY = {"If-Match": "*"}
@@ -27,19 +27,19 @@ def api(plane: ControlPlane, old: None) -> Iterator[Api]:
         yield api
 
 
-def test_the_engines_list_names_it_among_the_retired(ann: Caller) -> None:
+def test_the_engines_list_includes_it_as_retired(ann: ApiClient) -> None:
     (medusa,) = [each for each in ann.get("/engines")["items"] if each["name"] == "medusa"]
     assert (medusa["versions"], medusa["retired"]) == ([NEW], [OLD])
 
 
-def test_a_stores_conditions_have_words_in_both_languages(ann: Caller) -> None:
+def test_a_stores_conditions_have_labels_in_both_languages(ann: ApiClient) -> None:
     words = {each["name"]: each["words"] for each in ann.get("/engines")["items"]}
     assert words["woocommerce"]["en"]["CronScheduled"] == "Regular work"
     assert words["woocommerce"]["de"]["CronScheduled"] == "Regelmäßige Arbeiten"
     assert words["medusa"]["de"]["StorefrontReady"] == "Verkaufsseiten"
 
 
-def test_no_store_is_made_with_it(ann: Caller) -> None:
+def test_no_store_can_be_created_with_it(ann: ApiClient) -> None:
     refused = ann.create("new-shop", version=OLD)
     assert refused.status_code == 422
     (error,) = refused.json()["errors"]
@@ -47,13 +47,13 @@ def test_no_store_is_made_with_it(ann: Caller) -> None:
     assert f"must be one of: {NEW}" in error.values()
 
 
-def test_a_store_that_names_it_can_be_changed_in_all_else(ann: Caller) -> None:
+def test_other_fields_of_a_store_that_names_it_can_be_changed(ann: ApiClient) -> None:
     changed = ann("PATCH", "/stores/old-shop", {"spec": {"plan": "medium"}}, headers=EVERY)
     assert changed.status_code in (200, 202), changed.text
     assert ann.get("/stores/old-shop")["spec"]["version"] == OLD
 
 
-def test_a_store_that_moves_on_can_not_come_back(ann: Caller) -> None:
+def test_a_store_that_left_it_can_not_go_back(ann: ApiClient) -> None:
     assert ann("PATCH", "/stores/old-shop", {"spec": {"version": NEW}}, headers=EVERY).status_code == 202
     refused = ann("PATCH", "/stores/old-shop", {"spec": {"version": OLD}}, headers=EVERY)
     assert refused.status_code == 422

@@ -1,4 +1,4 @@
-"""Stores through the API: made, found, read, changed, deleted, and the errors in between."""
+"""Stores through the API: create, find, read, change, delete, and the errors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 from tests.stores.platform import API
 
-from .server import DASHBOARD_KEY, Api, Caller
+from .server import DASHBOARD_KEY, Api, ApiClient
 
 NIGHTLY = {"schedule": "0 3 * * *"}
 DAY = "2026-01-01T00:00:00Z"
 
 
 def problem(answer: requests.Response) -> tuple[int, str, dict[str, str]]:
-    """The status, the kind and what is wrong where, of an error that has its documented form."""
+    """Return status, kind and errors of a problem that has its documented form."""
     body = answer.json()
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert body["status"] == answer.status_code
@@ -35,7 +35,7 @@ def problem(answer: requests.Response) -> tuple[int, str, dict[str, str]]:
     return answer.status_code, body["type"].removeprefix("urn:store-platform:"), errors
 
 
-def test_a_create_is_accepted_and_says_where_the_store_is(ann: Caller, plane: ControlPlane) -> None:
+def test_a_create_is_accepted_and_returns_the_stores_location(ann: ApiClient, plane: ControlPlane) -> None:
     answer = ann.create("made", plan="medium")
     assert (answer.status_code, answer.headers["Location"]) == (202, "/api/v1/stores/made")
     made = plane.client.get(API, "Store", "made")
@@ -66,26 +66,24 @@ def test_a_create_is_accepted_and_says_where_the_store_is(ann: Caller, plane: Co
         ({"engine": "medusa", "expiresAt": "2024-01-01T12:99:00Z"}, "/spec/expiresAt"),
         ({"engine": "medusa", "colour": "red"}, "/spec/colour"),
         ({"engine": "medusa", "storefront": {"replicas": 1.5}}, "/spec/storefront/replicas"),
-        # Only the API server's own rules know these.
+        # Only the API server knows these rules.
         ({"engine": "medusa", "hostname": "no dots"}, "/spec/hostname"),
         ({}, "/spec/engine"),
     ],
 )
-def test_what_is_wrong_with_a_spec_is_reported_by_its_json_pointer(
-    ann: Caller, spec: dict[str, Any], pointer: str
-) -> None:
+def test_an_invalid_spec_is_reported_by_json_pointer(ann: ApiClient, spec: dict[str, Any], pointer: str) -> None:
     status, kind, errors = problem(ann("POST", "/stores", {"name": "wrong", "spec": spec}))
     assert (status, kind, list(errors)) == (422, "invalid", [pointer])
 
 
 @pytest.mark.parametrize("name", ["Y%25", "..", "%00", "a" * 300, "UPPER"])
-def test_what_can_be_no_stores_name_is_not_there(ann: Caller, name: str) -> None:
+def test_a_path_that_can_not_be_a_stores_name_is_not_found(ann: ApiClient, name: str) -> None:
     assert ann("GET", f"/stores/{name}").status_code == 404
     assert ann("POST", f"/stores/{name}/actions/suspend").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["Upper", "has.dot", "-begins", "x" * 41, "", "under_score"])
-def test_a_name_that_can_be_no_address_is_refused(ann: Caller, name: str) -> None:
+def test_a_name_that_can_not_be_an_address_is_rejected(ann: ApiClient, name: str) -> None:
     status, kind, _ = problem(ann.create(name))
     assert (status, kind) == (422, "invalid")
 
@@ -100,28 +98,28 @@ def test_a_name_that_can_be_no_address_is_refused(ann: Caller, name: str) -> Non
         (b" " * 70_000, "application/json", 413),
     ],
 )
-def test_a_body_that_is_no_small_json_object_is_refused(
-    ann: Caller, data: bytes, content_type: str, status: int
+def test_a_body_that_is_not_a_small_json_object_is_rejected(
+    ann: ApiClient, data: bytes, content_type: str, status: int
 ) -> None:
     answer = ann.session.post(f"{ann.base}/stores", data=data, headers={"Content-Type": content_type}, timeout=10)
     assert problem(answer)[0] == status
 
 
-def test_an_owner_makes_no_store_for_another(ann: Caller) -> None:
+def test_an_owner_can_not_create_a_store_for_somebody_else(ann: ApiClient) -> None:
     assert problem(ann.create("for-ben", owner="ben@example.com"))[:2] == (403, "forbidden")
 
 
-def test_an_admin_makes_a_store_for_an_owner(ada: Caller, ben: Caller) -> None:
+def test_an_admin_creates_a_store_for_an_owner(ada: ApiClient, ben: ApiClient) -> None:
     assert ada.create("from-ada", owner="ben@example.com").status_code == 202
     assert ben.get("/stores/from-ada")["owner"] == "ben@example.com"
 
 
-def test_a_second_store_of_a_name_is_a_conflict(ann: Caller, ben: Caller) -> None:
+def test_a_second_store_of_a_name_is_a_conflict(ann: ApiClient, ben: ApiClient) -> None:
     ann.create("once")
     assert problem(ben.create("once")) == (409, "conflict", {"/name": "must be new"})
 
 
-def test_a_dry_run_is_judged_as_the_real_thing_and_makes_nothing(ann: Caller, plane: ControlPlane) -> None:
+def test_a_dry_run_is_validated_like_a_create_and_creates_nothing(ann: ApiClient, plane: ControlPlane) -> None:
     body = {"name": "only-asked", "spec": {"engine": "medusa"}}
     answer = ann("POST", "/stores?dryRun=true", body)
     assert (answer.status_code, answer.json()["plan"]) == (200, "small")
@@ -130,7 +128,7 @@ def test_a_dry_run_is_judged_as_the_real_thing_and_makes_nothing(ann: Caller, pl
     assert problem(ann("POST", "/stores?dryRun=true", {**body, "name": "there-already"}))[0] == 409
 
 
-def test_a_create_that_is_repeated_with_its_key_gives_the_same_store(ann: Caller) -> None:
+def test_repeating_a_create_with_its_key_returns_the_same_store(ann: ApiClient) -> None:
     body, headers = {"name": "keyed", "spec": {"engine": "medusa"}}, {"Idempotency-Key": "k1"}
     first, second = (ann("POST", "/stores", body, headers=headers) for _ in range(2))
     assert (first.status_code, second.status_code) == (202, 202)
@@ -139,7 +137,7 @@ def test_a_create_that_is_repeated_with_its_key_gives_the_same_store(ann: Caller
     assert second.headers["Location"] == first.headers["Location"]
 
 
-def test_the_same_create_ten_times_at_once_makes_one_store_and_ten_same_answers(api: Api) -> None:
+def test_ten_concurrent_creates_with_one_key_make_one_store(api: Api) -> None:
     body, headers = {"name": "keyed-at-once", "spec": {"engine": "medusa"}}, {"Idempotency-Key": "k2"}
     answers: list[requests.Response] = []
     threads = [
@@ -154,12 +152,12 @@ def test_the_same_create_ten_times_at_once_makes_one_store_and_ten_same_answers(
     assert len({answer.text for answer in answers}) == 1
 
 
-def test_a_key_that_was_used_for_another_request_is_refused(ann: Caller, ben: Caller) -> None:
+def test_reusing_a_key_for_another_request_is_rejected(ann: ApiClient, ben: ApiClient) -> None:
     headers = {"Idempotency-Key": "k3"}
     ann("POST", "/stores", {"name": "keyed-a", "spec": {"engine": "medusa"}}, headers=headers)
     other = {"name": "keyed-b", "spec": {"engine": "medusa"}}
     assert problem(ann("POST", "/stores", other, headers=headers))[:2] == (422, "idempotency-mismatch")
-    # Another caller's keys are their own.
+    # Another caller's keys are separate.
     assert ben("POST", "/stores", other, headers=headers).status_code == 202
 
 
@@ -172,15 +170,15 @@ def test_a_key_that_was_used_for_another_request_is_refused(ann: Caller, ben: Ca
         ("mine", "x.cluster.local", "/spec/hostname", "is reserved for the platform"),
     ],
 )
-def test_what_is_the_platforms_own_is_refused_at_its_field(
-    ann: Caller, name: str, hostname: str | None, pointer: str, words: str
+def test_the_platforms_own_names_and_hosts_are_rejected_at_their_field(
+    ann: ApiClient, name: str, hostname: str | None, pointer: str, words: str
 ) -> None:
     status, kind, errors = problem(ann.create(name, **({"hostname": hostname} if hostname else {})))
     assert (status, kind, list(errors)) == (422, "invalid", [pointer])
     assert words in errors[pointer]
 
 
-def test_what_an_admin_locked_stays_for_the_owner_while_there_is_no_gate(ann: Caller, ada: Caller) -> None:
+def test_locked_fields_stay_locked_without_the_gate(ann: ApiClient, ada: ApiClient) -> None:
     ann.create("locked")
     assert ada("POST", "/stores/locked/actions/suspend").status_code == 202
     status, kind, _ = problem(ann("POST", "/stores/locked/actions/resume"))
@@ -191,7 +189,7 @@ def test_what_an_admin_locked_stays_for_the_owner_while_there_is_no_gate(ann: Ca
     assert ann("POST", "/stores/locked/actions/suspend").status_code == 202
 
 
-def test_different_creates_with_one_key_at_once_make_one_store(api: Api) -> None:
+def test_different_concurrent_creates_with_one_key_make_one_store(api: Api) -> None:
     def ask(number: int) -> int:
         body = {"name": f"one-of-{number}", "spec": {"engine": "medusa"}}
         return api.caller("ann")("POST", "/stores", body, headers={"Idempotency-Key": "k4"}).status_code
@@ -201,7 +199,7 @@ def test_different_creates_with_one_key_at_once_make_one_store(api: Api) -> None
     assert sorted(codes) == [202, *[422] * 7]
 
 
-def test_a_key_that_was_refused_may_be_used_for_what_is_right(ann: Caller) -> None:
+def test_a_key_of_a_refused_request_can_be_reused(ann: ApiClient) -> None:
     headers = {"Idempotency-Key": "k5"}
     wrong = {"name": "keyed-wrong", "spec": {"engine": "medusa", "version": "0.0.1"}}
     assert ann("POST", "/stores", wrong, headers=headers).status_code == 422
@@ -209,7 +207,7 @@ def test_a_key_that_was_refused_may_be_used_for_what_is_right(ann: Caller) -> No
     assert ann("POST", "/stores", right, headers=headers).status_code == 202
 
 
-def test_nobody_forges_a_key_with_kubectl(ann: Caller, ben: Caller, plane: ControlPlane) -> None:
+def test_a_key_can_not_be_forged_with_kubectl(ann: ApiClient, ben: ApiClient, plane: ControlPlane) -> None:
     headers, body = {"Idempotency-Key": "k6"}, {"name": "keyed-forged", "spec": {"engine": "medusa"}}
     assert ann("POST", "/stores", body, headers=headers).status_code == 202
     annotations = plane.client.get(API, "Store", "keyed-forged")["metadata"]["annotations"]
@@ -220,7 +218,7 @@ def test_nobody_forges_a_key_with_kubectl(ann: Caller, ben: Caller, plane: Contr
     assert (again.status_code, again.json()["name"]) == (202, "keyed-forged")
 
 
-def test_a_replay_makes_no_second_store_once_the_first_is_deleted(ann: Caller, plane: ControlPlane) -> None:
+def test_a_replay_creates_no_second_store_after_the_first_is_deleted(ann: ApiClient, plane: ControlPlane) -> None:
     headers, body = {"Idempotency-Key": "k7"}, {"name": "keyed-gone", "spec": {"engine": "medusa"}}
     ann("POST", "/stores", body, headers=headers)
     held = {"apiVersion": API, "kind": "Store", "metadata": {"name": "keyed-gone"}}
@@ -234,8 +232,8 @@ def test_a_replay_makes_no_second_store_once_the_first_is_deleted(ann: Caller, p
     assert (replayed.status_code, "is deleted" in replayed.json()["detail"]) == (409, True)
 
 
-def test_a_create_that_was_interrupted_is_recognized(ann: Caller, plane: ControlPlane) -> None:
-    """The Store was made, and the process ended before the key knew of it."""
+def test_an_interrupted_create_is_recognized(ann: ApiClient, plane: ControlPlane) -> None:
+    """The Store was created, and the process ended before the key recorded it."""
     headers, body = {"Idempotency-Key": "k8"}, {"name": "keyed-cut", "spec": {"engine": "medusa"}}
     ann("POST", "/stores", body, headers=headers)
     name = plane.client.get(API, "Store", "keyed-cut")["metadata"]["annotations"]["platform.urumi.dev/idempotency-key"]
@@ -246,7 +244,7 @@ def test_a_create_that_was_interrupted_is_recognized(ann: Caller, plane: Control
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
 
 
-def test_a_dry_run_that_is_refused_is_not_in_the_audit(ann: Caller) -> None:
+def test_a_refused_dry_run_is_not_in_the_audit(ann: ApiClient) -> None:
     for spec in ({"engine": "none"}, {"engine": "medusa", "plan": 1}):
         body = {"name": "only-tried", "spec": spec}
         assert ann("POST", "/stores", body, params={"dryRun": "true"}).status_code == 422
@@ -258,14 +256,14 @@ def test_a_dry_run_that_is_refused_is_not_in_the_audit(ann: Caller) -> None:
 @pytest.mark.parametrize(
     "owner", ["bob#1", "https://issuer#sub", "a/b", "a//b", "50%25", "o'dd, a=b\\c", "?x=1", "*x", "..."]
 )
-def test_a_limit_is_set_for_that_very_owner(api: Api, owner: str) -> None:
+def test_a_limit_is_set_for_exactly_that_owner(api: Api, owner: str) -> None:
     ada = api.caller("ada")
     assert ada("PUT", f"/quotas/{quote(owner, safe='')}", {"maxStores": 7}).status_code == 200
     assert {each["owner"] for each in ada.get("/quotas")["items"] if each["maxStores"] == 7} >= {owner}
     assert ada("PUT", f"/quotas/{quote(owner, safe='')}", {"maxStores": None}).json()["owner"] == owner
 
 
-def test_what_the_api_server_did_not_answer_is_recorded_as_that(ann: Caller, plane: ControlPlane) -> None:
+def test_a_write_without_a_response_is_recorded_as_unanswered(ann: ApiClient, plane: ControlPlane) -> None:
     assert ann("GET", "/me").status_code == 200
     pid = plane.pids()["kube-apiserver"]
     os.kill(pid, signal.SIGSTOP)
@@ -275,16 +273,16 @@ def test_what_the_api_server_did_not_answer_is_recorded_as_that(ann: Caller, pla
         os.kill(pid, signal.SIGCONT)
     assert answer.status_code == 503
     (recorded,) = wait_until(lambda: ann.get("/audit", store="unanswered")["items"], "it is recorded", 30)
-    assert (recorded["action"], "may have been done all the same" in recorded["reason"]) == ("create", True)
+    assert (recorded["action"], "may have been made nevertheless" in recorded["reason"]) == ("create", True)
 
 
-def test_a_limit_that_is_refused_is_recorded_of_whom_it_was_for(ada: Caller) -> None:
+def test_a_refused_limit_is_recorded_with_its_owner(ada: ApiClient) -> None:
     assert ada("PUT", "/quotas/too%2Fmuch", {"maxStores": -1}).status_code == 422
     (recorded,) = wait_until(lambda: ada.get("/audit", owner="too/much")["items"], "it is recorded")
     assert (recorded["action"], recorded["outcome"]) == ("quota", "refused")
 
 
-def test_a_change_needs_the_state_that_was_read(ann: Caller) -> None:
+def test_a_change_needs_the_etag_that_was_read(ann: ApiClient) -> None:
     ann.create("changing")
     change = {"spec": {"plan": "medium"}}
     assert problem(ann("PATCH", "/stores/changing", change))[:2] == (428, "condition-required")
@@ -295,7 +293,7 @@ def test_a_change_needs_the_state_that_was_read(ann: Caller) -> None:
     assert problem(late)[:2] == (412, "stale")
 
 
-def test_a_status_that_changed_meanwhile_refuses_no_change_of_the_spec(ann: Caller, plane: ControlPlane) -> None:
+def test_a_status_change_in_between_does_not_reject_a_change_of_the_spec(ann: ApiClient, plane: ControlPlane) -> None:
     ann.create("busy")
     tag = ann("GET", "/stores/busy").headers["ETag"]
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "busy"}}
@@ -304,7 +302,7 @@ def test_a_status_that_changed_meanwhile_refuses_no_change_of_the_spec(ann: Call
     assert done.status_code == 202
 
 
-def test_a_merge_patch_sets_what_it_names_and_removes_what_is_null(ann: Caller) -> None:
+def test_a_merge_patch_sets_named_fields_and_removes_nulls(ann: ApiClient) -> None:
     ann.create("patched", backup={"schedule": "0 3 * * *", "keep": 3}, adminEmail="a@example.com")
     patch = {"spec": {"backup": {"keep": 5}, "adminEmail": None}}
     done = ann("PATCH", "/stores/patched", patch, headers={"If-Match": "*"}).json()["spec"]
@@ -315,36 +313,34 @@ def test_a_merge_patch_sets_what_it_names_and_removes_what_is_null(ann: Caller) 
     ("change", "pointer"),
     [({"engine": None}, "/spec/engine"), ({"storage": "1Gi"}, "/spec/storage"), ({"plan": "huge"}, "/spec/plan")],
 )
-def test_a_change_that_may_not_be_is_refused_where_it_is_wrong(
-    ann: Caller, change: dict[str, Any], pointer: str
-) -> None:
+def test_an_invalid_change_is_rejected_at_its_field(ann: ApiClient, change: dict[str, Any], pointer: str) -> None:
     ann.create(f"kept-{pointer[6:]}", storage="9Gi")
     answer = ann("PATCH", f"/stores/kept-{pointer[6:]}", {"spec": change}, headers={"If-Match": "*"})
     assert (problem(answer)[0], list(problem(answer)[2])) == (422, [pointer])
 
 
 @pytest.mark.parametrize("owner", ["ben@example.com", None])
-def test_an_owner_gives_no_store_away(ann: Caller, owner: str | None) -> None:
+def test_an_owner_can_not_give_a_store_away(ann: ApiClient, owner: str | None) -> None:
     ann.create("not-given")
     answer = ann("PATCH", "/stores/not-given", {"spec": {"owner": owner}}, headers={"If-Match": "*"})
     assert problem(answer)[:2] == (403, "forbidden")
 
 
-def test_an_admin_leaves_no_store_without_an_owner(ann: Caller, ada: Caller) -> None:
+def test_an_admin_can_not_remove_a_stores_owner(ann: ApiClient, ada: ApiClient) -> None:
     ann.create("owned")
     answer = ada("PATCH", "/stores/owned", {"spec": {"owner": None}}, headers={"If-Match": "*"})
     assert answer.status_code == 422
     assert "/spec/owner" in problem(answer)[2]
 
 
-def test_what_is_known_already_is_not_sent_again(ann: Caller) -> None:
+def test_a_conditional_get_of_a_known_state_returns_304(ann: ApiClient) -> None:
     ann.create("known")
     tag = ann("GET", "/stores/known").headers["ETag"]
     again = ann("GET", "/stores/known", headers={"If-None-Match": tag})
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_nothing_is_deleted_without_its_name_once_more(ann: Caller, plane: ControlPlane) -> None:
+def test_a_deletion_needs_the_name_as_confirmation(ann: ApiClient, plane: ControlPlane) -> None:
     ann.create("precious")
     for query in ("", "?confirm=", "?confirm=other"):
         assert problem(ann("DELETE", f"/stores/precious{query}"))[:2] == (400, "confirmation-required")
@@ -353,14 +349,14 @@ def test_nothing_is_deleted_without_its_name_once_more(ann: Caller, plane: Contr
     assert plane.client.find(API, "Store", "precious") is None
 
 
-def test_a_protected_store_refuses_to_be_deleted_with_the_policys_words(ann: Caller) -> None:
+def test_deleting_a_protected_store_is_refused_with_the_policys_message(ann: ApiClient) -> None:
     ann.create("protected", deletionProtection=True)
     answer = ann("DELETE", "/stores/protected?confirm=protected")
     assert problem(answer)[:2] == (403, "forbidden")
     assert answer.json()["detail"].startswith("store protected is protected: set spec.deletionProtection to false")
 
 
-def test_actions_change_the_spec_they_are_about_and_can_be_repeated(ann: Caller) -> None:
+def test_actions_change_their_fields_and_are_idempotent(ann: ApiClient) -> None:
     ann.create("acting")
     end = (datetime.now(UTC) + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     for _ in range(2):
@@ -371,14 +367,14 @@ def test_actions_change_the_spec_they_are_about_and_can_be_repeated(ann: Caller)
     assert "restartedAt" in ann("POST", "/stores/acting/actions/restart").json()["spec"]
 
 
-def test_a_restore_is_refused_while_the_store_has_no_backup(ann: Caller) -> None:
+def test_a_restore_is_refused_while_the_store_has_no_backup(ann: ApiClient) -> None:
     ann.create("unsaved")
     answer = ann("POST", "/stores/unsaved/actions/restore", {"backup": "latest"})
     assert problem(answer) == (422, "invalid", {"/backup": "must be a backup that exists"})
     assert "restoreFrom" not in ann.get("/stores/unsaved")["spec"]
 
 
-def test_each_restore_of_the_same_backup_is_another_request(ann: Caller, plane: ControlPlane) -> None:
+def test_each_restore_of_the_same_backup_is_a_new_request(ann: ApiClient, plane: ControlPlane) -> None:
     ann.create("saved")
     store = plane.client.get(API, "Store", "saved")
     plane.client.replace({**store, "status": {"backups": ["2026-01-01T03:00:10Z"]}}, "status")
@@ -388,7 +384,9 @@ def test_each_restore_of_the_same_backup_is_another_request(ann: Caller, plane: 
     assert requests[0]["requestedAt"] < requests[1]["requestedAt"]
 
 
-def test_one_backup_at_a_time_is_asked_for_of_an_open_store_that_makes_some(ann: Caller, plane: ControlPlane) -> None:
+def test_one_backup_at_a_time_can_be_requested_of_an_open_store_with_backups(
+    ann: ApiClient, plane: ControlPlane
+) -> None:
     def refused(name: str) -> bool:
         answer = ann("POST", f"/stores/{name}/actions/backup")
         assert answer.status_code in (202, 409), answer.text
@@ -417,7 +415,7 @@ def test_one_backup_at_a_time_is_asked_for_of_an_open_store_that_makes_some(ann:
     assert not refused("saving")
 
 
-def test_no_backup_is_asked_for_of_a_store_that_has_ended_or_is_being_deleted(ann: Caller, plane: ControlPlane) -> None:
+def test_no_backup_can_be_requested_of_an_expired_or_terminating_store(ann: ApiClient, plane: ControlPlane) -> None:
     for name in ("ended", "leaving"):
         ann.create(name, backup=NIGHTLY)
     ended, leaving = (plane.client.get(API, "Store", name) for name in ("ended", "leaving"))
@@ -433,7 +431,7 @@ def test_no_backup_is_asked_for_of_a_store_that_has_ended_or_is_being_deleted(an
         plane.client.patch(held, {"metadata": {"finalizers": None}})
 
 
-def test_a_restore_waits_for_the_backup_that_an_open_shop_is_making(ann: Caller, plane: ControlPlane) -> None:
+def test_a_restore_waits_for_the_backup_that_an_open_shop_is_making(ann: ApiClient, plane: ControlPlane) -> None:
     def restore(phase: str) -> tuple[int, str]:
         store = plane.client.get(API, "Store", "both")
         plane.client.replace({**store, "status": {"phase": phase, "backups": [DAY]}}, "status")
@@ -444,10 +442,10 @@ def test_a_restore_waits_for_the_backup_that_an_open_shop_is_making(ann: Caller,
     ann("POST", "/stores/both/actions/backup")
     assert ann.get("/stores/both")["backupRequest"] == "underway"
     assert restore("Ready") == (409, "urn:store-platform:backup-underway")
-    assert restore("Degraded") == (202, "")  # the backup can't be made, and a restore may be what helps
+    assert restore("Degraded") == (202, "")  # the backup can't be made, and a restore may be the remedy
 
 
-def test_of_two_requests_for_a_backup_at_once_one_is_accepted(ann: Caller, api: Api) -> None:
+def test_of_two_concurrent_backup_requests_one_is_accepted(ann: ApiClient, api: Api) -> None:
     ann.create("saving-once", backup=NIGHTLY)
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(api.caller("ann"), "POST", "/stores/saving-once/actions/backup") for _ in range(2)]
@@ -455,19 +453,21 @@ def test_of_two_requests_for_a_backup_at_once_one_is_accepted(ann: Caller, api: 
 
 
 @pytest.mark.parametrize(("endpoint", "possible"), [("https://s3.example.com", True), ("", False)])
-def test_engines_clone_where_backups_are_in_an_object_store(plane: ControlPlane, endpoint: str, possible: bool) -> None:
+def test_clones_are_offered_if_backups_are_in_an_object_store(
+    plane: ControlPlane, endpoint: str, possible: bool
+) -> None:
     s3 = {"endpoint": endpoint, "bucket": "stores", "region": "eu"}
     with Api(plane, hooks_settings={"backup": {"s3": s3}}) as api:
         assert {each["clones"] for each in api.caller("ann").get("/engines")["items"]} == {possible}
 
 
-def test_an_end_in_the_past_is_refused(ann: Caller) -> None:
+def test_an_end_in_the_past_is_rejected(ann: ApiClient) -> None:
     ann.create("ending")
     answer = ann("POST", "/stores/ending/actions/extend", {"expiresAt": "2020-01-01T00:00:00Z"})
     assert problem(answer) == (422, "invalid", {"/expiresAt": "must be later than now"})
 
 
-def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben: Caller) -> None:
+def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: ApiClient, ben: ApiClient) -> None:
     created = ann.create("audited", plan="small")
     ann("PATCH", "/stores/audited", {"spec": {"plan": "medium"}}, headers={"If-Match": "*"})
     ann("PATCH", "/stores/audited", {"spec": {"plan": "huge"}}, headers={"If-Match": "*"})
@@ -492,7 +492,9 @@ def test_everything_a_caller_did_or_was_refused_is_in_the_audit(ann: Caller, ben
     assert ben.get("/audit", store="audited")["items"] == []
 
 
-def test_an_address_of_another_store_is_refused_at_its_field(ann: Caller, ben: Caller, plane: ControlPlane) -> None:
+def test_an_address_of_another_store_is_rejected_at_its_field(
+    ann: ApiClient, ben: ApiClient, plane: ControlPlane
+) -> None:
     ann.create("with-host", hostname="taken.example.com")
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "with-host"}}
     plane.client.patch(store, {"status": {"url": "https://taken.example.com"}}, "status")
@@ -509,7 +511,7 @@ def test_an_address_of_another_store_is_refused_at_its_field(ann: Caller, ben: C
     assert ann("PATCH", "/stores/with-host", change, headers={"If-Match": "*"}).status_code == 202
 
 
-def test_a_new_store_takes_as_long_as_those_that_were_made(ann: Caller, plane: ControlPlane) -> None:
+def test_the_expected_time_of_a_new_store_comes_from_earlier_ones(ann: ApiClient, plane: ControlPlane) -> None:
     ann.create("timed")
     store = plane.client.get(API, "Store", "timed")
     created = datetime.fromisoformat(store["metadata"]["creationTimestamp"])

@@ -1,4 +1,4 @@
-"""Whose a token is: the API server's word is believed for seconds, an issuer's is proven by its keys."""
+"""Authentication: reviews by the API server are cached for seconds, and an issuer's tokens are verified by its keys."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.waiting import wait_until
 
 from .issuer import Issuer, new_key
-from .server import Api, Caller
+from .server import Api, ApiClient
 
 REVIEW = {"cacheSeconds": 60, "audiences": []}
 
 
 class ReviewingCluster:
-    """Knows one user by any token but "wrong"."""
+    """Authenticates any token except "wrong" as one user."""
 
     def __init__(self, **status: Any) -> None:
         self.asked = 0
@@ -51,14 +51,14 @@ def lasting(seconds: float) -> str:
     return jwt.encode({"exp": time.time() + seconds}, "k" * 32, algorithm="HS256")
 
 
-def test_a_reviewed_token_is_believed_for_a_while_without_asking_again() -> None:
+def test_a_reviewed_token_is_cached() -> None:
     cluster = ReviewingCluster()
     reviews = reviewed(cluster)
     assert {reviews.identify("token").name for _ in range(5)} == {"ann"}
     assert cluster.asked == 1
 
 
-def test_a_token_is_not_believed_past_its_own_end() -> None:
+def test_a_cached_token_is_not_accepted_after_its_expiry() -> None:
     cluster = ReviewingCluster()
     reviews = reviewed(cluster)
     ended = lasting(-1)
@@ -66,16 +66,16 @@ def test_a_token_is_not_believed_past_its_own_end() -> None:
     assert cluster.asked == 2
 
 
-def test_a_refused_token_is_asked_about_each_time() -> None:
+def test_a_rejected_token_is_reviewed_each_time() -> None:
     cluster = ReviewingCluster()
     reviews = reviewed(cluster)
     for _ in range(2):
-        with pytest.raises(InvalidToken, match="knows nobody"):
+        with pytest.raises(InvalidToken, match="does not accept"):
             reviews.identify("wrong")
     assert cluster.asked == 2
 
 
-def test_a_token_for_another_service_is_refused() -> None:
+def test_a_token_for_another_service_is_rejected() -> None:
     with pytest.raises(InvalidToken, match="another service"):
         reviewed(ReviewingCluster(audiences=["other"]), audiences=["store-platform"]).identify("token")
 
@@ -98,7 +98,7 @@ def test_an_issuers_token_gives_its_users_name_and_prefixed_groups(issuer: Issue
         {"nbf": 4_000_000_000},
     ],
 )
-def test_an_issuers_token_that_does_not_hold_is_refused(issuer: Issuer, claims: dict[str, Any]) -> None:
+def test_an_invalid_token_of_the_issuer_is_rejected(issuer: Issuer, claims: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):
         IssuedTokens(issuer.settings()).identify(issuer.token(**claims))
 
@@ -132,7 +132,7 @@ def test_a_claim_of_any_json_type_makes_a_caller_or_an_invalid_token(issuer: Iss
         *(({"email_verified": value}, False) for value in (False, "true", "false", 1, 0, [], {}, [True])),
     ],
 )
-def test_an_email_is_a_name_only_where_it_is_verified_or_nothing_is_said_of_that(
+def test_an_email_is_a_name_only_if_it_is_not_marked_as_unverified(
     issuer: Issuer, claims: dict[str, Any], holds: bool
 ) -> None:
     issued = IssuedTokens({**issuer.settings(), "usernameClaim": "email"})
@@ -144,7 +144,7 @@ def test_an_email_is_a_name_only_where_it_is_verified_or_nothing_is_said_of_that
             issued.identify(token)
 
 
-def test_an_unverified_email_is_no_matter_where_another_claim_is_the_name(issuer: Issuer) -> None:
+def test_an_unverified_email_is_ignored_if_another_claim_is_the_name(issuer: Issuer) -> None:
     token = issuer.token("olga", email="x@example.com", email_verified=False)
     assert IssuedTokens(issuer.settings()).identify(token).name == "olga"
 
@@ -153,13 +153,13 @@ def test_an_unverified_email_is_no_matter_where_another_claim_is_the_name(issuer
     ("groups", "found"),
     [(None, set()), ([], set()), ("admins", {"oidc:admins"}), (["a", "b"], {"oidc:a", "oidc:b"})],
 )
-def test_groups_are_a_list_one_name_or_left_out(issuer: Issuer, groups: Any, found: set[str]) -> None:
+def test_groups_are_a_list_one_name_or_omitted(issuer: Issuer, groups: Any, found: set[str]) -> None:
     identity = IssuedTokens(issuer.settings()).identify(issuer.token(groups=groups))
     assert identity.groups == found | {"shop-owners"}
 
 
 @pytest.mark.parametrize("groups", [5, True, {"a": 1}, ["a", 5], [["a"]]])
-def test_groups_of_another_form_are_no_token(issuer: Issuer, groups: Any) -> None:
+def test_groups_of_any_other_type_are_invalid(issuer: Issuer, groups: Any) -> None:
     with pytest.raises(InvalidToken, match="groups"):
         IssuedTokens(issuer.settings()).identify(issuer.token(groups=groups))
 
@@ -175,7 +175,7 @@ def test_an_expired_token_has_no_leeway(issuer: Issuer) -> None:
         IssuedTokens(issuer.settings()).identify(issuer.token(exp=time.time() - 1))
 
 
-def test_an_issuer_names_nobody_whom_the_cluster_itself_names(issuer: Issuer) -> None:
+def test_an_issuer_can_not_use_names_of_the_cluster(issuer: Issuer) -> None:
     account = "system:serviceaccount:store-platform:api"
     with pytest.raises(InvalidToken, match="system:"):
         IssuedTokens(issuer.settings()).identify(issuer.token(account))
@@ -185,7 +185,7 @@ def test_an_issuer_names_nobody_whom_the_cluster_itself_names(issuer: Issuer) ->
 
 @pytest.mark.parametrize("part", [0, 1, 2])
 @pytest.mark.parametrize("bytes_", [b"", b"{", b"[" * 5000, b"null", b'"x"', b'{"a":' * 2000, b"9" * 5000, b"\xff"])
-def test_a_token_whose_parts_are_no_json_objects_is_invalid(issuer: Issuer, part: int, bytes_: bytes) -> None:
+def test_a_token_whose_parts_are_not_json_objects_is_invalid(issuer: Issuer, part: int, bytes_: bytes) -> None:
     parts = issuer.token().split(".")
     parts[part] = base64.urlsafe_b64encode(bytes_).decode().rstrip("=")
     cluster = ReviewingCluster(authenticated=False)
@@ -201,7 +201,7 @@ def test_a_token_without_a_key_id_is_tried_with_every_key(issuer: Issuer) -> Non
     assert IssuedTokens(issuer.settings()).identify(token).name == "olga"
 
 
-def test_a_withdrawn_key_is_not_believed_any_more(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_withdrawn_key_is_no_longer_accepted(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     issued, token = IssuedTokens(issuer.settings()), issuer.token()
     issued.identify(token)
     issuer.keys = {"second": new_key()}
@@ -218,7 +218,7 @@ def test_a_withdrawn_key_is_not_believed_any_more(issuer: Issuer, monkeypatch: p
     wait_until(refused, "the withdrawn key is gone", 10)
 
 
-def test_keys_of_an_issuer_that_is_away_are_believed_for_a_while(
+def test_cached_keys_are_accepted_for_some_time_if_the_issuer_is_unavailable(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued, token = IssuedTokens(issuer.settings()), issuer.token()
@@ -232,13 +232,13 @@ def test_keys_of_an_issuer_that_is_away_are_believed_for_a_while(
         issued.identify(token)
 
 
-def test_a_discovery_document_of_another_issuer_is_not_taken(issuer: Issuer) -> None:
+def test_a_discovery_document_of_another_issuer_is_rejected(issuer: Issuer) -> None:
     issuer.named = "https://elsewhere.example.com"
     with pytest.raises(IssuerUnavailable):
         IssuedTokens(issuer.settings()).identify(issuer.token())
 
 
-def test_an_issuer_that_hangs_is_given_up_in_time_and_others_are_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_issuer_that_hangs_times_out_and_does_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "ISSUER", 0.3)
     with Issuer() as answering, socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -251,21 +251,21 @@ def test_an_issuer_that_hangs_is_given_up_in_time_and_others_are_not_held_up(mon
             try:
                 return both.identify(token).name
             except IssuerUnavailable:
-                return "away"
+                return "unavailable"
 
         with ThreadPoolExecutor(30) as pool:
             waiting = [pool.submit(asked, number) for number in range(30)]
             assert both.identify("the cluster's").name == "ann"
             assert not any(each.done() for each in waiting)
-            assert {each.result(10) for each in waiting} == {"away"}
+            assert {each.result(10) for each in waiting} == {"unavailable"}
 
 
-def test_a_token_signed_by_somebody_else_is_refused(issuer: Issuer) -> None:
+def test_a_token_signed_by_somebody_else_is_rejected(issuer: Issuer) -> None:
     with pytest.raises(InvalidToken, match="Signature"):
         IssuedTokens(issuer.settings()).identify(issuer.token(signed_with=new_key()))
 
 
-def test_a_token_without_a_signature_is_refused(issuer: Issuer) -> None:
+def test_a_token_without_a_signature_is_rejected(issuer: Issuer) -> None:
     claims = jwt.decode(issuer.token(), options={"verify_signature": False})
     parts = [{"alg": "none", "kid": "first"}, claims]
     unsigned = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
@@ -273,7 +273,7 @@ def test_a_token_without_a_signature_is_refused(issuer: Issuer) -> None:
         IssuedTokens(issuer.settings()).identify(unsigned + ".")
 
 
-def test_new_keys_are_read_when_a_token_needs_them_but_not_for_every_unknown_one(
+def test_new_keys_are_read_when_a_token_needs_them_at_a_limited_rate(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued = IssuedTokens(issuer.settings())
@@ -288,7 +288,7 @@ def test_new_keys_are_read_when_a_token_needs_them_but_not_for_every_unknown_one
     assert issued.identify(issuer.token(key="second")).name == "olga"
 
 
-def test_a_token_of_another_issuer_is_asked_of_the_cluster(issuer: Issuer) -> None:
+def test_a_token_of_another_issuer_is_reviewed_by_the_cluster(issuer: Issuer) -> None:
     cluster = ReviewingCluster()
     both = Tokens(cluster, {"tokenReview": REVIEW, "oidc": issuer.settings()})  # type: ignore[arg-type]
     assert both.identify(issuer.token(iss="https://elsewhere.example.com")).name == "ann"
@@ -296,36 +296,36 @@ def test_a_token_of_another_issuer_is_asked_of_the_cluster(issuer: Issuer) -> No
     assert cluster.asked == 1
 
 
-def test_an_issuer_that_is_away_can_not_be_asked() -> None:
+def test_an_unavailable_issuer_is_reported() -> None:
     with Issuer() as issuer:
         token = issuer.token()
     with pytest.raises(IssuerUnavailable):
         IssuedTokens(issuer.settings()).identify(token)
 
 
-def test_an_issuers_user_uses_the_api_and_an_issuer_that_is_away_is_a_503(plane: ControlPlane) -> None:
+def test_an_issuers_user_can_use_the_api_and_an_unavailable_issuer_is_a_503(plane: ControlPlane) -> None:
     with Issuer() as issuer, Api(plane, settings={"oidc": issuer.settings()}) as api:
-        olga = Caller(api.url, issuer.token("olga"))
+        olga = ApiClient(api.url, issuer.token("olga"))
         assert olga.get("/me") == {"name": "olga", "role": "owner"}
-        assert Caller(api.url, issuer.token(exp=1)).__call__("GET", "/me").status_code == 401
+        assert ApiClient(api.url, issuer.token(exp=1)).__call__("GET", "/me").status_code == 401
     with Issuer() as gone:
         token = gone.token()
     with Api(plane, settings={"oidc": gone.settings()}) as api:
-        answer = Caller(api.url, token)("GET", "/me")
+        answer = ApiClient(api.url, token)("GET", "/me")
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", "Basic YW5uOmFubg==", "Bearer wrong"])
-def test_who_sends_no_token_that_is_known_learns_how(api: Api, header: str | None) -> None:
+def test_a_request_without_a_valid_token_gets_www_authenticate(api: Api, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     answer = requests.get(f"{api.url}/api/v1/me", headers=headers, timeout=10)
     assert (answer.status_code, answer.json()["type"]) == (401, "urn:store-platform:unauthenticated")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="store-platform"'
 
 
-def test_no_token_is_in_the_log(api: Api, ann: Caller) -> None:
+def test_no_token_is_in_the_log(api: Api, ann: ApiClient) -> None:
     ann.get("/me")
-    Caller(api.url, "a-secret-that-is-wrong")("GET", "/me")
+    ApiClient(api.url, "a-secret-that-is-wrong")("GET", "/me")
     token = str(ann.session.headers["Authorization"]).split()[1]
     log = api.processes[0].log.read_text()
     assert token not in log

@@ -1,4 +1,4 @@
-"""A database of each kind, and a way to make audits on them."""
+"""An empty database of each kind, and a function that creates audits on it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def postgres_url(server: Server, database: str) -> str:
-    """As audit.url would have it."""
+    """The URL in the form of the setting audit.url."""
     return f"postgresql+psycopg://medusa:{quote(SECRET, safe='')}@127.0.0.1:{server.env['PGPORT']}/{database}"
 
 
 def new_audit(
     url: str, spool: Path, spool_bytes: int = 1_000_000, retention_days: int = 365, retention_bytes: int = 2**40
 ) -> Audit:
-    """An audit that knows its ``registry``."""
+    """Return an audit that exposes its ``registry``."""
     registry = CollectorRegistry()
     audit = Audit(url, spool, spool_bytes, retention_days, retention_bytes, registry)
     audit.registry = registry  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ def new_audit(
 
 @pytest.fixture
 def make(url: str, tmp_path: Path) -> Iterator[MakeAudit]:
-    """Makes audits that share a database and a spool."""
+    """Return a function that creates audits sharing a database and a spool."""
     made: list[Audit] = []
 
     def make(spool_bytes: int = 1_000_000, retention_days: int = 365, retention_bytes: int = 2**40) -> Audit:

@@ -1,4 +1,4 @@
-"""What was recorded is found again, whatever becomes of the database and the process meanwhile."""
+"""Records are found again, even after failures of the database or the process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def metric(audit: Audit, name: str) -> float:
     return audit.registry.get_sample_value(name) or 0  # type: ignore[attr-defined, no-any-return]
 
 
-def test_a_record_is_found_as_it_was_made(audit: Audit) -> None:
+def test_a_record_is_returned_unchanged(audit: Audit) -> None:
     made = record(
         owner="ann@example.com, and co",
         reason="a 'quote' and \u00e9",
@@ -75,7 +75,7 @@ def test_a_record_is_found_as_it_was_made(audit: Audit) -> None:
         ({"since": NOW - timedelta(seconds=30), "until": NOW - timedelta(seconds=10), "action": "create"}, ["c", "b"]),
     ],
 )
-def test_a_filter_leaves_what_is_asked_for_the_newest_first(
+def test_a_filter_returns_matching_records_newest_first(
     audit: Audit, filters: dict[str, Any], stores: list[str]
 ) -> None:
     differing = [
@@ -90,7 +90,7 @@ def test_a_filter_leaves_what_is_asked_for_the_newest_first(
     assert stored(audit, **filters) == stores
 
 
-def test_pages_hold_each_record_once_even_of_one_moment(audit: Audit) -> None:
+def test_pages_contain_each_record_once_even_with_equal_times(audit: Audit) -> None:
     for number in range(7):
         audit.record(record(str(number), at=NOW - timedelta(seconds=number // 3)))
     await_stored(audit, *map(str, range(7)))
@@ -102,18 +102,18 @@ def test_pages_hold_each_record_once_even_of_one_moment(audit: Audit) -> None:
     assert pages == [each.store for each in audit.export()]
 
 
-def test_a_cursor_of_somebody_elses_is_an_error(audit: Audit) -> None:
+def test_an_invalid_cursor_is_an_error(audit: Audit) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         audit.query(cursor="x")
 
 
-def test_what_no_database_could_hold_is_recorded_all_the_same(audit: Audit) -> None:
+def test_characters_that_databases_reject_are_recorded(audit: Audit) -> None:
     audit.record(record("a\0b\ud800" + "x" * 9000, after={"odd": "\0\ud800"}))
     wait_until(lambda: [each.store[:4] for each in audit.query()] == ["ab?x"], "it is reported")
 
 
 class TestAttempts:
-    """An attempt is reported as refused unless something followed it."""
+    """An attempt is reported as refused unless an outcome followed."""
 
     @pytest.mark.parametrize(
         ("sequence", "refused"),
@@ -126,8 +126,8 @@ class TestAttempts:
             ("adaad", 1),
         ],
     )
-    def test_one_to_one_by_time(self, audit: Audit, sequence: str, refused: int) -> None:
-        """``a`` is an attempt and ``d`` a decision, of the same key, a millisecond apart."""
+    def test_attempts_and_outcomes_are_paired_by_time(self, audit: Audit, sequence: str, refused: int) -> None:
+        """``a`` is an attempt and ``d`` an outcome, with the same key, a millisecond apart."""
         for step, each in enumerate(sequence):
             outcome = {"a": "attempted", "d": "admitted"}[each]
             at = NOW - timedelta(seconds=20) + timedelta(milliseconds=step)
@@ -141,7 +141,7 @@ class TestAttempts:
         )
         assert {each.reason for each in audit.query(Filters(outcome="refused"))} <= {REFUSED}
 
-    def test_it_is_the_earlier_one_that_was_refused(self, audit: Audit) -> None:
+    def test_of_two_attempts_the_earlier_one_was_refused(self, audit: Audit) -> None:
         for milliseconds, name, outcome in (
             (0, "refused", "attempted"),
             (1, "let", "attempted"),
@@ -159,7 +159,7 @@ class TestAttempts:
         await_stored(audit, "shop", "long-after")
         assert stored(audit, outcome="refused") == ["long-after"]
 
-    def test_a_decision_that_arrives_late_takes_the_refusal_back(self, audit: Audit) -> None:
+    def test_a_late_outcome_reverts_the_refusal(self, audit: Audit) -> None:
         at = NOW - timedelta(seconds=20)
         audit.record(record(outcome="attempted", key="k", at=at))
         await_stored(audit, "shop", outcome="refused")
@@ -167,13 +167,13 @@ class TestAttempts:
         await_stored(audit, "shop", outcome="admitted")
         wait_until(lambda: stored(audit) == ["shop"], "the refusal is gone")
 
-    def test_a_young_one_is_not_reported_yet(self, audit: Audit) -> None:
+    def test_a_young_attempt_is_not_reported_yet(self, audit: Audit) -> None:
         audit.record(record("young", outcome="attempted", key="k", at=datetime.now(UTC) + timedelta(hours=1)))
         audit.record(record("other"))
         await_stored(audit, "other")
 
 
-def test_a_server_that_dies_refuses_nothing_and_gets_all_when_it_is_back(postgres: Server, tmp_path: Path) -> None:
+def test_an_unavailable_server_loses_no_record(postgres: Server, tmp_path: Path) -> None:
     postgres.sql("CREATE DATABASE dying")
     audit = new_audit(postgres_url(postgres, "dying"), tmp_path)
     audit.record(record("before"))
@@ -192,7 +192,7 @@ def test_a_server_that_dies_refuses_nothing_and_gets_all_when_it_is_back(postgre
     audit.close()
 
 
-def test_a_full_spool_drops_what_is_too_much_and_counts_it(make: MakeAudit, capsys: Any) -> None:
+def test_a_full_spool_drops_and_counts_further_records(make: MakeAudit, capsys: Any) -> None:
     audit = make(spool_bytes=1000)
     sa.event.listen(audit._store.engine, "do_connect", refuse)
     for number in range(10):
@@ -208,7 +208,7 @@ def refuse(*_: Any) -> None:
     raise sa.exc.OperationalError("connect", {}, Exception("the server is unavailable"))
 
 
-def test_what_is_older_than_the_retention_is_removed(make: MakeAudit) -> None:
+def test_records_older_than_the_retention_are_removed(make: MakeAudit) -> None:
     first = make(retention_days=365)
     first.record(record("new", at=NOW - timedelta(days=29)))
     first.record(record("old", at=NOW - timedelta(days=31)))
@@ -219,7 +219,7 @@ def test_what_is_older_than_the_retention_is_removed(make: MakeAudit) -> None:
     await_stored(second, "new")
 
 
-def test_an_attempt_that_was_followed_is_removed_after_a_day(make: MakeAudit) -> None:
+def test_an_attempt_with_an_outcome_is_removed_after_a_day(make: MakeAudit) -> None:
     first = make()
     for seconds, outcome in ((0, "attempted"), (1, "admitted")):
         at = NOW - timedelta(days=2) + timedelta(seconds=seconds)
@@ -249,12 +249,12 @@ ENLARGES = {"action": "update", "before": {"plan": "small"}, "after": {"plan": "
         ((SUSPENDS, {**SUSPENDS, "outcome": "refused"}), ["suspend", "suspend"]),
     ],
 )
-def test_a_decision_that_the_api_server_asked_for_twice_is_reported_once(
+def test_an_admission_that_the_api_server_repeats_is_reported_once(
     audit: Audit, decided: tuple[dict[str, Any], ...], stands: list[str]
 ) -> None:
     for seconds, values in enumerate(decided):
         audit.record(record(**values, at=NOW + timedelta(seconds=seconds)))
-    for last in ("last", "very-last"):  # when the second is there, what came with the first was matched
+    for last in ("last", "very-last"):  # when the second arrives, the first has already been matched
         audit.record(record(last))
         wait_until(lambda name=last: name in stored(audit), f"{last} is reported")
     assert [each.action for each in audit.query(Filters(store="shop"))] == stands
@@ -295,7 +295,7 @@ def test_processes_share_a_spool_and_a_database(url: str, make: MakeAudit, tmp_p
     assert len({each.store for each in audit.export()}) == 200
 
 
-def test_a_killed_process_loses_nothing_that_it_recorded(url: str, make: MakeAudit, tmp_path: Path) -> None:
+def test_a_killed_process_loses_no_record(url: str, make: MakeAudit, tmp_path: Path) -> None:
     with writer(url, tmp_path / "spool", "killed", 10_000) as process:
         assert process.stdout
         for _ in range(200):
@@ -310,7 +310,7 @@ def test_a_killed_process_loses_nothing_that_it_recorded(url: str, make: MakeAud
     assert {f"killed-{number}" for number in range(recorded)} <= set(stores)
 
 
-def test_a_segment_that_was_moved_but_not_taken_away_is_reported_once(make: MakeAudit, tmp_path: Path) -> None:
+def test_a_segment_that_was_moved_but_not_removed_is_reported_once(make: MakeAudit, tmp_path: Path) -> None:
     audit = make()
     one = record()
     (tmp_path / "spool" / "0-again.jsonl").write_text(json.dumps(one.as_json()) + "\n")
@@ -320,7 +320,7 @@ def test_a_segment_that_was_moved_but_not_taken_away_is_reported_once(make: Make
     assert stored(audit) == ["shop"]
 
 
-def test_a_line_that_is_no_record_stops_nothing_and_is_counted(make: MakeAudit, tmp_path: Path) -> None:
+def test_an_invalid_line_in_the_spool_is_skipped_and_counted(make: MakeAudit, tmp_path: Path) -> None:
     audit = make()
     (tmp_path / "spool" / "0-odd.jsonl").write_text('{"at": 1}\nhalf a li\n')
     audit.record(record())
@@ -329,13 +329,13 @@ def test_a_line_that_is_no_record_stops_nothing_and_is_counted(make: MakeAudit, 
 
 
 @pytest.mark.parametrize("url", ["", "audit.db", "mysql://h/d", "nonsense+x://h", "postgresql+nodriver://ann:hush@h/d"])
-def test_a_wrong_url_is_reported_with_what_it_must_be_and_without_its_password(url: str, tmp_path: Path) -> None:
+def test_an_invalid_url_is_reported_without_its_password(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"must be sqlite:////path/audit[.]db or postgresql") as error:
         Audit(url, tmp_path, 1000, 1, 2**40, CollectorRegistry())
     assert "hush" not in str(error.value)
 
 
-def test_a_folder_that_can_not_be_is_reported(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"the audit's spool .* must be a folder to write to"):
         Audit(f"sqlite:///{tmp_path}/a.db", tmp_path / "file" / "spool", 1000, 1, 2**40, CollectorRegistry())

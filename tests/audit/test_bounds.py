@@ -1,4 +1,4 @@
-"""The audit is bounded: by caller, by record and as a whole."""
+"""The audit's size is limited per caller, per record and in total."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import MakeAudit
 
 
 class Clock:
-    """Continues when it is asked to."""
+    """A clock that advances only when a test advances it."""
 
     now = 0.0
 
@@ -36,13 +36,13 @@ SIZE = len(json.dumps(record().as_json()))
 KEPT = -(-KEPT_BYTES["refused"] // SIZE)
 
 
-def test_of_what_is_refused_to_one_caller_only_so_much_is_kept() -> None:
+def test_refusals_of_one_caller_are_limited() -> None:
     fairness = Fairness(Clock())
     assert sum(len(fairness.kept(record())) for _ in range(KEPT * 10)) == KEPT
     assert len(fairness.kept(record("bob"))) == 1
 
 
-def test_how_much_was_left_out_is_recorded_once_the_window_is_over() -> None:
+def test_dropped_records_are_summarized_once_per_window() -> None:
     clock = Clock()
     fairness = Fairness(clock)
     for _ in range(KEPT + 7):
@@ -54,7 +54,7 @@ def test_how_much_was_left_out_is_recorded_once_the_window_is_over() -> None:
     assert len(fairness.kept(record())) == 1
 
 
-def test_what_was_done_is_kept_in_all_that_a_person_can_do() -> None:
+def test_changes_up_to_what_a_person_can_do_are_all_kept() -> None:
     clock = Clock()
     fairness = Fairness(clock)
     assert sum(len(fairness.kept(record(outcome="admitted"))) for _ in range(2000)) > 1000
@@ -63,7 +63,7 @@ def test_what_was_done_is_kept_in_all_that_a_person_can_do() -> None:
     assert (summary.outcome, "admitted requests of this caller and kind" in summary.reason) == ("admitted", True)
 
 
-def test_a_caller_who_is_refused_much_has_what_they_did_recorded_all_the_same() -> None:
+def test_a_caller_with_many_refusals_still_has_their_changes_recorded() -> None:
     fairness = Fairness(Clock())
     for _ in range(KEPT * 10):
         fairness.kept(record())
@@ -75,25 +75,25 @@ def test_a_caller_who_is_refused_much_has_what_they_did_recorded_all_the_same() 
     [{"action": "delete"}, {"action": "reveal-credentials"}, {"after": {"plan": "large"}}],
     ids=lambda over: str(next(iter(over.values()))),
 )
-def test_nothing_that_matters_is_hidden_behind_many_labels(over: dict[str, Any]) -> None:
+def test_many_label_changes_hide_no_other_action(over: dict[str, Any]) -> None:
     fairness, labelled = Fairness(Clock()), replace(record(outcome="admitted"), action="update")
     while fairness.kept(replace(labelled, after={"metadata.labels": {"a": "x" * 1000}})):
         pass
     assert len(fairness.kept(replace(labelled, **over))) == 1
 
 
-def test_many_callers_together_are_bounded_too() -> None:
+def test_many_callers_together_are_limited_too() -> None:
     fairness = Fairness(Clock())
     for number in range(10_050):
         fairness.kept(record(f"caller-{number}"))
     assert sum(len(fairness.kept(record(f"more-{number}"))) for number in range(1000)) <= KEPT
 
 
-def test_a_record_is_a_few_kilobytes_at_the_most() -> None:
+def test_a_record_has_at_most_a_few_kilobytes() -> None:
     assert plain({"a": "x" * LARGEST}) == {"bytes": LARGEST + 9}
 
 
-def test_no_text_of_a_record_is_longer_than_it_needs(make: MakeAudit, capfd: pytest.CaptureFixture[str]) -> None:
+def test_strings_in_a_record_are_truncated(make: MakeAudit, capfd: pytest.CaptureFixture[str]) -> None:
     audit = make()
     audit.record(replace(record(), store="x" * 100_000, owner="y" * 100_000, reason="z" * 100_000))
     audit.record(record(number=1))
@@ -103,7 +103,7 @@ def test_no_text_of_a_record_is_longer_than_it_needs(make: MakeAudit, capfd: pyt
     assert "x" * (LONGEST_TEXT + 1) not in capfd.readouterr().out
 
 
-def test_the_oldest_records_go_where_all_take_too_much(make: MakeAudit) -> None:
+def test_the_oldest_records_are_removed_when_the_audit_is_too_large(make: MakeAudit) -> None:
     first = make()
     for number in range(100):
         first.record(record(outcome="admitted", number=number))
@@ -120,7 +120,7 @@ def test_the_oldest_records_go_where_all_take_too_much(make: MakeAudit) -> None:
     assert kept[0].store == "shop-100"
 
 
-def test_a_record_of_what_failed_after_all_is_corrected(make: MakeAudit) -> None:
+def test_a_record_of_a_request_that_failed_later_is_corrected(make: MakeAudit) -> None:
     audit = make()
     made = record(outcome="admitted")
     audit.record(made)

@@ -1,4 +1,4 @@
-"""A whole platform, with every part that a request needs as a process that can be made to hang."""
+"""A complete platform, whose parts are processes that a test can freeze."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["binary", "redis"]
 
 @dataclass
 class World:
-    """The parts, and two people: ann, an owner with the store "there", and ada, an admin."""
+    """The parts, and two users: ann, an owner with the store "there", and ada, an admin."""
 
     plane: ControlPlane
     platform: Platform
@@ -45,7 +45,7 @@ class World:
     visitor: Visitor
 
     def hang(self, part: str) -> tuple[Callable[[], None], Callable[[], None]]:
-        """How to make a part do nothing, and how to let it continue."""
+        """Return how to freeze a part, and how to let it continue."""
         pid = self.plane.pids()["kube-apiserver"]
         return {
             "gate": (lambda: [each.freeze() for each in self.gate.processes], self._thaw_gate),
@@ -53,11 +53,11 @@ class World:
             "audit database": (lambda: self._signal_postgres("suspend"), lambda: self._signal_postgres("resume")),
             "Redis": (self.redis.freeze, self.redis.thaw),
             "hooks": (self.platform.hooks.freeze, self.platform.hooks.thaw),
-            "issuer": (lambda: None, lambda: None),  # it never answers
+            "issuer": (lambda: None, lambda: None),  # it never responds
         }[part]  # type: ignore[return-value]
 
     def _signal_postgres(self, what: str) -> None:
-        """To the server and the process it has for each connection, of which each leads a session of its own."""
+        """Signal the server and its process for each connection, each of which leads a session of its own."""
         server = psutil.Process(self.postgres.process.pid)
         for each in (server, *server.children(recursive=True)):
             getattr(each, what)()
@@ -68,7 +68,7 @@ class World:
 
     @contextmanager
     def hanging(self, part: str) -> Iterator[None]:
-        """While that part does nothing."""
+        """Freeze that part during the context."""
         stop, go_on = self.hang(part)
         stop()
         try:
@@ -85,7 +85,7 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def silent_issuer() -> Iterator[str]:
-    """Where a connection is taken, and nothing is ever said."""
+    """An issuer that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as silent:
         yield f"http://127.0.0.1:{silent.getsockname()[1]}"
 
@@ -127,5 +127,5 @@ def world(binary: object, postgres: Server, redis: Process, silent_issuer: str) 
 
 
 def ready(url: str) -> bool:
-    """Whether a service says that it is alive."""
+    """Whether a service reports that it is alive."""
     return requests.get(f"{url}/healthz", timeout=5).ok

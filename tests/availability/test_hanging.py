@@ -1,6 +1,6 @@
-"""Each part that a request needs hangs in turn: what has to continue continues, and what fails says so in time.
+"""Each dependency hangs in turn: everything that does not need it continues, and the rest fails in time.
 
-The tests are the outermost link of the chain in ``common/timeouts.py``: they wait ``PATIENCE`` seconds for an answer.
+The tests are the outermost link of the chain in ``common/timeouts.py``: they wait ``TIMEOUT_SECONDS`` for a response.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import requests
 
 from storeplatform.common import timeouts
 from tests.api.issuer import new_key
-from tests.api.server import RATES, Api, Caller, token_of
+from tests.api.server import RATES, Api, ApiClient, token_of
 from tests.cluster.waiting import wait_until
 from tests.dashboard.server import Dashboard, Visitor
 from tests.stores.platform import shipped
 
 from .conftest import World, ready
 
-# A caller's 5 seconds, and what a busy machine takes beside them.
-PATIENCE = 6.5
+# A caller's 5 seconds, and more for a busy machine.
+TIMEOUT_SECONDS = 6.5
 
 numbers = count(1)
 
@@ -32,7 +32,7 @@ Action = Callable[[World], requests.Response]
 
 def asks(world: World, method: str, path: str, body: object = None, user: str = "ann") -> requests.Response:
     caller = world.api.caller(user)
-    return caller.session.request(method, caller.base + path, json=body, timeout=PATIENCE)
+    return caller.session.request(method, caller.base + path, json=body, timeout=TIMEOUT_SECONDS)
 
 
 def create(world: World) -> requests.Response:
@@ -41,17 +41,17 @@ def create(world: World) -> requests.Response:
 
 
 def visit(path: str) -> Action:
-    return lambda world: world.visitor.session.get(world.visitor.url + path, timeout=PATIENCE)
+    return lambda world: world.visitor.session.get(world.visitor.url + path, timeout=TIMEOUT_SECONDS)
 
 
 def signs_in(world: World) -> requests.Response:
-    return requests.get(f"{world.visitor.url}/signin", timeout=PATIENCE)
+    return requests.get(f"{world.visitor.url}/signin", timeout=TIMEOUT_SECONDS)
 
 
 def with_issuers_token(world: World) -> requests.Response:
     token = jwt.encode({"iss": world.issuer}, new_key(), algorithm="RS256", headers={"kid": "any"})
-    caller = Caller(world.api.url, token)
-    return caller.session.get(f"{caller.base}/me", timeout=PATIENCE)
+    caller = ApiClient(world.api.url, token)
+    return caller.session.get(f"{caller.base}/me", timeout=TIMEOUT_SECONDS)
 
 
 ACTIONS: dict[str, Action] = {
@@ -72,7 +72,7 @@ ACTIONS: dict[str, Action] = {
 }
 
 OK, TAKEN, LATER = 200, 202, 503
-# Where nothing hangs, all of these are well but what an issuer that never answers is needed for.
+# If nothing hangs, all of these work except those that need the issuer that never responds.
 ALL_WELL = {
     **dict.fromkeys(ACTIONS, OK),
     "create a store": TAKEN,
@@ -81,7 +81,7 @@ ALL_WELL = {
     "sign in at the issuer": LATER,
 }
 EXPECTED: dict[str, dict[str, int]] = {
-    # First, while the API has just learnt whose the tokens are: a minute later it would have to ask.
+    # First, while the API still has the reviewed tokens in its cache: a minute later it would have to ask.
     "API server": ALL_WELL | {"create a store": LATER, "change a store": LATER},
     "issuer": ALL_WELL,
     "hooks": ALL_WELL,
@@ -94,7 +94,7 @@ EXPECTED: dict[str, dict[str, int]] = {
 
 @pytest.fixture(scope="module", params=list(EXPECTED))
 def hanging(request: pytest.FixtureRequest, world: World) -> Iterator[str]:
-    """What the API knows by then stays known for a minute."""
+    """The API's caches stay valid for a minute."""
     for user in ("ann", "ada"):
         wait_until(lambda user=user: world.api.caller(user)("GET", "/me").ok, f"{user} is known")
     with world.hanging(request.param):
@@ -102,14 +102,14 @@ def hanging(request: pytest.FixtureRequest, world: World) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("action", list(ACTIONS))
-def test_what_needs_the_part_says_so_in_time_and_the_rest_goes_on(world: World, hanging: str, action: str) -> None:
+def test_what_needs_the_part_fails_in_time_and_the_rest_works(world: World, hanging: str, action: str) -> None:
     answer = ACTIONS[action](world)
     assert answer.status_code == EXPECTED[hanging][action], answer.text[:500]
     if answer.status_code == LATER and action != "sign in at the issuer":
         assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_every_service_says_that_it_is_alive(world: World, hanging: str) -> None:
+def test_every_service_stays_alive(world: World, hanging: str) -> None:
     assert ready(world.api.url)
     assert ready(world.dashboard.url)
     if hanging != "hooks":
@@ -118,7 +118,7 @@ def test_every_service_says_that_it_is_alive(world: World, hanging: str) -> None
         assert all(world.gate.answers(port) for port in world.gate.ports)
 
 
-def test_the_webhooks_wait_as_the_chain_says() -> None:
+def test_the_webhooks_timeouts_are_those_of_the_chain() -> None:
     seconds = {
         webhook["name"].partition(".")[0]: webhook["timeoutSeconds"]
         for hooks in shipped("webhooks.yaml")
@@ -137,7 +137,7 @@ def test_each_link_of_the_chain_waits_longer_than_the_next() -> None:
     assert timeouts.STREAM_COMMENT < timeouts.STREAM_SILENCE
 
 
-def test_two_hundred_and_forty_tokens_of_an_issuer_that_hangs_delay_nobody(world: World) -> None:
+def test_tokens_of_an_issuer_that_hangs_delay_nobody(world: World) -> None:
     token = jwt.encode({"iss": world.issuer}, new_key(), algorithm="RS256", headers={"kid": "any"})
     request = f"GET /api/v1/me HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     port = int(world.api.url.rpartition(":")[2])
@@ -153,7 +153,7 @@ def test_two_hundred_and_forty_tokens_of_an_issuer_that_hangs_delay_nobody(world
             each.close()
 
 
-def test_wrong_sign_ins_are_counted_against_their_visitor_and_not_the_dashboard(world: World) -> None:
+def test_wrong_sign_ins_count_against_their_visitor_not_the_dashboard(world: World) -> None:
     proxies = {"trustedProxies": 1, "rates": {"signIn": "1000/minute"}}
     rates = {**RATES, "refused": "5/minute"}
     with Api(world.plane, settings={"rates": rates}) as api, Dashboard(api.url, proxies) as dashboard:
@@ -167,18 +167,18 @@ def test_wrong_sign_ins_are_counted_against_their_visitor_and_not_the_dashboard(
         assert requests.get(f"{dashboard.url}/readyz", timeout=5).status_code == OK
 
 
-def test_a_token_that_is_known_is_let_in_from_an_address_whose_others_guess(world: World) -> None:
+def test_a_valid_token_is_accepted_from_an_address_that_sends_wrong_ones(world: World) -> None:
     with Api(world.plane, settings={"rates": {**RATES, "refused": "3/minute"}}) as api:
-        ann, guesser = api.caller("ann"), Caller(api.url, "wrong")
+        ann, guesser = api.caller("ann"), ApiClient(api.url, "wrong")
         assert ann("GET", "/me").status_code == OK
         assert [guesser("GET", "/me").status_code for _ in range(5)] == [401] * 3 + [429] * 2
         assert ann("GET", "/me").status_code == OK
         assert requests.get(f"{api.url}/readyz", timeout=5).status_code == OK
 
 
-def test_who_is_not_the_dashboard_can_name_no_other_address(world: World) -> None:
+def test_only_the_dashboard_can_name_another_client_address(world: World) -> None:
     with Api(world.plane, settings={"rates": {**RATES, "refused": "3/minute"}}) as api:
-        guesser = Caller(api.url, "wrong")
+        guesser = ApiClient(api.url, "wrong")
         headers = [
             {"X-Store-Platform-Dashboard": "guessed", "X-Store-Platform-Client": f"192.0.2.{number}"}
             for number in range(5)

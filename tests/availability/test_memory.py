@@ -1,4 +1,4 @@
-"""What a large answer takes of a service's memory: no more than a small one."""
+"""A large response does not use more memory in a service than a small one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.stores.platform import apply_shipped
 __all__ = ["binary"]
 
 RECORDS = 20_000
-# An answer of 10 MB passes through both services.
+# A response of 10 MB passes through both services.
 MOST_BYTES = 16 << 20
 
 
@@ -34,7 +34,7 @@ def plane(binary: object) -> Iterator[ControlPlane]:
 def fill(url: str, spool: Path) -> None:
     audit = Audit(url, spool, 1 << 30, 365, 1 << 40, CollectorRegistry())
     for number in range(RECORDS):
-        who = f"owner-{number // 10}"  # one alone may record only so much at once
+        who = f"owner-{number // 10}"  # several owners, because the records of one are limited
         after = {"plan": "small", "number": number, "note": "x" * 200}
         audit.record(
             Record(
@@ -55,7 +55,7 @@ def worker_of(process: Process) -> psutil.Process:
     return worker
 
 
-def test_an_audit_of_twenty_thousand_records_passes_through_in_pieces(plane: ControlPlane) -> None:
+def test_an_audit_of_twenty_thousand_records_is_streamed(plane: ControlPlane) -> None:
     with Api(plane) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ada:
         fill(f"sqlite:///{api.home}/audit.db", api.home / "filling")
         ada.sign_in(token_of(plane, "ada"))

@@ -1,4 +1,4 @@
-"""One database server and one S3 server for all; a store of its own for each test."""
+"""One database server and one S3 server for all tests; each test has its own store."""
 
 import shutil
 import tempfile
@@ -12,7 +12,7 @@ from ..debian import need
 from . import users
 from .postgres import Server
 from .shop import SHOP, fill
-from .store import Store, install
+from .store import BackupStore, install
 from .targets import Bucket, S3Server, Volume, new_folder
 
 numbers = count(1)
@@ -20,7 +20,7 @@ numbers = count(1)
 
 @pytest.fixture(scope="session")
 def area() -> Iterator[Path]:
-    """A folder that every user may look into; pytest's own is closed to the scripts' user."""
+    """A folder that every user may enter; pytest's own is closed to the scripts' user."""
     folder = Path(tempfile.mkdtemp(prefix="store-backup-tests-"))
     folder.chmod(0o755)
     yield folder
@@ -29,7 +29,7 @@ def area() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(area: Path) -> Iterator[Server]:
-    """A PostgreSQL server with a database "shop" to make others from."""
+    """A PostgreSQL server with a database "shop", from which others are copied."""
     need("postgresql", "rclone")
     folder = area / "postgres"
     folder.mkdir()
@@ -56,13 +56,13 @@ def s3(area: Path) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def scripts(area: Path) -> Path:
-    """The folder of the entry, installed as in the image."""
+    """The folder of the entry script, installed as in the image."""
     return install(area)
 
 
 @pytest.fixture
 def folder(area: Path) -> Path:
-    """A folder of this test's own."""
+    """A folder for one test."""
     folder = area / f"test-{next(numbers)}"
     folder.mkdir()
     return folder
@@ -70,18 +70,18 @@ def folder(area: Path) -> Path:
 
 @pytest.fixture(params=["volume", "s3"])
 def target(request: pytest.FixtureRequest, folder: Path) -> Volume | Bucket:
-    """An empty place for archives, of either kind."""
+    """An empty archive target, of either kind."""
     if request.param == "volume":
         return Volume(new_folder(folder, "backups"))
     return Bucket(request.getfixturevalue("s3"), f"stores/{folder.name}")
 
 
 @pytest.fixture
-def store(server: Server, target: Volume | Bucket, folder: Path, scripts: Path) -> Iterator[Store]:
+def store(server: Server, target: Volume | Bucket, folder: Path, scripts: Path) -> Iterator[BackupStore]:
     """A store with a full database and uploads, and no archive yet."""
     database = folder.name
     server.sql(f'CREATE DATABASE "{database}" TEMPLATE shop')
-    store = Store(server, database, target, folder, scripts)
+    store = BackupStore(server, database, target, folder, scripts)
     fill(store.uploads)
     users.give(store.uploads, users.SCRIPTS)
     yield store

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of this run's own, on the loopback interface."""
+"""A real PostgreSQL server for this run, on the loopback interface."""
 
 import os
 import re
@@ -16,20 +16,21 @@ from ..cluster.waiting import wait_until
 from ..debian import need
 from . import users
 
-SECRET = "pass-Word'1 \\ $HOME"  # what a shell, a URL or a connection string would stumble over
+SECRET = "pass-Word'1 \\ $HOME"  # characters that break shells, URLs and connection strings
 
 
 def programs() -> Path:
-    """The folder of the newest PostgreSQL's own programs."""
+    """Return the folder of the newest PostgreSQL's programs."""
     folders = Path("/usr/lib/postgresql").glob("*/bin")
     return max(folders, key=lambda folder: int(folder.parent.name))
 
 
 class Server:
-    """One server; its only role is a superuser, as the image's is.
+    """One server; its only role is a superuser, as in the image.
 
     :param area: a folder for its data and its log.
-    :param host: the loopback address it listens on. :param port: a free one when None.
+    :param host: the loopback address it listens on.
+    :param port: None for a free one.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Server:
         command = [str(self.bin / "postgres"), "-D", str(self.data)]
         if users.DATABASE is not None:
             user = str(users.DATABASE)
-            # A change of user undoes the tie to this process, so it is made again.
+            # Changing the user removes the tie to this process, so it is set again.
             become = ["/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL"]
             command = [*become, "--", *command]
         self.process = Process("postgres", command, area / "postgres.log", env=self.env)
@@ -96,23 +97,23 @@ class Server:
             conf.write("fsync = off\nfull_page_writes = off\nautovacuum = off\n")
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it responds."""
         self.process.start()
         wait_until(lambda: self.sql("SELECT 1") == "1", "PostgreSQL answers", stop_if=self.process.failure)
 
     def stop(self) -> None:
-        """End it at once: nothing of it is wanted any more. Nothing writes into its folder afterwards.
+        """Kill it; afterwards nothing writes into its folder.
 
-        Its processes for connections lead sessions of their own, and end once they see that the first one has.
+        Its connection processes lead sessions of their own, and end once they notice that the main process has.
         """
         others = psutil.Process(self.process.pid).children(recursive=True) if self.process.pid else []
         self.process.kill()
         psutil.wait_procs(others, timeout=30)
 
     def sql(self, statements: str, database: str = "postgres", **env: str) -> str:
-        """Run statements and return what they answer, columns apart by `|`.
+        """Run statements and return their results, with columns separated by `|`.
 
-        :raise AssertionError: the server refuses one of them; the message is its own.
+        :raise AssertionError: the server rejects one of them; the message is its own.
         """
         done = subprocess.run(
             [self.bin / "psql", "-XqAt", "--set", "ON_ERROR_STOP=1", "--dbname", database],
@@ -126,15 +127,15 @@ class Server:
         return done.stdout.rstrip("\n")
 
     def schema(self, database: str) -> str:
-        """The database's definitions as SQL."""
+        """Return the database's schema as SQL."""
         dump = [self.bin / "pg_dump", "--schema-only", "--dbname", database]
         text = subprocess.run(dump, env=os.environ | self.env, text=True, capture_output=True, check=True).stdout
-        return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)  # a random word each time
+        return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)  # a random word in each dump
 
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """A server in a folder of its own: its user must reach that folder, and pytest's is closed to it."""
+    """A server in its own folder, because its user can't enter pytest's."""
     need("postgresql")
     area = Path(tempfile.mkdtemp(prefix="postgres-tests-"))
     try:

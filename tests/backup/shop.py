@@ -1,4 +1,4 @@
-"""What a database and an uploads folder hold, in a form that two can be compared in."""
+"""The content of a database and an uploads folder, in a form that can be compared."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from .postgres import Server
 
 SHOP = Path(__file__).with_name("shop.sql").read_text()
 
-# One line for each relation (its rows in one sum), sequence (its very state: what comes next) and large object.
+# One line for each relation (one checksum of all rows), sequence (its state) and large object.
 CONTENT = r"""
 SET search_path = '';
 SELECT CASE relkind WHEN 'S' THEN format('SELECT %1$L, last_value, is_called FROM %2$I.%3$I', nspname || '.' || relname, nspname, relname)
@@ -21,12 +21,12 @@ SELECT 'large object', loid, md5(string_agg(data, ''::bytea ORDER BY pageno)) FR
 
 
 def content(server: Server, database: str) -> dict[str, list[str]]:
-    """`{"schema": lines of SQL, "rows": [relation|number|sum, ...]}`."""
+    """Return `{"schema": lines of SQL, "rows": [relation|number|sum, ...]}`."""
     return {"schema": server.schema(database).splitlines(), "rows": server.sql(CONTENT, database).splitlines()}
 
 
 def files(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
-    """All below a folder: relative name to (mode, time of change in seconds, bytes or a link's goal)."""
+    """Return all files below a folder: relative name to (mode, mtime in seconds, bytes or a link's target)."""
     found = {}
     root = os.fsencode(folder)
     for parent, folders, names in os.walk(root):
@@ -57,7 +57,7 @@ UPLOADS = {
 
 
 def fill(folder: Path, contents: dict[bytes, bytes] = UPLOADS) -> None:
-    """Write files by their names in bytes, an empty folder and a link."""
+    """Write files whose names are given in bytes, an empty folder and a link."""
     for name, data in contents.items():
         path = folder / os.fsdecode(name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One store as its backup container sees it: its database, its uploads, its archives, and the scripts to run."""
+"""One store as its backup container sees it: its database, uploads, archives, and the scripts."""
 
 import dataclasses
 import json
@@ -16,8 +16,8 @@ from .targets import Target, new_folder
 
 IMAGE = Path(__file__).parents[2] / "templates/common/images/backup"
 SECRETS = (postgres.SECRET, targets.SECRET)
-# In place of a program: it counts and notes its calls, then may end the whole run in place of call number KILL_AT, or
-# after a part of its input in the call whose arguments hold TORN; else it does what the program does.
+# A wrapper around a program: it counts and logs its calls, then kills the whole run at call number KILL_AT, or after
+# part of its input in the call whose arguments contain TORN; otherwise it runs the program.
 STEP = """#!/bin/sh
 printf '%s %s\\n' {name} "$(/usr/bin/tr '\\0\\n' '  ' </proc/$$/cmdline)" >>"${{STEPS:-/dev/null}}"
 if [ -n "$KILL_AT" ] && [ "$(/usr/bin/wc -l <"$STEPS")" -ge "$KILL_AT" ]; then kill -s KILL 0; fi
@@ -27,8 +27,8 @@ if [ -n "$TORN" ]; then case "{name} $*" in *"$TORN"*)
 esac; fi
 exec {program} "$@"
 """
-# What writes, reads or removes something; the rest only computes.
-# What changes something, by kind of target (cat writes to a volume): between two of these calls nothing does.
+# Programs that write, read or remove something; the others only compute. Those that change something, by kind of target
+# (cat writes to a volume): between two of these calls nothing changes.
 WRITERS = {"volume": ("cat", "mkdir", "mv", "psql", "rm", "sync", "tar"), "s3": ("rclone",)}
 OTHERS = ("awk", "cut", "find", "grep", "pg_dump", "pg_restore", "psql", "sed", "sha256sum", "stat", "tar", "tee")
 CLOCK = """#!/bin/sh
@@ -38,7 +38,7 @@ exec /bin/date --date="$NOW" "$@"
 
 
 def install(area: Path) -> Path:
-    """The scripts in a folder as the Dockerfile puts them; returns the folder of their one entry."""
+    """Install the scripts in a folder as the Dockerfile does; return the folder of their entry script."""
     shutil.copytree(IMAGE, area / "lib/store-backup")
     (area / "bin").mkdir()
     (area / "bin/store-backup").symlink_to("../lib/store-backup/store-backup")
@@ -46,11 +46,11 @@ def install(area: Path) -> Path:
 
 
 @dataclasses.dataclass
-class Store:
+class BackupStore:
     """The store of one test.
 
-    :param scripts: the folder that `install` gave.
-    :param area: a folder of this test's own.
+    :param scripts: the folder that `install` returned.
+    :param area: a folder for this test.
     """
 
     server: Server
@@ -68,11 +68,11 @@ class Store:
         self.stubs.mkdir()
         self.env = self.server.env | dict(self.target.env) | {"PGDATABASE": self.database, "HOME": str(self.home)}
         self.env |= {"TMPDIR": str(self.tmp), "UPLOADS_DIR": str(self.uploads)}
-        self.env["BACKUP_WAIT_SECONDS"] = "0"  # but where a test is of waiting
+        self.env["BACKUP_WAIT_SECONDS"] = "0"  # overridden where a test is about waiting
         self.env["PATH"] = f"{self.stubs}:{self.scripts}:{self.server.bin}:/usr/bin:/bin"
 
     def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
-        """Start `store-backup` in a process group of its own; a variable that is set to "" is unset."""
+        """Start `store-backup` in its own process group; a variable that is "" is unset."""
         environment = {name: value for name, value in (self.env | env).items() if value}
         return subprocess.Popen(
             ["store-backup", *args],
@@ -90,16 +90,16 @@ class Store:
         )
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run `store-backup` to its end, and hold it to what is true of every run.
+        """Run `store-backup` to its end, and check what must hold for every run.
 
-        :raise AssertionError: it printed a secret, other than one line of error, or left something in /tmp or HOME.
+        :raise AssertionError: it printed a secret or more than one line of error, or left something in /tmp or HOME.
         """
         process = self.start(*args, **env)
         out, err = process.communicate(timeout=60)
         done = subprocess.CompletedProcess(args, process.returncode, out, err)
         assert not [secret for secret in SECRETS if secret in out + err], "a secret was printed"
         if done.returncode == -signal.SIGKILL:
-            for left in self.tmp.iterdir():  # as a container's /tmp goes with it
+            for left in self.tmp.iterdir():  # as a container's /tmp disappears with it
                 shutil.rmtree(left)
             return done
         assert err.count("\n") == (1 if done.returncode else 0), f"not one line: {err}"
@@ -109,33 +109,33 @@ class Store:
         return done
 
     def ok(self, *args: str, **env: str) -> str:
-        """Run it, see that it succeeds, and return what it printed."""
+        """Run it, check that it succeeds, and return its output."""
         done = self.run(*args, **env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def fails(self, code: int, *args: str, **env: str) -> str:
-        """Run it, see that it fails with this code, and return its line of error."""
+        """Run it, check that it fails with this code, and return its line of error."""
         done = self.run(*args, **env)
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         assert done.stdout == ""
         return done.stderr
 
     def backup(self, now: str, **env: str) -> str:
-        """Make an archive at a time of the test's own, and return its name."""
+        """Make an archive at a time that the test chooses, and return its name."""
         self.clock()
         return self.ok("backup", NOW=now, **env).split()[1]
 
     def listed(self) -> list[dict[str, Any]]:
-        """What `list` prints: `{"made", "name", "bytes"}` of each whole archive."""
+        """Return what `list` prints: `{"made", "name", "bytes"}` for each complete archive."""
         return [json.loads(line) for line in self.ok("list").splitlines()]
 
     def names(self) -> list[str]:
-        """The names that `list` prints."""
+        """Return the names that `list` prints."""
         return [each["name"] for each in self.listed()]
 
     def clock(self) -> None:
-        """Let `date` tell the time that NOW says."""
+        """Make `date` return the time in NOW."""
         self.stub("date", CLOCK)
 
     def stub(self, name: str, text: str) -> None:
@@ -145,7 +145,7 @@ class Store:
         path.chmod(0o755)
 
     def count_steps(self, *others: str) -> str:
-        """Let every writer, and others, note their calls in the file that STEPS names; returns that file, empty."""
+        """Make every writer (and others) log its calls to the file in STEPS; return that file, empty."""
         steps = self.area / "steps"
         steps.write_text("")
         steps.chmod(0o666)
@@ -155,19 +155,19 @@ class Store:
         return str(steps)
 
     def shrink(self) -> None:
-        """Make database and uploads small, for tests of many runs."""
+        """Make database and uploads small, for tests with many runs."""
         self.sql('DROP TABLE purchase, product, customer CASCADE; DROP SCHEMA "Weird ""schema""" CASCADE')
         shutil.rmtree(self.uploads / "deep")
 
     def sql(self, statements: str) -> str:
-        """As `Server.sql`, in the store's database."""
+        """Like `Server.sql`, in the store's database."""
         return self.server.sql(statements, self.database)
 
 
 def whole(target: Target) -> list[str]:
-    """The archives that have a manifest, each one's files checked against it.
+    """Return the archives that have a manifest, after checking each file against it.
 
-    :raise AssertionError: a file is not the one that the manifest lists.
+    :raise AssertionError: a file differs from the manifest.
     """
     found = []
     for path in target.paths():

@@ -1,4 +1,4 @@
-"""Where archives go, seen by a test: a folder, and a bucket of a real S3 server."""
+"""Archive targets for tests: a folder, and a bucket of a real S3 server."""
 
 import sys
 from collections.abc import Mapping
@@ -18,21 +18,24 @@ BUCKET = "backups"
 
 
 class Target(Protocol):
-    """A place for archives. `env` is what a container is given for it; paths are relative, as `archives/NAME/FILE`."""
+    """An archive target. `env`: a container's environment for it; paths are relative, such as `archives/NAME/FILE`."""
 
     env: Mapping[str, str]
 
     def paths(self) -> list[str]:
-        """All files, sorted."""
+        """Return all files, sorted."""
 
     def read(self, path: str) -> bytes:
-        """:raise Exception: there is no such file."""
+        """Return a file's content.
+
+        :raise Exception: there is no such file.
+        """
 
     def write(self, path: str, data: bytes) -> None:
-        """Put a file in place of the one that is there."""
+        """Replace an existing file."""
 
     def remove(self, path: str) -> None:
-        """Take a file away."""
+        """Remove a file."""
 
 
 class Volume:
@@ -69,13 +72,13 @@ class S3Server:
         self.process = Process("s3", command, area / f"s3-{port}.log")
 
     def start(self) -> None:
-        """Start it, wait until it answers, and make the bucket."""
+        """Start it, wait until it responds, and create the bucket."""
         self.process.start()
         answers = f"{self.endpoint}/moto-api/data.json"
         wait_until(lambda: requests.get(answers, timeout=5).ok, "the S3 server answers", stop_if=self.process.failure)
         client = self.client("s3")
         client.create_bucket(Bucket=BUCKET)
-        # Without versions moto, unlike S3, names the version "null" of what was uploaded in parts, and then refuses it.
+        # Without versioning moto, unlike S3, returns the version "null" for multipart uploads, and then rejects it.
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
         policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
@@ -86,12 +89,12 @@ class S3Server:
         self.keys = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
 
     def require_keys(self, required: bool) -> None:
-        """From now on requests with other keys than `keys` are refused, or none is."""
+        """From now on, reject requests with keys other than `keys` (None: accept all)."""
         free = "0" if required else "inf"
         requests.post(f"{self.endpoint}/moto-api/reset-auth", data=free, timeout=5).raise_for_status()
 
     def client(self, service: str) -> Any:
-        """boto3's client for one of its services."""
+        """Return boto3's client for one of its services."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -135,7 +138,7 @@ class Bucket:
 
 
 def new_folder(area: Path, name: str) -> Path:
-    """A folder of the scripts' user."""
+    """Return a new folder of the scripts' user."""
     folder = area / name
     folder.mkdir()
     return users.give(folder, users.SCRIPTS)

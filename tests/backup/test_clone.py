@@ -1,7 +1,7 @@
-"""A clone, from one store's rendered manifests to the other's: what their containers are given is what they run with.
+"""Clone a store by running both stores' rendered manifests: the containers get exactly what the manifests say.
 
-The hooks' own manifests of a database, a backup and a restore run here as processes, against two PostgreSQL servers and
-one S3 server that wants the right keys: a wrong variable in a template ends in an error, or in other data.
+The hooks' manifests of a database, a backup and a restore run here as processes, with two PostgreSQL servers and one S3
+server that checks keys: a wrong variable in a template causes an error, or wrong data.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def succeeded(code: int, said: str) -> None:
 
 @dataclass
 class Shop:
-    """One store: its objects as the hooks want them, its database's server, and a folder for its volumes."""
+    """One store: its desired objects, its database's server, and a folder for its volumes."""
 
     world: World
     server: Server
@@ -50,21 +50,27 @@ class Shop:
         return self.area / "volumes" / "claim-uploads"
 
     def run(self, kind: str, name: str) -> tuple[int, str]:
-        """Run a workload's one container to its end: its exit code, and all it said."""
+        """Run a workload's single container to its end; return its exit code and output."""
         objects, database = list(self.world.observed.values()), {"database": self.server.env["PGHOST"]}
         (container,) = Cluster(objects, self.images, self.area, database).containers(kind, name)
         return container.run_for_code()
 
     def backup(self) -> None:
-        """Run the CronJob's container. :raise AssertionError: it failed, or complained."""
+        """Run the CronJob's container.
+
+        :raise AssertionError: it failed, or printed to stderr.
+        """
         succeeded(*self.run("CronJob", "backup"))
 
     def restore(self) -> None:
-        """Run the container of the Job that restoreFrom makes. :raise AssertionError: it failed, or complained."""
+        """Run the container of the Job for restoreFrom.
+
+        :raise AssertionError: it failed, or printed to stderr.
+        """
         succeeded(*self.try_to_restore())
 
     def try_to_restore(self) -> tuple[int, str]:
-        """The same, whatever comes of it: the exit code, and all it said."""
+        """The same without checks: return the exit code and output."""
         for _ in range(20):
             if any(key.name.startswith("restore-") for key in self.world.observed):
                 return self.run("Job", "restore")
@@ -74,11 +80,11 @@ class Shop:
 
 @pytest.fixture
 def settings(s3: S3Server, folder: Path) -> Iterator[Settings]:
-    """The shipped settings with the S3 server as the object store; it refuses all other keys."""
+    """The shipped settings with the S3 server as the object store, which rejects all other keys."""
     values = settings_of("hooks")
     values["backup"]["s3"] = {"endpoint": s3.endpoint, "bucket": BUCKET, "region": "us-east-1"}
     keys = {"accessKeyId": s3.keys["AWS_ACCESS_KEY_ID"], "secretAccessKey": s3.keys["AWS_SECRET_ACCESS_KEY"]}
-    # A root key of this test's own, so that its owners' archives are apart from those of other tests.
+    # A separate root key, so that archives are separate from those of other tests.
     files_of = {"settings.yaml": yaml.safe_dump(values), "keys.yaml": yaml.safe_dump(keys), "root.key": folder.name * 8}
     for name, text in files_of.items():
         (folder / name).write_text(text)
@@ -89,7 +95,7 @@ def settings(s3: S3Server, folder: Path) -> Iterator[Settings]:
 
 @pytest.fixture
 def open_shop(settings: Settings, folder: Path, scripts: Path, server: Server) -> Iterator[Any]:
-    """Makes a store with a database server of its own, as its StatefulSet describes it."""
+    """Return a function that creates a store with its own database server, as its StatefulSet describes it."""
     need("bubblewrap")
     names = settings.engines["medusa"].values["images"]
     dockerfile = ENGINES / "medusa" / "images" / "backup" / "Dockerfile"
@@ -115,7 +121,7 @@ def open_shop(settings: Settings, folder: Path, scripts: Path, server: Server) -
 
 
 def database_of(cluster: Cluster, area: Path) -> Server:
-    """A server as the store's StatefulSet describes it, on an address of its own."""
+    """A server as the store's StatefulSet describes it, on its own address."""
     (container,) = cluster.containers("StatefulSet", "database")
     env, port = container.env, container.spec["ports"][0]["containerPort"]
     assert env["POSTGRES_DB"] == "medusa"
@@ -134,7 +140,7 @@ def made_from(open_shop: Any, name: str, **spec: Any) -> Shop:
     return shop
 
 
-def test_a_clone_has_the_database_and_the_uploads_of_the_store_it_is_made_from(open_shop: Any) -> None:
+def test_a_clone_has_the_database_and_the_uploads_of_its_source(open_shop: Any) -> None:
     original = made_from(open_shop, "original")
     clone = open_shop("clone", restoreFrom={"store": "original"}, backup=NIGHTLY)
     clone.restore()
@@ -142,7 +148,7 @@ def test_a_clone_has_the_database_and_the_uploads_of_the_store_it_is_made_from(o
     assert files(clone.uploads) == files(original.uploads)
 
 
-def test_a_clones_own_backups_are_apart_from_those_of_the_store_it_is_made_from(open_shop: Any) -> None:
+def test_a_clones_backups_are_separate_from_its_sources(open_shop: Any) -> None:
     original = made_from(open_shop, "original")
     clone = open_shop("clone", restoreFrom={"store": "original"}, backup=NIGHTLY)
     clone.restore()

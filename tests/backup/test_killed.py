@@ -1,17 +1,17 @@
-"""A run that is ended at any step leaves whole archives, and the database and uploads as one or the other."""
+"""A run that is killed at any step leaves complete archives, and database and uploads either old or new."""
 
 import signal
 
 import pytest
 
 from .shop import content, files
-from .store import OTHERS, Store, whole
+from .store import OTHERS, BackupStore, whole
 from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
 
 KILLED = -signal.SIGKILL
 
 
-def test_a_backup_killed_at_any_step_is_never_listed_half_and_the_next_one_cleans_up(store: Store) -> None:
+def test_a_backup_killed_at_any_step_lists_no_partial_archive_and_is_cleaned_up(store: BackupStore) -> None:
     """Before each call of a program that reads or writes, through dump, uploads, publication and pruning."""
     store.shrink()
     names = [store.backup(now, BACKUP_KEEP="2") for now in (MORNING, NOON)]
@@ -30,7 +30,7 @@ def test_a_backup_killed_at_any_step_is_never_listed_half_and_the_next_one_clean
     assert len(store.target.paths()) == 6, store.target.paths()
 
 
-def test_a_snapshot_killed_at_any_step_takes_none_that_is_still_needed(store: Store) -> None:
+def test_a_snapshot_killed_at_any_step_removes_none_that_is_needed(store: BackupStore) -> None:
     """Through dump, publication and pruning; the retry makes what is missing and leaves nothing behind."""
     store.shrink()
     store.env |= {"UPLOADS_DIR": "", "SNAPSHOT_KEEP": "1"}
@@ -53,7 +53,7 @@ def test_a_snapshot_killed_at_any_step_takes_none_that_is_still_needed(store: St
 
 
 @pytest.mark.parametrize("torn", ["tee /dev/fd/3", "put", "pg_restore"])
-def test_a_backup_killed_in_the_midst_of_its_data_leaves_nothing_that_is_listed(store: Store, torn: str) -> None:
+def test_a_backup_killed_while_writing_data_lists_nothing(store: BackupStore, torn: str) -> None:
     torn = {"put": "rclone rcat" if "BACKUP_S3_BUCKET" in store.env else "cat "}.get(torn, torn)
     assert store.run("backup", STEPS=store.count_steps(*OTHERS), TORN=torn).returncode == KILLED
     assert whole(store.target) == store.names() == []
@@ -61,7 +61,7 @@ def test_a_backup_killed_in_the_midst_of_its_data_leaves_nothing_that_is_listed(
     assert {path.split("/")[1] for path in store.target.paths()} == {name}
 
 
-def test_a_snapshot_killed_in_its_midst_is_made_anew_by_the_retry(store: Store) -> None:
+def test_a_snapshot_killed_while_writing_data_is_made_by_the_retry(store: BackupStore) -> None:
     assert store.run("snapshot", "x", STEPS=store.count_steps(*OTHERS), TORN="tee /dev/fd/3").returncode == KILLED
     before = content(store.server, store.database)
     store.ok("snapshot", "x")
@@ -72,7 +72,7 @@ def test_a_snapshot_killed_in_its_midst_is_made_anew_by_the_retry(store: Store) 
 
 
 @database_alone
-def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(store: Store) -> None:
+def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(store: BackupStore) -> None:
     store.shrink()
     archived, archived_files = content(store.server, store.database), files(store.uploads)
     store.ok("snapshot", "x")
@@ -93,7 +93,7 @@ def test_a_restore_killed_at_any_step_leaves_the_old_database_or_the_new_one(sto
 
 
 @pytest.mark.parametrize("torn", ["psql --no-psqlrc --quiet --set", "pg_restore"])
-def test_a_restore_killed_in_the_midst_of_its_data_leaves_the_old_database(store: Store, torn: str) -> None:
+def test_a_restore_killed_while_reading_data_leaves_the_old_database(store: BackupStore, torn: str) -> None:
     store.ok("backup")
     store.sql(LATER_MIGRATION)
     later = content(store.server, store.database)

@@ -1,4 +1,4 @@
-"""What was in the database and the uploads comes back, all of it and nothing else."""
+"""Database and uploads are restored completely, and nothing else is."""
 
 import re
 import subprocess
@@ -8,10 +8,10 @@ import pytest
 from ..cluster.waiting import wait_until
 from . import users
 from .shop import SHOP, content, files
-from .store import Store, whole
+from .store import BackupStore, whole
 
 MORNING, NOON, EVENING = "2026-11-25 06:00:00Z", "2026-11-25 12:00:00Z", "2026-11-25 18:00:00Z"
-# For what has nothing to do with where archives are: once is enough.
+# For tests that do not depend on the archive target: running them once is enough.
 database_alone = pytest.mark.parametrize("target", ["volume"], indirect=True)
 LATER_MIGRATION = """
 CREATE SCHEMA later;
@@ -32,13 +32,13 @@ DROP TABLE customer CASCADE;
 """
 
 
-def test_the_shop_of_these_tests_has_one_of_everything() -> None:
-    """So that "nothing is lost" says something."""
+def test_the_test_data_has_every_kind_of_database_object() -> None:
+    """So that "nothing is lost" is meaningful."""
     made = set(re.findall(r"\b(?:CREATE|ADD) (?:UNIQUE )?(?:MATERIALIZED )?([A-Z]+)", SHOP))
     assert made >= {"EXTENSION", "SCHEMA", "TYPE", "DOMAIN", "FUNCTION", "TABLE", "INDEX", "VIEW", "TRIGGER", "POLICY"}
 
 
-def test_a_restore_into_an_empty_database_loses_nothing(store: Store) -> None:
+def test_a_restore_into_an_empty_database_loses_nothing(store: BackupStore) -> None:
     before = content(store.server, store.database)
     store.ok("backup")
     store.server.sql(f'CREATE DATABASE "{store.database}-new"')
@@ -49,7 +49,7 @@ def test_a_restore_into_an_empty_database_loses_nothing(store: Store) -> None:
         store.server.sql(f'DROP DATABASE "{store.database}-new"')
 
 
-def test_a_restore_removes_what_a_later_migration_made_and_brings_back_what_it_took(store: Store) -> None:
+def test_a_restore_reverts_a_later_migration(store: BackupStore) -> None:
     before = content(store.server, store.database)
     store.ok("snapshot", "before-2.22")
     store.sql(LATER_MIGRATION)
@@ -62,7 +62,7 @@ def test_a_restore_removes_what_a_later_migration_made_and_brings_back_what_it_t
 
 
 @database_alone
-def test_a_restored_database_takes_new_rows_where_the_old_one_left_off(store: Store) -> None:
+def test_a_restored_database_continues_its_sequences(store: BackupStore) -> None:
     store.ok("backup")
     store.sql("SELECT nextval('invoice'), nextval('product_id_seq')")
     store.ok("restore", "latest")
@@ -70,8 +70,8 @@ def test_a_restored_database_takes_new_rows_where_the_old_one_left_off(store: St
 
 
 @database_alone
-def test_a_database_whose_owner_is_no_superuser_is_restored_too(store: Store) -> None:
-    """As where the database is a managed service."""
+def test_a_database_whose_owner_is_not_a_superuser_is_restored(store: BackupStore) -> None:
+    """As in a managed database service."""
     store.server.sql(
         f"""CREATE ROLE plain LOGIN PASSWORD 'plain'; CREATE DATABASE "{store.database}-plain" OWNER plain"""
     )
@@ -87,7 +87,7 @@ def test_a_database_whose_owner_is_no_superuser_is_restored_too(store: Store) ->
         store.server.sql(f'DROP DATABASE "{store.database}-plain"; DROP ROLE plain')
 
 
-def test_uploads_come_back_with_every_name_and_mode_and_without_what_came_later(store: Store) -> None:
+def test_uploads_are_restored_with_names_and_modes_and_later_ones_removed(store: BackupStore) -> None:
     before = files(store.uploads)
     assert any(b"\n" in name for name in before)
     store.ok("backup")
@@ -102,7 +102,7 @@ def test_uploads_come_back_with_every_name_and_mode_and_without_what_came_later(
 
 
 @database_alone
-def test_a_volumes_own_lost_and_found_is_left_alone(store: Store) -> None:
+def test_a_volumes_lost_and_found_is_left_alone(store: BackupStore) -> None:
     lost = store.uploads / "lost+found"
     lost.mkdir(mode=0o000)
     store.ok("backup")
@@ -110,7 +110,7 @@ def test_a_volumes_own_lost_and_found_is_left_alone(store: Store) -> None:
     assert lost.is_dir()
 
 
-def test_without_an_uploads_folder_it_is_the_database_alone(store: Store) -> None:
+def test_without_an_uploads_folder_only_the_database_is_saved(store: BackupStore) -> None:
     before = files(store.uploads)
     store.ok("snapshot", "both")
     store.ok("backup", UPLOADS_DIR="")
@@ -122,7 +122,7 @@ def test_without_an_uploads_folder_it_is_the_database_alone(store: Store) -> Non
 
 
 @database_alone
-def test_an_archive_made_while_money_moves_has_it_all(store: Store) -> None:
+def test_an_archive_made_during_transfers_is_consistent(store: BackupStore) -> None:
     """Two accounts in two tables, dumped one after the other, while transfers run between them."""
     store.sql("""
         CREATE TABLE account_a AS SELECT 1000000 AS balance;
@@ -140,7 +140,7 @@ def test_an_archive_made_while_money_moves_has_it_all(store: Store) -> None:
             after = int(store.sql(moved))
         finally:
             transfers.kill()
-    # A restore ends the server's side of the killed session, which still moves money.
+    # A restore terminates the killed client's session, which is still transferring money.
     store.ok("restore", "latest")
     archived = int(store.sql(moved))
     assert before <= archived < after
@@ -148,7 +148,7 @@ def test_an_archive_made_while_money_moves_has_it_all(store: Store) -> None:
 
 
 @database_alone
-def test_a_restore_ends_sessions_that_hold_the_old_tables(store: Store) -> None:
+def test_a_restore_terminates_sessions_that_hold_the_old_tables(store: BackupStore) -> None:
     before = content(store.server, store.database)
     store.ok("backup")
     psql = [str(store.server.bin / "psql"), "-Xq", "-d", store.database]
@@ -166,7 +166,7 @@ def test_a_restore_ends_sessions_that_hold_the_old_tables(store: Store) -> None:
 
 
 @pytest.mark.parametrize("target", ["s3"], indirect=True)
-def test_another_stores_archive_is_restored_from_its_prefix(store: Store) -> None:
+def test_another_stores_archive_is_restored_from_its_prefix(store: BackupStore) -> None:
     before = content(store.server, store.database)
     name = store.ok("backup").split()[1]
     other = {"BACKUP_S3_PREFIX": "stores/other", "RESTORE_S3_PREFIX": f"/{store.env['BACKUP_S3_PREFIX']}/"}

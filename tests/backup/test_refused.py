@@ -1,4 +1,4 @@
-"""What can't be done changes nothing and says why in one line."""
+"""What is impossible changes nothing, and says why in one line."""
 
 from pathlib import Path
 
@@ -9,23 +9,23 @@ from ..cluster.waiting import wait_until
 from . import users
 from .postgres import Server
 from .shop import content, files
-from .store import OTHERS, SECRETS, Store, whole
+from .store import OTHERS, SECRETS, BackupStore, whole
 from .targets import Bucket, S3Server, new_folder
 from .test_nothing_lost import EVENING, LATER_MIGRATION, MORNING, NOON, database_alone
 
 
 def flip(data: bytes) -> bytes:
-    """One bit of the middle is another one."""
+    """Flip one bit in the middle."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
 def cut(data: bytes) -> bytes:
-    """The second half is missing."""
+    """Cut off the second half."""
     return data[: len(data) // 2]
 
 
-def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
+def test_a_damaged_archive_changes_nothing_and_is_named(store: BackupStore) -> None:
     name = store.ok("backup").split()[1]
     store.sql(LATER_MIGRATION)
     before = content(store.server, store.database), files(store.uploads)
@@ -37,33 +37,33 @@ def test_a_damaged_archive_changes_nothing_and_is_named(store: Store) -> None:
             assert f"{path} is damaged" in error
             assert "nothing was changed" in error
         store.target.remove(path)
-        assert store.run("restore", "latest").returncode in (1, 4)  # a bucket reports an absent file as an empty one
+        assert store.run("restore", "latest").returncode in (1, 4)  # a bucket reports a missing file as an empty one
         store.target.write(path, good)
     assert (content(store.server, store.database), files(store.uploads)) == before
     store.ok("restore", "latest")
 
 
-def test_a_check_finds_just_what_a_restore_would_refuse_and_changes_nothing(store: Store) -> None:
+def test_a_check_finds_what_a_restore_would_refuse_and_changes_nothing(store: BackupStore) -> None:
     assert "there is no whole archive for latest" in store.fails(3, "check", "latest")
     name = store.ok("backup").split()[1]
     store.ok("snapshot", "before-2")
     before = content(store.server, store.database), files(store.uploads)
-    away = {"PGHOST": "", "UPLOADS_DIR": ""}  # it asks no database and mounts no uploads
+    absent = {"PGHOST": "", "UPLOADS_DIR": ""}  # it needs no database and mounts no uploads
     for which in ("latest", name, "snapshot/before-2"):
-        assert store.ok("check", which, **away).endswith("is whole\n")
-    assert "no whole snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **away)
-    assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **away)
+        assert store.ok("check", which, **absent).endswith("is whole\n")
+    assert "no whole snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **absent)
+    assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **absent)
     for path in (f"archives/{name}/database.dump", f"archives/{name}/uploads.tar"):
         good = store.target.read(path)
         store.target.write(path, flip(good))
-        assert f"{path} is damaged" in store.fails(4, "check", "latest", **away)
+        assert f"{path} is damaged" in store.fails(4, "check", "latest", **absent)
         store.target.write(path, good)
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
 @database_alone
-def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: Store) -> None:
-    """Grants come last, and one to a role that is gone can't be given; the reader's rows are not quoted."""
+def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: BackupStore) -> None:
+    """Grants come last, and one to a missing role fails; the reader's rows are not quoted."""
     store.sql("CREATE ROLE reporter; GRANT SELECT ON customer TO reporter")
     store.ok("backup")
     store.sql("DROP OWNED BY reporter; DROP ROLE reporter")
@@ -75,8 +75,8 @@ def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: Store) -> No
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
-def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: Store) -> None:
-    """The connection to the archive breaks: what came so far must not be taken for all."""
+def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: BackupStore) -> None:
+    """The connection to the archive breaks: a partial stream must not count as complete."""
     store.ok("backup")
     store.sql(LATER_MIGRATION)
     before = content(store.server, store.database), files(store.uploads)
@@ -85,7 +85,7 @@ def test_a_restore_whose_data_ends_early_leaves_the_old_data(store: Store) -> No
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
-def test_a_dump_that_fails_leaves_nothing(store: Store) -> None:
+def test_a_dump_that_fails_leaves_nothing(store: BackupStore) -> None:
     store.ok("snapshot", "x")
     before = store.target.paths()
     half = f'{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000'
@@ -94,8 +94,8 @@ def test_a_dump_that_fails_leaves_nothing(store: Store) -> None:
     assert store.target.paths() == before
 
 
-def test_a_target_that_keeps_other_bytes_than_it_was_given_is_noticed(store: Store) -> None:
-    """One byte more, which pg_restore itself would not mind."""
+def test_a_target_that_stores_other_bytes_is_noticed(store: BackupStore) -> None:
+    """One byte too many, which pg_restore itself would accept."""
     tool, condition = ("rclone", '[ "$1" = rcat ]') if "BACKUP_S3_BUCKET" in store.env else ("cat", "[ $# = 0 ]")
     more = f'{{ /bin/cat; printf x; }} | /usr/bin/{tool} "$@"'
     store.stub(tool, f'#!/bin/sh\nif {condition}; then {more}; else exec /usr/bin/{tool} "$@"; fi\n')
@@ -104,23 +104,23 @@ def test_a_target_that_keeps_other_bytes_than_it_was_given_is_noticed(store: Sto
 
 
 @database_alone
-def test_a_dump_that_pg_restore_can_not_read_is_noticed(store: Store) -> None:
-    """Its bytes are kept well, but they are no dump."""
+def test_a_dump_that_pg_restore_can_not_read_is_noticed(store: BackupStore) -> None:
+    """Its bytes are stored correctly, but they are not a dump."""
     store.stub("pg_dump", f'#!/bin/sh\n{store.server.bin}/pg_dump "$@" | /usr/bin/head -c 30000\n')
     assert "can't be read back" in store.fails(1, "backup")
     assert store.target.paths() == []
 
 
-def test_one_run_at_a_time_and_one_that_waited_too_long_says_so(store: Store) -> None:
-    """A second run while the first one dumps: it waits for its turn, and its line of error is the first one's."""
+def test_only_one_run_at_a_time_and_a_run_that_waited_too_long_fails(store: BackupStore) -> None:
+    """A second run starts while the first one dumps: it waits, and its error names the first one."""
     second = 'PGOPTIONS="-c lock_timeout=100" store-backup snapshot second'
     store.stub("pg_dump", f"#!/bin/sh\n{second} && exit 1\nexit 1\n")
     assert "another backup, snapshot or restore" in store.fails(1, "snapshot", "first")
     assert store.target.paths() == []
 
 
-def test_a_run_that_lost_its_turn_publishes_nothing(store: Store) -> None:
-    """Its session ends after the dump: another run may have begun meanwhile."""
+def test_a_run_that_lost_its_lock_publishes_nothing(store: BackupStore) -> None:
+    """Its session ends after the dump: another run may have started meanwhile."""
     sessions = "pg_stat_activity WHERE datname = current_database() AND state = 'idle'"
     end = f"SELECT pg_terminate_backend(pid, 5000) FROM {sessions}"
     store.stub("tar", f'#!/bin/sh\npsql -Xq -o /dev/null -c "{end}"\nexec /bin/tar "$@"\n')
@@ -128,20 +128,20 @@ def test_a_run_that_lost_its_turn_publishes_nothing(store: Store) -> None:
     assert store.target.paths() == []
 
 
-def test_pruning_keeps_exactly_the_newest_and_every_snapshot(store: Store) -> None:
+def test_pruning_keeps_exactly_the_newest_archives_and_every_snapshot(store: BackupStore) -> None:
     store.shrink()
     store.env["UPLOADS_DIR"] = ""
     store.ok("snapshot", "x")
     names = [store.backup(f"2026-11-25 0{hour}:00:00Z", BACKUP_KEEP="2") for hour in range(4)]
     assert whole(store.target) == [*names[-2:], "snapshot/x"]
-    # The clock went back: the one just made is the oldest by its name and stays all the same.
+    # The clock went back: the new archive has the oldest name and is kept anyway.
     old = store.backup("2020-01-01 00:00:00Z", BACKUP_KEEP="1")
     assert whole(store.target) == [old, names[-1], "snapshot/x"]
     assert [each for each in store.names() if each != "snapshot/x"] == [names[-1], old]
     assert {name.split("/")[1] for name in store.target.paths()} == {old, names[-1], "x"}
 
 
-def test_the_newest_snapshots_stay_and_the_one_that_a_restore_to_come_needs(store: Store) -> None:
+def test_pruning_keeps_the_newest_snapshots_and_one_that_a_restore_needs(store: BackupStore) -> None:
     store.shrink()
     store.env["UPLOADS_DIR"] = ""
     store.clock()
@@ -151,19 +151,19 @@ def test_the_newest_snapshots_stay_and_the_one_that_a_restore_to_come_needs(stor
     newest = ["snapshot/before-4", "snapshot/before-5", "snapshot/before-6"]
     assert whole(store.target) == [backup, *newest, "snapshot/before-9"]
     store.ok("restore", "snapshot/before-9")
-    # No longer needed. The clock went back: the one just made is the oldest and stays all the same.
+    # No longer needed. The clock went back: the new one has the oldest name and is kept anyway.
     store.ok("snapshot", "before-3", NOW="2020-01-01 00:00:00Z")
     assert whole(store.target) == [backup, "snapshot/before-3", *newest]
     assert {path.split("/")[1] for path in store.target.paths()} == {backup, *(f"before-{n}" for n in (3, 4, 5, 6))}
 
 
-def test_two_archives_of_one_second_are_refused_not_mixed(store: Store) -> None:
+def test_two_archives_of_the_same_second_are_rejected(store: BackupStore) -> None:
     name = store.backup(NOON)
     assert "second" in store.fails(1, "backup", NOW=NOON)
     assert whole(store.target) == [name]
 
 
-def test_a_snapshot_is_never_overwritten(store: Store) -> None:
+def test_a_snapshot_is_never_overwritten(store: BackupStore) -> None:
     before = content(store.server, store.database)
     store.ok("snapshot", "before-2.22")
     kept = {path: store.target.read(path) for path in store.target.paths()}
@@ -174,7 +174,7 @@ def test_a_snapshot_is_never_overwritten(store: Store) -> None:
     assert content(store.server, store.database) == before
 
 
-def test_a_restore_by_time_takes_the_newest_archive_made_by_then(store: Store) -> None:
+def test_a_restore_by_time_uses_the_newest_archive_of_that_time(store: BackupStore) -> None:
     store.shrink()
     store.sql("CREATE TABLE today (part text)")
     for now, part in ((MORNING, "morning"), (NOON, "noon"), (EVENING, "evening")):
@@ -198,7 +198,7 @@ def test_a_restore_by_time_takes_the_newest_archive_made_by_then(store: Store) -
         store.fails(2, "restore", nonsense)
 
 
-def test_the_list_is_newest_first_with_size_and_time(store: Store) -> None:
+def test_the_list_is_newest_first_with_size_and_time(store: BackupStore) -> None:
     assert store.listed() == []
     store.backup(MORNING, UPLOADS_DIR="")
     store.backup(NOON)
@@ -211,15 +211,15 @@ def test_the_list_is_newest_first_with_size_and_time(store: Store) -> None:
 
 @database_alone
 @pytest.mark.parametrize("command", [["backup"], ["snapshot", "x"], ["restore", "latest"]])
-def test_a_database_that_can_not_be_reached_is_named_and_nothing_is_made(store: Store, command: list[str]) -> None:
+def test_an_unreachable_database_is_named_and_no_archive_is_made(store: BackupStore, command: list[str]) -> None:
     for setting in ({"PGPORT": str(free_ports(1)[0])}, {"PGPASSWORD": "wrong"}, {"PGDATABASE": "absent"}):
         assert "127.0.0.1" in store.fails(1, *command, **setting)
     assert store.target.paths() == []
 
 
 @database_alone
-def test_a_database_that_refuses_connections_at_first_is_waited_for(store: Store, server: Server) -> None:
-    """As right after a pod's start, where a network policy lets its traffic through a little later."""
+def test_a_database_that_rejects_connections_at_first_is_waited_for(store: BackupStore, server: Server) -> None:
+    """As right after a pod's start, before a network policy admits its traffic."""
     late = Server(new_folder(store.area, "late"))
     attempts = store.area / "attempts"
     attempts.touch(0o666)
@@ -236,7 +236,7 @@ def test_a_database_that_refuses_connections_at_first_is_waited_for(store: Store
 
 
 @database_alone
-def test_a_wrong_password_is_not_waited_for(store: Store) -> None:
+def test_a_wrong_password_is_not_waited_for(store: BackupStore) -> None:
     assert "password" in store.fails(1, "backup", PGPASSWORD="wrong", BACKUP_WAIT_SECONDS="9999")
 
 
@@ -252,12 +252,12 @@ def test_a_wrong_password_is_not_waited_for(store: Store) -> None:
         {"BACKUP_WAIT_SECONDS": "a minute"},
     ],
 )
-def test_a_wrong_setting_is_named(store: Store, setting: dict[str, str]) -> None:
+def test_an_invalid_setting_is_named(store: BackupStore, setting: dict[str, str]) -> None:
     assert next(iter(setting)) in store.fails(2, "backup", **setting)
 
 
 @database_alone
-def test_wrong_arguments_are_answered_with_the_right_ones(store: Store) -> None:
+def test_invalid_arguments_print_the_usage(store: BackupStore) -> None:
     for arguments in (
         [],
         ["backup", "x"],
@@ -274,7 +274,7 @@ def test_wrong_arguments_are_answered_with_the_right_ones(store: Store) -> None:
 
 @database_alone
 @pytest.mark.skipif(users.SCRIPTS is None, reason="only root can make a folder that is another user's")
-def test_uploads_of_another_user_are_noticed_before_anything_changes(store: Store) -> None:
+def test_uploads_of_another_user_are_noticed_before_anything_changes(store: BackupStore) -> None:
     store.ok("backup")
     store.sql(LATER_MIGRATION)
     closed = store.uploads / "closed"
@@ -284,8 +284,8 @@ def test_uploads_of_another_user_are_noticed_before_anything_changes(store: Stor
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
-def test_no_secret_is_on_any_command_line(store: Store) -> None:
-    """Every program notes its own command line as all users see it; that nothing is printed holds for every run."""
+def test_no_secret_is_on_any_command_line(store: BackupStore) -> None:
+    """Every program logs its own command line, which all users can see; output is checked in every run."""
     store.shrink()
     steps = store.count_steps(*OTHERS)
     for command in (["backup"], ["snapshot", "x"], ["restore", "latest"], ["list"]):
@@ -297,21 +297,21 @@ def test_no_secret_is_on_any_command_line(store: Store) -> None:
 
 @pytest.mark.parametrize("target", ["s3"], indirect=True)
 class TestBucket:
-    """What only a bucket can do wrong."""
+    """Failures that only a bucket has."""
 
     COMMANDS = (["list"], ["backup"], ["snapshot", "x"], ["restore", "latest"])
 
-    def test_an_absent_bucket_is_named(self, store: Store) -> None:
+    def test_a_missing_bucket_is_named(self, store: BackupStore) -> None:
         for command in self.COMMANDS:
             error = store.fails(1, *command, BACKUP_S3_BUCKET="absent")
             assert "no such bucket" in error
             assert "absent" in error
 
-    def test_a_stopped_server_is_named(self, store: Store) -> None:
+    def test_a_stopped_server_is_named(self, store: BackupStore) -> None:
         endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
         assert endpoint in store.fails(1, "snapshot", "x", BACKUP_S3_ENDPOINT=endpoint)
 
-    def test_a_server_that_refuses_connections_at_first_is_waited_for(self, store: Store, area: Path) -> None:
+    def test_a_server_that_rejects_connections_at_first_is_waited_for(self, store: BackupStore, area: Path) -> None:
         late, steps = S3Server(new_folder(store.area, "late")), store.count_steps()
         run = store.start("snapshot", "x", BACKUP_S3_ENDPOINT=late.endpoint, BACKUP_WAIT_SECONDS="60", STEPS=steps)
         try:
@@ -322,13 +322,15 @@ class TestBucket:
             late.process.kill()
         assert (run.returncode, err) == (0, ""), out
 
-    def test_an_absent_bucket_is_not_waited_for(self, store: Store) -> None:
+    def test_a_missing_bucket_is_not_waited_for(self, store: BackupStore) -> None:
         assert "no such bucket" in store.fails(1, "list", BACKUP_S3_BUCKET="absent", BACKUP_WAIT_SECONDS="9999")
 
-    def test_missing_keys_are_named(self, store: Store) -> None:
+    def test_missing_keys_are_named(self, store: BackupStore) -> None:
         assert "AWS_SECRET_ACCESS_KEY" in store.fails(2, "list", AWS_SECRET_ACCESS_KEY="")
 
-    def test_wrong_keys_are_refused_and_right_ones_are_not(self, store: Store, target: Bucket, s3: S3Server) -> None:
+    def test_wrong_keys_are_rejected_and_right_ones_accepted(
+        self, store: BackupStore, target: Bucket, s3: S3Server
+    ) -> None:
         s3.require_keys(True)
         try:
             right = s3.keys
@@ -344,8 +346,8 @@ class TestBucket:
 
 
 @database_alone
-def test_a_server_with_too_few_locks_for_one_transaction_is_reported_with_what_to_raise(store: Store) -> None:
-    """Dropping and making takes some ten locks a table; the server's default is enough for about 500 tables."""
+def test_too_few_locks_for_one_transaction_are_reported_with_the_setting(store: BackupStore) -> None:
+    """Dropping and creating needs about ten locks per table; the server's default is enough for about 500 tables."""
     store.ok("backup")
     tables = "".join(f"CREATE TABLE t{n} (id int PRIMARY KEY, x text UNIQUE);" for n in range(2500))
     store.sql(tables)

@@ -1,11 +1,11 @@
-"""What a backup counts, for the status of the store; no failure of it fails a backup."""
+"""The numbers that a backup reports for the store's status; no failure of it fails a backup."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from .store import SECRETS, Store, whole
+from .store import SECRETS, BackupStore, whole
 
 ORDERS = "SELECT count(*) FROM purchase"
 CAN_NOT_COUNT = {
@@ -16,8 +16,8 @@ CAN_NOT_COUNT = {
 
 
 @pytest.fixture
-def file(store: Store) -> Path:
-    """Where a report goes, as the kubelet makes it."""
+def file(store: BackupStore) -> Path:
+    """A report's file, as the kubelet creates it."""
     file = store.area / "report"
     file.touch()
     file.chmod(0o666)
@@ -25,7 +25,7 @@ def file(store: Store) -> Path:
     return file
 
 
-def test_a_backup_reports_its_size_and_what_it_counted(store: Store, file: Path) -> None:
+def test_a_backup_reports_its_size_and_contents(store: BackupStore, file: Path) -> None:
     store.ok("backup")
     report = json.loads(file.read_text())
     size = int(store.sql("SELECT pg_database_size(current_database())"))
@@ -38,33 +38,33 @@ def test_a_backup_reports_its_size_and_what_it_counted(store: Store, file: Path)
 
 @pytest.mark.parametrize("target", ["volume"], indirect=True)
 class TestWhereArchivesAreDoesNotMatter:
-    """So once is enough."""
+    """Tests that do not depend on the archive target, so they run once."""
 
-    def test_what_is_not_there_is_not_counted(self, store: Store, file: Path) -> None:
+    def test_what_does_not_exist_is_not_counted(self, store: BackupStore, file: Path) -> None:
         store.ok("backup", UPLOADS_DIR="", BACKUP_ORDERS_QUERY="")
         assert json.loads(file.read_text()).keys() == {"bytes", "databaseBytes"}
 
     @pytest.mark.parametrize("setting", CAN_NOT_COUNT.values(), ids=CAN_NOT_COUNT.keys())
-    def test_a_count_that_fails_is_left_out_and_fails_no_backup(
-        self, store: Store, file: Path, setting: dict[str, str]
+    def test_a_count_that_fails_is_omitted_and_fails_no_backup(
+        self, store: BackupStore, file: Path, setting: dict[str, str]
     ) -> None:
         store.ok("backup", **setting)
         assert json.loads(file.read_text()).keys() == {"bytes", "databaseBytes", "uploadsBytes"}
         assert len(whole(store.target)) == 1
 
-    def test_a_report_that_can_not_be_written_fails_no_backup(self, store: Store, file: Path) -> None:
+    def test_a_report_that_can_not_be_written_fails_no_backup(self, store: BackupStore, file: Path) -> None:
         file.chmod(0o444)
         store.backup("2026-11-25 06:00:00Z")
         store.backup("2026-11-26 06:00:00Z", BACKUP_REPORT=str(store.area / "no such file"))
         assert (len(whole(store.target)), file.read_text()) == (2, "")
 
-    def test_only_a_backup_reports(self, store: Store, file: Path) -> None:
+    def test_only_a_backup_writes_a_report(self, store: BackupStore, file: Path) -> None:
         store.ok("snapshot", "before")
         store.ok("check", "snapshot/before")
         store.ok("restore", "snapshot/before")
         assert file.read_text() == ""
 
-    def test_a_backup_that_fails_reports_nothing(self, store: Store, file: Path) -> None:
+    def test_a_failed_backup_writes_no_report(self, store: BackupStore, file: Path) -> None:
         store.stub("pg_dump", "#!/bin/sh\nexit 1\n")
         store.fails(1, "backup")
         assert file.read_text() == ""

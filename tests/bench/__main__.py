@@ -1,5 +1,6 @@
-"""Every benchmark, one after another: ``tox -e bench``. Figures are ratios of two things run together, since a
-machine's absolute speed says nothing about the next one's.
+"""Run every benchmark, one after another (``tox -e bench``).
+
+Results are ratios of two things run together, because the absolute speed depends on the machine.
 """
 
 from . import hooks, lists

@@ -1,7 +1,7 @@
-"""How much of a bare handler's speed the hooks keep: syncs a second of a full Ready store, against a handler
-with the same shell that reads the same request and answers an empty list. Syncs are counted a second of the
-server's own processor time, so that neither the load's speed nor what else the machine does is in the figure;
-the two take turns, so that the processor's own moods meet both.
+"""Compare the hooks with a bare handler: syncs per second of a full Ready store, against a handler with the same HTTP
+layer that parses the request and returns an empty list. Syncs are counted per second of the server's processor time, so
+that neither the client's speed nor other programs matter; the two take turns, so that changes of the processor's speed
+affect both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ APPLICATIONS = {"hooks": "storeplatform.hooks.app:create_app()", "empty": "tests
 
 
 def empty_app() -> Any:
-    """The hooks' shell around a core that reads the request and answers nothing."""
+    """The hooks' HTTP layer around a core that parses the request and returns nothing."""
     from storeplatform.hooks import app
 
     app.sync = lambda request, settings: {"status": {"conditions": []}, "children": [], "finalized": False}
@@ -81,7 +81,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 def _ready_request(files: dict[str, str]) -> bytes:
-    """What Metacontroller sends of a large store that is Ready, with the annotations that it keeps."""
+    """Return Metacontroller's request for a large store that is Ready, with the annotations that it stores."""
     settings = load_settings(
         Path(files["STORE_PLATFORM_SETTINGS"]), ENGINES, Path(files["STORE_PLATFORM_ROOT_KEY_FILE"])
     )
@@ -110,13 +110,13 @@ def _serve(application: str, files: dict[str, str]) -> tuple[subprocess.Popen[by
 
 
 def _processor_seconds(pid: int) -> float:
-    """What the server has used of the processor so far: gunicorn's first process and its worker."""
+    """Return the processor time that the server has used: gunicorn's main process and its worker."""
     server = psutil.Process(pid)
     return sum(sum(process.cpu_times()[:2]) for process in [server, *server.children()])
 
 
 def _load(address: str, body: bytes) -> list[float]:
-    """The seconds of each exchange, one at a time over one connection, for SECONDS."""
+    """Return the seconds of each exchange, one at a time over one connection, for SECONDS."""
     taken = []
     connection = http.client.HTTPConnection(address, timeout=10)
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}

@@ -1,6 +1,6 @@
-"""How long API and dashboard take for a page of 50 stores among many, beside an answer that looks at no store.
+"""Measure API and dashboard for a page of 50 stores among many, compared with a response that reads no store.
 
-Each is asked for in turn, by one caller on one connection. ``python -m tests.bench.lists [stores]``, 10,000 by default.
+Each is requested in turn, by one caller on one connection. ``python -m tests.bench.lists [stores]``, 10,000 by default.
 """
 
 from __future__ import annotations

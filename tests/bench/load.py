@@ -1,6 +1,6 @@
-"""What peers that wait, or are slow, cost those who work: per service, p95 under them as a multiple of p95 without.
+"""Measure what idle or slow clients cost active ones: per service, p95 with them as a multiple of p95 without.
 
-And sixty creations of one owner at once, as a multiple of the time that sixty in a row take. ``python -m
+Also sixty concurrent creations of one owner, as a multiple of the time of sixty sequential ones. ``python -m
 tests.bench.load``; the target is in the last column.
 """
 
@@ -35,7 +35,7 @@ IDLE, STREAMS, SLOW = 5000, 2000, 500
 ROUNDS = 100
 AT_ONCE = 60
 OWNERS = 100
-# No address holds all of a service's connections.
+# So that no address holds all of a service's connections.
 SOURCES = 8
 MANY = {"quota": {"owner": 100_000, "global": 1_000_000}}
 
@@ -44,7 +44,7 @@ numbers = count(1)
 
 @dataclass
 class Row:
-    """``ratio``: what is measured; ``memory``: the service's, in MiB, under the load."""
+    """``ratio``: the result; ``memory``: the service's, in MiB, under the load."""
 
     what: str
     before: str
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass
 class Peers:
-    """Connections to a port that wait: without a word, with a stream, or with a byte a second."""
+    """Connections that wait: idle, with a stream, or sending a byte per second."""
 
     port: int
     opened: list[socket.socket] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Peers:
             self.connect()
 
     def streams(self, requests: list[bytes]) -> None:
-        """Each is open once its first bytes are here."""
+        """Open streams; each is open once its first bytes have arrived."""
         begun = [self.connect() for _ in requests]
         for each, request in zip(begun, requests, strict=True):
             each.sendall(request)
@@ -81,7 +81,7 @@ class Peers:
 
     @contextmanager
     def slow(self, number: int) -> Iterator[None]:
-        """A header that comes by one byte a second; who is disconnected comes again."""
+        """Send headers at one byte per second; reconnect when disconnected."""
         opened = [self.connect() for _ in range(number)]
         ended = threading.Event()
 
@@ -108,7 +108,7 @@ class Peers:
 
 
 def p95(call: Callable[[], None], rounds: int = ROUNDS) -> float:
-    """Seconds."""
+    """Return the 95th percentile in seconds."""
     taken = []
     for _ in range(rounds):
         began = time.perf_counter()
@@ -120,7 +120,7 @@ def p95(call: Callable[[], None], rounds: int = ROUNDS) -> float:
 def asking(
     url: str, token: str, method: str, path: str, body: Callable[[], object] | None = None
 ) -> Callable[[], None]:
-    """A request on a connection that is kept."""
+    """Send a request on a connection that is kept open."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
@@ -191,7 +191,7 @@ def _at_the_api(api: Api, issuer: Issuer, ada: str) -> list[Row]:
         "API: create": asking(api.url, ada, "POST", "/stores", new_store),
     }
     tokens = [issuer.token(f"viewer-{number}", exp=time.time() + 3600) for number in range(OWNERS)]
-    asking(api.url, tokens[0], "GET", "/me")()  # the issuer's keys are known from then on
+    asking(api.url, tokens[0], "GET", "/me")()  # the issuer's keys are cached from then on
     stream = "GET /api/v1/changes HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer {}\r\n\r\n"
     peers = Peers(int(api.url.rpartition(":")[2]))
 

@@ -1,7 +1,7 @@
-"""Ten stores at once on a real node: how long each takes until it is Ready, and what each of its parts has of memory.
+"""Measure ten stores at once on a real node: how long each takes until it is Ready, and the memory of each component.
 
-``python -m tests.bench.node 10``, as root. Seconds say nothing about another machine, so one store that is made alone,
-before the others, is what they are compared with.
+``python -m tests.bench.node 10``, as root. Absolute times depend on the machine, so they are compared with one store
+that is created alone, before the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.node.stores import COMPONENTS, Stores
 from .watched import Watched
 
 LIMIT_SECONDS = 1800
-# So many fit on two cores. Limits are the local values', so no pod gets less time than there.
+# So that many stores fit on two cores. Limits are the local values', so no pod gets less time than there.
 LITTLE = {"requests": {"cpu": "10m"}}
 VALUES = {"hooks": {"settings": {"plans": {"small": {"resources": dict.fromkeys(COMPONENTS, LITTLE)}}}}}
 PLATFORM = "store-platform"
@@ -58,7 +58,7 @@ def _pids(made: Cluster) -> list[int | None]:
 
 
 def _seconds_to_ready(stores: Stores, names: Iterable[str]) -> dict[str, float]:
-    """Of each, from its declaration on; all are declared at once."""
+    """Return the seconds of each, from its creation on; all are created at once."""
     began, found = time.monotonic(), dict[str, float]()
     waiting = list(names)
     for name in waiting:
@@ -75,7 +75,7 @@ def _seconds_to_ready(stores: Stores, names: Iterable[str]) -> dict[str, float]:
 
 
 def _memory(stores: Stores, names: Iterable[str]) -> dict[str, list[int]]:
-    """Bytes of each pod's processes and files in memory, by its component."""
+    """Return the bytes of each pod's processes and page cache, by component."""
     found: dict[str, list[int]] = defaultdict(list)
     for namespace in (*(f"store-{name}" for name in names), PLATFORM):
         for pod in stores.pods(namespace):
@@ -97,7 +97,7 @@ def _print(alone: float, seconds: list[float]) -> None:
 
 
 def _print_memory(pods: Mapping[str, list[int]], processes: Mapping[str, int]) -> None:
-    """A Markdown table."""
+    """Print a Markdown table."""
     print("\n| part | pods | MiB each |\n| --- | ---: | ---: |")
     for component, sizes in sorted(pods.items()):
         print(f"| {component} | {len(sizes)} | {statistics.mean(sizes) / MIB:.0f} |")

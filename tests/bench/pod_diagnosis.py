@@ -1,8 +1,8 @@
-"""What it costs to relate pods (the controller's customize hook): Metacontroller's processor time for each pod
-event, with the hook and without it, beside many Stores. Each event is matched against every Store.
+"""Measure the cost of relating pods (the controller's customize hook): Metacontroller's processor time per pod event,
+with and without the hook, with many Stores. Each event is matched against every Store.
 
-``python -m tests.bench.pod_diagnosis 1000``: the number of Stores. They are refused ones, so that they have no
-children and the pods' events are all there is to do.
+``python -m tests.bench.pod_diagnosis 1000``: the number of Stores. They are rejected ones, so that they have no
+children and only pod events cause work.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(stores: int) -> None:
         console.print("This needs Metacontroller: put it on the PATH or name it by METACONTROLLER.")
         return
     table = Table("pods related", "events", "processor ms an event", title=f"{stores} Stores")
-    slow = {"resyncSeconds": {"settled": 36000, "changing": 36000}}  # repeated requests are not to be measured
+    slow = {"resyncSeconds": {"settled": 36000, "changing": 36000}}  # retries must not be measured
     with ControlPlane() as plane, Platform(plane, settings=slow) as platform:
         with ThreadPoolExecutor(16) as threads:
             list(threads.map(lambda number: platform.apply(f"s{number}", plan="none"), range(stores)))
@@ -71,7 +71,7 @@ def _touch(platform: Platform, pod: Object, change: int) -> None:
 
 
 def _relate(platform: Platform, related: bool) -> None:
-    """Begin anew with or without the customize hook, and wait until every Store was asked for again."""
+    """Restart with or without the customize hook, and wait until every Store was synced again."""
     (controller,) = shipped("controller.yaml")
     platform.loop.stop()
     for hook in controller["spec"]["hooks"].values():
@@ -87,7 +87,7 @@ def _relate(platform: Platform, related: bool) -> None:
 
 
 def _quiet(platform: Platform) -> float:
-    """Metacontroller's processor seconds so far, once it uses next to none."""
+    """Return Metacontroller's processor seconds so far, once it is nearly idle."""
     process = psutil.Process(platform.loop.pid)
     last = [0.0]
 

@@ -1,10 +1,11 @@
-"""How fast stores are made, and what that takes: by the platform, by a bare client, and by an operator of another kind.
+"""Measure how fast stores are created, and what that costs: by the platform, a bare client, and an operator of another
+kind.
 
-``python -m tests.bench.rate 30`` makes 30 small stores at once, each kind in turn, twice, on one control plane with
+``python -m tests.bench.rate 30`` creates 30 small stores at once, each kind in turn, twice, on one control plane with
 simulated nodes. The bare client creates the same objects with 16 threads and waits for nothing. The twin is a kopf
-operator (twin.py) that creates them stage by stage, each once the one before is ready. The rate is measured until the
-client is done, and processor time until all that it created does its work. Figures of one kind say nothing by
-themselves: what the last table compares them with ran within minutes on the same machine.
+operator (twin.py) that creates them stage by stage, each once the previous one is ready. The rate is measured until the
+client is done, and processor time until everything is ready. Absolute numbers mean little: the last table compares
+kinds that ran within minutes on the same machine.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def stages(home: Path) -> list[list[Object]]:
-    """The objects of a small store that is made, in the order of its stages; the store is called ``EXAMPLE``."""
+    """Return the objects of a small store, in the order of its stages; the store is called ``EXAMPLE``."""
     settings = load_settings(home / "settings.yaml", ENGINES, home / "root.key")
     world, found = World(settings, store(EXAMPLE)), []
     while True:
@@ -123,7 +124,7 @@ def _twin(plane: ControlPlane, numbers: range) -> None:
 def _measured(
     plane: ControlPlane, watched: Watched, user: str, make: Callable[[range], None], numbers: range
 ) -> dict[str, float]:
-    """Stores a second; for each store, processor seconds by part and calls by verb of that user."""
+    """Return stores per second; per store, processor seconds by component and calls by verb of that user."""
     mark, before, began = plane.audit.mark(), watched.processor(), time.monotonic()
     make(numbers)
     seconds = time.monotonic() - began
@@ -138,13 +139,13 @@ def _measured(
 
 
 def _works(client: Client) -> bool:
-    """Whether every workload and Job of the cluster has done what it is for."""
+    """Whether every workload and Job of the cluster is ready or complete."""
     kinds = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Job": "batch/v1"}
     return all(does_its_work(kind, each) for kind, version in kinds.items() for each in client.list_all(version, kind))
 
 
 def _print(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """A Markdown table with a column for each kind, and the ratios that matter."""
+    """Print a Markdown table with a column for each kind, and the important ratios."""
     print(f"\n{title}\n\n| a store | {' | '.join(rows)} |\n| --- |{' ---: |' * len(rows)}")
     for what in dict.fromkeys(what for row in rows.values() for what in row):
         print(f"| {what} | {' | '.join(f'{row.get(what, 0):.2f}' for row in rows.values())} |")

@@ -1,6 +1,7 @@
-"""What many stores cost each route and page: p95 with many stores of many owners as a multiple of p95 with a hundred.
+"""Measure what many stores cost each route and page: p95 with many stores of many owners as a multiple of p95 with a
+hundred.
 
-``python -m tests.bench.scale [stores]``, 10,000 by default, three to an owner.
+``python -m tests.bench.scale [stores]``, 10,000 by default, three per owner.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _p95(call: Callable[[], object]) -> float:
 
 
 def _make(client: Client, number: int) -> None:
-    """A store; the first three are ann's. Every owner has a StoreQuota, as the gate would have made it."""
+    """Create a store; the first three are ann's. Every owner has a StoreQuota, as the gate would have created it."""
     owner = "ann@example.com" if number < 3 else f"owner-{number // 3}"
     spec = {"engine": "medusa", "owner": owner, "plan": ("small", "medium", "large")[number % 3]}
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": f"shop-{number}"}}

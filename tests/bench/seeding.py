@@ -1,4 +1,4 @@
-"""What the platform makes of many suspended stores, posted without the loop."""
+"""Create what the platform makes of many suspended stores directly, without the controller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROCESSES, CHUNK = 4, 100
 
 
 def check(platform: Platform) -> None:
-    """Let the loop make one store and suspend it, and compare with what would be posted of it.
+    """Let the controller create one store and suspend it, and compare it with what would be seeded.
 
     :raise AssertionError: they differ.
     """
@@ -40,9 +40,9 @@ def check(platform: Platform) -> None:
 
 
 def seed(platform: Platform, stores: int) -> None:
-    """Post them, by some processes, to a platform whose loop is stopped.
+    """Create them with several processes, on a platform whose controller is stopped.
 
-    What controls or plays objects is stopped too and stays so: no pod, no volume and no workload's status is made.
+    The controllers and KWOK are stopped too and stay so: no pods, volumes or statuses of workloads are created.
     """
     for name in ("kwok", "kube-scheduler", "kube-controller-manager"):
         platform.plane.stop_component(name)
@@ -56,7 +56,7 @@ def _identity(child: Object) -> tuple[str, str]:
 
 
 def _metadata(child: Object) -> Object:
-    """What Metacontroller goes by, less what is given by others."""
+    """Return the metadata that Metacontroller uses, without what others set."""
     metadata = child["metadata"]
     own = {
         part: {name: value for name, value in metadata[part].items() if not name.startswith(GIVEN)}
@@ -70,7 +70,9 @@ def _load(home: Path) -> Settings:
 
 
 def children(store: Object, settings: Settings) -> list[Object]:
-    """Each child of a suspended store that was open before, as the loop leaves it; the Store gets its status."""
+    """Return each child of a suspended store that was open before, as the controller leaves it; the Store gets its
+    status.
+    """
     parent = copy.deepcopy({"apiVersion": API, "kind": "Store", **store, "status": {}})
     parent["spec"]["suspended"] = False
     world = World(settings, parent)
@@ -82,7 +84,7 @@ def children(store: Object, settings: Settings) -> list[Object]:
 
 
 def _step_until(world: World, phase: str) -> Object:
-    """The first answer of that phase that says nothing new."""
+    """Return the first response in that phase that changes nothing."""
     for _ in range(20):
         before = world.parent["status"]
         answer = world.step()
@@ -95,7 +97,7 @@ def _as_applied(child: Object, store: Object) -> Object:
     child = copy.deepcopy(child)
     uid = store["metadata"]["uid"]
     child["metadata"]["labels"]["controller-uid"] = uid
-    # A Secret's data is asked for only at its creation, so what was applied last says nothing of it.
+    # A Secret's data is only in the response at its creation, so the last-applied annotation does not contain it.
     said = {name: value for name, value in child.items() if (child["kind"], name) != ("Secret", "data")}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for sign in "<>&":  # as Go writes JSON

@@ -1,8 +1,8 @@
-"""What each component takes of memory and processor, for a number of stores: while they are created, and idle.
+"""Measure each component's memory and processor time for a number of stores: while they are created, and idle.
 
-``python -m tests.bench.sizing 100`` lets the platform make that many small stores, with pods, as fast as it
-can. ``python -m tests.bench.sizing 10000 --seeded`` posts what the platform would have made of suspended stores
-(see seeding.py) and then starts the loop: for numbers whose making would take hours here.
+``python -m tests.bench.sizing 100`` lets the platform create that many small stores, with pods, as fast as it can.
+``python -m tests.bench.sizing 10000 --seeded`` creates what the platform would have made of suspended stores (see
+seeding.py) and then starts the controller: for numbers whose creation would take hours here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from tests.stores.platform import Platform
 from . import seeding
 from .watched import Watched
 
-# A whole minute: an idle component works in bursts.
+# A whole minute, because an idle component works in bursts.
 REST_SECONDS = 60
-# Many owners' stores, and nothing that refuses them.
+# Stores of many owners, and no limit that rejects them.
 LIMITS = {"quota": {"owner": 100_000, "global": 1_000_000}}
 
 
@@ -42,7 +42,7 @@ def main() -> None:
         api = stack.enter_context(Api(plane))
         dashboard = stack.enter_context(Dashboard(api.url))
         mark = _seed(options.stores, platform) if options.seeded else None
-        gate = stack.enter_context(Gate(plane, settings=LIMITS))  # after the seeding, which is nobody's intent
+        gate = stack.enter_context(Gate(plane, settings=LIMITS))  # after the seeding, which is not to be measured
         if options.seeded:
             platform.loop.start()
         components = {
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _seed(stores: int, platform: Platform) -> int:
-    """Stop the loop and post the stores; where the audit log is then."""
+    """Stop the controller and seed the stores; return the audit log's position after that."""
     seeding.check(platform)
     platform.loop.stop()
     print(f"seeded in {_timed(lambda: seeding.seed(platform, stores)):.0f} s", flush=True)
@@ -66,7 +66,7 @@ def _seed(stores: int, platform: Platform) -> int:
 
 
 def _measure(stores: int, platform: Platform, watched: Watched, seeded: int | None) -> None:
-    """Measure and print. ``seeded``: where the audit log was before the loop saw the seeded stores."""
+    """Measure and print. ``seeded``: the audit log's position before the controller saw the seeded stores."""
     before = watched.processor()
     if seeded is not None:
         name = "all asked for once"
@@ -89,7 +89,7 @@ def _measure(stores: int, platform: Platform, watched: Watched, seeded: int | No
 
 
 def _print(watched: Watched, seconds: Mapping[str, Mapping[str, float]]) -> None:
-    """A Markdown table with a column of idle memory and its peak, and one for each mapping of seconds."""
+    """Print a Markdown table with columns for idle memory and its peak, and one for each mapping of seconds."""
     rows = [["component", "MiB idle", "MiB at its peak", *seconds], ["---", *["---:"] * (2 + len(seconds))]]
     for component, size in watched.memory().items():
         peak = max(watched.peaks[component], size)
@@ -108,13 +108,13 @@ def _make(stores: int, platform: Platform) -> None:
 
 
 def _asked(platform: Platform) -> int:
-    """How many seeded stores the hooks were asked for."""
+    """Return for how many seeded stores the hooks were called."""
     lines = platform.hooks_lines()
     return len({line["store"] for line in lines if str(line.get("store", "")).startswith(seeding.SEEDED)})
 
 
 def _await_quiet(watched: Watched) -> None:
-    """Until the platform's parts take less than a twentieth of a processor, or for three minutes: it may never rest."""
+    """Wait at most three minutes until the platform uses less than a twentieth of a processor: it may never be idle."""
     for _ in range(18):
         before = watched.processor()
         time.sleep(10)

@@ -1,4 +1,4 @@
-"""A store of an operator written with kopf: its objects stage by stage, each once the one before is ready.
+"""A store's objects created by a kopf operator, stage by stage, each once the previous one is ready.
 
 Run by rate.py, with TWIN_SHAPE naming the file of the objects.
 """
@@ -19,7 +19,7 @@ from tests.cluster.client import Client, Object
 
 GROUP, VERSION = "bench.platform.urumi.dev", "v1"
 API = f"{GROUP}/{VERSION}"
-# The name of the store in the shape's file. It is nothing else's.
+# The name of the store in the shape's file. Nothing else in it has that name.
 EXAMPLE = "example-of-a-store"
 THREADS = 20
 CRD: Object = {
@@ -44,7 +44,7 @@ CRD: Object = {
 
 
 def named(shape: str, name: str) -> list[list[Object]]:
-    """The objects of a store of that name, by stage."""
+    """Return the objects of a store of that name, by stage."""
     return list(json.loads(shape.replace(EXAMPLE, name)))
 
 
@@ -56,14 +56,14 @@ def create_all(client: Client, stages: Iterable[Iterable[Object]]) -> None:
 
 
 def ready(client: Client, obj: Object) -> bool:
-    """Whether it does its work, where that takes time."""
+    """Whether an object is ready, for kinds where that takes time."""
     metadata = obj["metadata"]
     seen = client.get(obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace", ""))
     return does_its_work(obj["kind"], seen)
 
 
 def does_its_work(kind: str, seen: Object) -> bool:
-    """The same of an object as it is seen."""
+    """The same for an observed object."""
     status = seen.get("status", {})
     if kind == "Job":
         return any(each["type"] == "Complete" and each["status"] == "True" for each in status.get("conditions", []))
@@ -79,7 +79,7 @@ def _client() -> Client:
 
 @kopf.on.startup()
 def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-    """As many handlers at once as the comparison is made with, and no events."""
+    """Use as many concurrent handlers as the comparison, and no events."""
     settings.execution.max_workers = THREADS
     settings.posting.enabled = False
 

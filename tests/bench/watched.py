@@ -1,4 +1,4 @@
-"""What processes take of memory and processor."""
+"""Measure processes' memory and processor time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECONDS_BETWEEN = 2
 
 
 class Watched:
-    """Processes by component, and the most memory each has had since this began. Ends with the context."""
+    """Watch processes by component, and the peak memory of each. Ends with the context."""
 
     def __init__(self, components: Mapping[str, Iterable[int | None]]) -> None:
         self.roots = {name: [pid for pid in pids if pid] for name, pids in components.items()}
@@ -28,11 +28,11 @@ class Watched:
         self._thread.join()
 
     def memory(self) -> dict[str, int]:
-        """Bytes by component now: what its processes have, and of what they share their part (PSS)."""
+        """Return bytes by component now: private memory, and a proportional share of shared memory (PSS)."""
         return {name: sum(_pss(each) for each in _family(pids)) for name, pids in self.roots.items()}
 
     def processor(self) -> dict[str, float]:
-        """Seconds by component so far, of the processes that still run."""
+        """Return seconds by component so far, of processes that still run."""
         return {name: sum(sum(each.cpu_times()[:2]) for each in _family(pids)) for name, pids in self.roots.items()}
 
     def _watch(self) -> None:
@@ -48,5 +48,5 @@ def _family(pids: Iterable[int]) -> list[psutil.Process]:
 def _pss(process: psutil.Process) -> int:
     try:
         return int(process.memory_full_info().pss)
-    except psutil.NoSuchProcess:  # a node starts many that end within a moment
+    except psutil.NoSuchProcess:  # a node starts many short-lived processes
         return 0

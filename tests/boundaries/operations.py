@@ -1,4 +1,4 @@
-"""Everything that somebody can ask the API server of a Store, by name. Each gives the HTTP status of the answer."""
+"""Every request about a Store that the API server offers, by name. Each returns the HTTP status of the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLATFORM = "platform.urumi.dev/x"
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who asks. ``name``: who they are to the API server; no ``token``: nobody."""
+    """A caller. ``name``: their user name; without ``token``: anonymous."""
 
     name: str
     server: str
@@ -25,7 +25,7 @@ class Actor:
     token: str = ""
 
     def ask(self, method: str, path: str, body: Any = None, content: str = JSON_TYPE, **query: Any) -> int:
-        """The status of one request."""
+        """Return the status of one request."""
         headers = {"Content-Type": content, "Accept": JSON_TYPE}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -36,7 +36,7 @@ class Actor:
 
 
 def store(name: str, owner: str, metadata: Object | None = None, **spec: Any) -> Object:
-    """A Store as somebody would ask for it."""
+    """Return a Store as a caller would create it."""
     whole = {"name": name, **(metadata or {})}
     return {"apiVersion": API, "kind": "Store", "metadata": whole, "spec": {"engine": "medusa", "owner": owner, **spec}}
 
@@ -51,7 +51,7 @@ Operation = Callable[[Actor, Object], int]
 
 
 def _create(metadata: Object | None = None, own: bool = False, query: Object | None = None, **spec: Any) -> Operation:
-    """A creation of another Store, for the owner of the one that is there, or for who asks (``own``)."""
+    """Create another Store, for the owner of the existing one, or for the caller (``own``)."""
 
     def create(actor: Actor, there: Object) -> int:
         owner = actor.name if own else there["spec"]["owner"]
@@ -72,7 +72,7 @@ def _create_named(name: str) -> Operation:
 
 
 def _put(change: Callable[[Object], Object], subresource: str = "") -> Operation:
-    """A change as a PUT of the whole, which is what controllers send."""
+    """Change by PUT of the whole object, as controllers do."""
 
     def put(actor: Actor, there: Object) -> int:
         body = {**there, "apiVersion": API, "kind": "Store"}
@@ -118,7 +118,7 @@ def _read(collection: bool = False, **query: Any) -> Operation:
 
 
 def _metadata(**change: Any) -> Operation:
-    """A change of the metadata; labels and annotations are added to those that are there."""
+    """Change the metadata; labels and annotations are added to the existing ones."""
 
     def changed(body: Object) -> Object:
         there = body["metadata"]

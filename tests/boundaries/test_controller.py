@@ -1,4 +1,4 @@
-"""What Metacontroller may write whatever the hooks answer, on the real API server."""
+"""What Metacontroller may write whatever the hooks respond, on the real API server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROXY = "nginx.ingress.kubernetes.io/"
 
 @pytest.fixture(scope="module")
 def controller(binary: object) -> Iterator[Client]:
-    """Metacontroller, with the namespace of a store; the policies hold."""
+    """Metacontroller's client, with a store's namespace and the policies in force."""
     with ControlPlane() as plane:
         apply_shipped(plane.client)
         client = plane.client_for("metacontroller")
@@ -34,7 +34,7 @@ def controller(binary: object) -> Iterator[Client]:
 
 
 def refused(client: Client, obj: Object) -> bool:
-    """Whether a policy refuses to have it made."""
+    """Whether a policy refuses its creation."""
     try:
         client.create(obj, dryRun="All")
     except ApiError as error:
@@ -71,7 +71,7 @@ def ingress(*hosts: str, annotations: dict[str, str] | None = None, **spec: Any)
     ],
     ids=["its own host", "a host of its owner's", "what the templates say"],
 )
-def test_a_store_is_served_at_its_host(controller: Client, obj: Object) -> None:
+def test_an_ingress_with_the_stores_host_is_allowed(controller: Client, obj: Object) -> None:
     assert not refused(controller, obj)
 
 
@@ -104,7 +104,7 @@ def test_a_store_is_served_at_its_host(controller: Client, obj: Object) -> None:
         "a snippet",
     ],
 )
-def test_no_store_is_served_at_a_host_that_is_not_its_own(controller: Client, obj: Object) -> None:
+def test_an_ingress_with_a_host_that_is_not_the_stores_is_refused(controller: Client, obj: Object) -> None:
     assert refused(controller, obj)
 
 
@@ -116,12 +116,12 @@ def test_no_store_is_served_at_a_host_that_is_not_its_own(controller: Client, ob
     ],
     ids=["another level", "another name"],
 )
-def test_no_namespace_is_made_that_holds_pods_to_less(controller: Client, obj: Object) -> None:
+def test_a_namespace_with_a_weaker_pod_security_level_is_refused(controller: Client, obj: Object) -> None:
     assert refused(controller, obj)
 
 
 @pytest.mark.parametrize(("version", "expected"), [("latest", False), ("v1.0", True)])
-def test_no_older_version_of_the_level_is_chosen(controller: Client, version: str, expected: bool) -> None:
+def test_an_older_version_of_the_level_is_refused(controller: Client, version: str, expected: bool) -> None:
     asked = namespace(f"{LEVEL}-version", version, "store-new")
     asked["metadata"]["labels"]["platform.urumi.dev/store"] = "new"
     assert refused(controller, asked) is expected

@@ -1,6 +1,6 @@
-"""Who may ask what of whose Store, on the real API server: every actor with every operation.
+"""Who may do what with whose Store, on the real API server: every caller with every operation.
 
-What a table does not say is refused (403).
+What is not in the tables is refused (403).
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ OWNER, ADMIN, API_, CONTROLLER, CONTROLLERS, REAPER = (
 
 
 def ok(*actors: str, code: int = 200) -> dict[str, int]:
-    """These are answered with that code."""
+    """These return that code."""
     return dict.fromkeys(actors, code)
 
 
 MAKERS, KEEPERS, READERS = (OWNER, ADMIN, API_), (OWNER, ADMIN, API_, REAPER), (ADMIN, API_, CONTROLLER, CONTROLLERS)
 ANY_MAKER = ("another", *MAKERS)
 
-# What two policies refuse is answered with the code of either: the API server judges them in no order.
+# What two policies refuse returns the code of either, because the API server evaluates them in no fixed order.
 BY_TWO = {
     "another": {
         "create a reserved name",
@@ -71,7 +71,7 @@ BY_TWO = {
     CONTROLLER: {"change the host to another store's"},
 }
 
-# What each operation gives of ann's store that lives: by actor.
+# The result of each operation on ann's open store, by caller.
 LIVING: dict[str, dict[str, int]] = {
     "get": ok(OWNER, *READERS),
     "list": ok(*READERS, REAPER),
@@ -117,7 +117,7 @@ LIVING: dict[str, dict[str, int]] = {
     "delete many": {},
 }
 
-# While it is being deleted: no way out of it.
+# While it is being deleted: nobody can prevent that.
 TERMINATING: dict[str, dict[str, int]] = {
     "change finalizers": ok("another", *MAKERS, CONTROLLER, code=422),
     "add the finalizer orphan": ok("another", *MAKERS, CONTROLLER, code=422),
@@ -130,7 +130,7 @@ TERMINATING: dict[str, dict[str, int]] = {
     "delete many": {},
 }
 
-# Once the name is another owner's, ann's rights on it are gone, and her role to read it.
+# Once the name belongs to another owner, ann has no rights on it, and her role does not allow reading it.
 REUSED: dict[str, dict[str, int]] = {
     "get": ok("another", *READERS),
     "list one": ok("another", *READERS, REAPER),
@@ -185,7 +185,7 @@ def readable(gate: Gate, name: str, owner: str) -> None:
 
 
 def in_state(gate: Gate, state: str) -> Any:
-    """A Store of ann's in that state; where its name is reused it is bob's by now."""
+    """A Store of ann's in that state; if its name is reused, it is bob's by now."""
     name = f"cell-{next(numbers)}"
     if state == "terminating":
         made = gate.client.create(store(name, ANN, {"finalizers": ["metacontroller.io/held"]}))
@@ -201,7 +201,7 @@ def in_state(gate: Gate, state: str) -> Any:
 
 
 @pytest.mark.parametrize(("state", "operation", "who"), CELLS, ids=["/".join(cell) for cell in CELLS])
-def test_each_cell_is_as_the_table_says(gate: Gate, state: str, operation: str, who: str) -> None:
+def test_each_operation_has_the_result_in_the_table(gate: Gate, state: str, operation: str, who: str) -> None:
     there, expected = in_state(gate, state), STATES[state][operation].get(who, REFUSED)
     ask, caller, owner = OPERATIONS[operation], actor(gate.plane, who), there["spec"]["owner"]
     if expected == 200 and caller.name == owner and operation in ("get", "list one", "watch one"):
@@ -211,5 +211,5 @@ def test_each_cell_is_as_the_table_says(gate: Gate, state: str, operation: str, 
     assert ask(caller, there) in codes
 
 
-def test_every_operation_has_its_row() -> None:
+def test_every_operation_is_in_the_table() -> None:
     assert set(LIVING) == set(OPERATIONS)

@@ -24,7 +24,7 @@ def program() -> Path:
 
 @pytest.fixture(scope="package")
 def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart, with Metacontroller's stood in for."""
+    """The chart, with a stand-in for Metacontroller's chart."""
     return copy_chart(tmp_path_factory.mktemp("chart"))
 
 
@@ -36,7 +36,7 @@ def helm(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="package")
 def render(helm: Helm, chart: Path) -> Render:
-    """The chart's objects for ``--set`` options, or for the values file of that name."""
+    """Return the chart's objects for ``--set`` options, or for the values file of that name."""
 
     def rendered(*sets: str, values: str = "", namespace: str = "store-platform") -> list[Object]:
         options = [f"--set={each}" for each in sets]
@@ -49,6 +49,6 @@ def render(helm: Helm, chart: Path) -> Render:
 
 @pytest.fixture(scope="module")
 def plane(binary: object) -> Iterator[ControlPlane]:
-    """A control plane of a module's own."""
+    """A control plane for one module."""
     with ControlPlane() as plane:
         yield plane

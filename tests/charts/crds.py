@@ -1,4 +1,4 @@
-"""The CRDs of what the chart can use but doesn't bring, from their Go modules: the real schemas."""
+"""The CRDs of what the chart can use but does not contain, from their Go modules: the real schemas."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ FILES = {
 
 
 def crds() -> Iterator[dict[str, Any]]:
-    """Each of them. :raise BuildError: the module proxy can't be reached."""
+    """Yield each CRD.
+
+    :raise BuildError: the module proxy is unreachable.
+    """
     for module, files in FILES.items():
         folder = Path(json.loads(MODULE.run("mod", "download", "-json", module))["Dir"])
         for file in files:

@@ -1,4 +1,4 @@
-"""Helm, built once into the user's cache where it isn't installed, and the chart as a folder that it can render."""
+"""Helm, built once into the user's cache if it is not installed, and the chart as a folder that it can render."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Object = dict[str, Any]
 
 
 class HelmError(Exception):
-    """Helm refused; the message is what it said."""
+    """Helm failed; the message is its output."""
 
 
 def build() -> Path:
-    """The program: the one on PATH where it is a Helm 4, else built from the Go module proxy."""
+    """Return the program: the one on PATH if it is Helm 4, otherwise built from the Go module proxy."""
     if (found := shutil.which("helm")) and _is_fourth(found):
         return Path(found)
     package = "helm.sh/helm/v4/cmd/helm"
@@ -35,14 +35,14 @@ def build() -> Path:
 
 
 def copy_chart(folder: Path) -> Path:
-    """The chart with what it depends on in it, as ``helm dependency build`` would leave it, but for the stand-in."""
+    """Copy the chart with its dependencies, like ``helm dependency build``, except that one is a stand-in."""
     chart = Path(shutil.copytree(CHART, folder / "store-platform"))
     shutil.copytree(HERE / "metacontroller-helm", chart / "charts" / "metacontroller-helm")
     return chart
 
 
 def next_release(chart: Path, folder: Path) -> Path:
-    """The same chart by a later version's number: there is no released one yet to come from."""
+    """Copy the chart with a higher version number, because no release exists yet to upgrade from."""
     newer = Path(shutil.copytree(chart, folder / "newer"))
     meta = yaml.safe_load((newer / "Chart.yaml").read_text())
     (newer / "Chart.yaml").write_text(yaml.safe_dump({**meta, "version": "0.2.0", "appVersion": "0.2.0"}))
@@ -51,14 +51,17 @@ def next_release(chart: Path, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Helm:
-    """A program with a home of its own, and a cluster where there is one."""
+    """A program with its own home, and a cluster if there is one."""
 
     program: Path
     home: Path
     kubeconfig: Path | None = None
 
     def run(self, *arguments: str, **environment: str) -> str:
-        """What Helm prints. :raise HelmError: it refused."""
+        """Return Helm's output.
+
+        :raise HelmError: it failed.
+        """
         own = {f"HELM_{name}_HOME": str(self.home / name) for name in ("CACHE", "CONFIG", "DATA")}
         cluster = {"KUBECONFIG": str(self.kubeconfig or self.home / "none")}
         command = [str(self.program), *arguments]
@@ -70,7 +73,7 @@ class Helm:
         return done.stdout
 
     def template(self, chart: Path, *options: str, namespace: str = NAMESPACE) -> list[Object]:
-        """Every object, as no cluster is asked; Metacontroller's CRDs are not among them."""
+        """Return every object, without asking a cluster; Metacontroller's CRDs are not included."""
         text = self.run("template", RELEASE, str(chart), f"--namespace={namespace}", *options)
         return [obj for obj in yaml.load_all(text, yaml.CSafeLoader) if obj]
 

@@ -1,6 +1,7 @@
-"""The chart's values.schema.json: ``python -m tests.charts.schema`` writes it.
+"""Generate the chart's values.schema.json (``python -m tests.charts.schema``).
 
-A value's type is its default's, and the settings are what the services themselves take, so that nothing is said twice.
+A value's type is its default's, and the settings' schema comes from the services themselves, so nothing is stated
+twice.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ PODS = {
     },
     "additionalProperties": False,
 }
-# What a default doesn't tell.
+# What can't be derived from a default.
 SPECIAL: dict[tuple[str, ...], Any] = {
     ("image", "pullPolicy"): {"enum": ["Always", "IfNotPresent", "Never"]},
     ("monitoring", "labels"): TEXTS,
@@ -63,13 +64,13 @@ SPECIAL: dict[tuple[str, ...], Any] = {
         for name in (*SERVICES, "gate", "reaper")
     },
 }
-# Of Metacontroller's official chart: what else stands there is that chart's.
+# Of Metacontroller's official chart; its other values are not restricted.
 OPEN = ("metacontroller",)
 TYPES = {bool: "boolean", int: "integer", str: "string"}
 
 
 def schema() -> dict[str, Any]:
-    """The whole of it."""
+    """Return the complete schema."""
     made = _of(chart_values(), ())
     made["properties"]["global"] = {"description": "Helm gives it to every chart.", "type": "object"}
     return {"$schema": "http://json-schema.org/draft-07/schema#", **made}
@@ -97,7 +98,7 @@ def _of_settings(service: type[Schema]) -> dict[str, Any]:
 
 
 def _closed(part: Any) -> Any:
-    """No field but those; patterns as Go writes them; an address may be left empty for the chart to fill in."""
+    """Allow only these fields; convert patterns to Go's syntax; allow "" for an address that the chart fills in."""
     if isinstance(part, list):
         return [_closed(each) for each in part]
     if not isinstance(part, Mapping):

@@ -1,4 +1,4 @@
-"""The chart on a real API server: accepted whole, upgraded, rolled back and uninstalled, and nothing lost by it."""
+"""The chart on a real API server: installed, upgraded, rolled back and uninstalled, without losing anything."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def on_cluster(program: Path, plane: ControlPlane, tmp_path: Path) -> Helm:
 
 @pytest.fixture(scope="module")
 def client(plane: ControlPlane) -> Client:
-    """An admin's; the namespace is there, and held to the restricted level."""
+    """An admin's client; the namespace exists, and enforces the restricted level."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
     plane.client.apply(namespace)
     return plane.client
 
 
 @pytest.mark.parametrize("values", ["", "local", "production"])
-def test_the_api_server_takes_each_object_and_warns_of_none(
+def test_the_api_server_accepts_each_object_without_a_warning(
     plane: ControlPlane, client: Client, render: Render, values: str
 ) -> None:
     client.apply_all(METACONTROLLER_CRDS.read_text())
@@ -67,13 +67,13 @@ KEPT = ("root-key", "hooks-token", "dashboard-key", "gate-tls")
 def installed(
     program: Path, plane: ControlPlane, client: Client, chart: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """The Secrets as they were after the first installation."""
+    """The Secrets after the first installation."""
     helm = Helm(program, tmp_path_factory.mktemp("helm"), plane.kubeconfig("admin"))
     helm.run("install", RELEASE, str(chart), *QUICK)
     return {name: secret(client, name) for name in KEPT}
 
 
-def test_the_api_server_would_trust_the_gate_that_the_chart_makes(client: Client, installed: dict[str, Any]) -> None:
+def test_the_gates_generated_certificate_is_valid_for_the_api_server(client: Client, installed: dict[str, Any]) -> None:
     tls = installed["gate-tls"]
     bundles = {
         webhook["clientConfig"]["caBundle"]
@@ -89,7 +89,7 @@ def test_the_api_server_would_trust_the_gate_that_the_chart_makes(client: Client
     assert verifier.verify(certificate, [])
 
 
-def test_an_upgrade_keeps_every_secret_and_changes_only_what_was_asked(
+def test_an_upgrade_keeps_every_secret_and_changes_only_what_was_set(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
     on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=hooks.replicas=3")
@@ -97,7 +97,7 @@ def test_an_upgrade_keeps_every_secret_and_changes_only_what_was_asked(
     assert client.get("apps/v1", "Deployment", "hooks", NAMESPACE)["spec"]["replicas"] == 3
 
 
-def test_a_rollback_brings_the_release_before_back_and_keeps_every_secret(
+def test_a_rollback_restores_the_previous_release_and_keeps_every_secret(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
     on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=hooks.replicas=4")
@@ -106,7 +106,7 @@ def test_a_rollback_brings_the_release_before_back_and_keeps_every_secret(
     assert {name: secret(client, name) for name in KEPT} == installed
 
 
-def test_an_upgrade_from_an_older_chart_leaves_what_did_not_change(
+def test_an_upgrade_from_an_older_chart_changes_nothing_else(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path, tmp_path: Path
 ) -> None:
     newer = next_release(chart, tmp_path)
@@ -125,7 +125,7 @@ def objects(client: Client, kind: str) -> dict[str, Any]:
     return {obj["metadata"]["name"]: (obj["metadata"]["uid"], obj["spec"]) for obj in client.list_all(version, kind)}
 
 
-def test_an_upgrade_brings_back_what_a_disaster_recovery_takes_away(
+def test_an_upgrade_recreates_what_a_disaster_recovery_removed(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
     taken = [(CONTROLLERS, "CompositeController", "stores")]
@@ -136,7 +136,7 @@ def test_an_upgrade_brings_back_what_a_disaster_recovery_takes_away(
     assert all(client.find(*each) for each in taken)
 
 
-def test_a_shard_that_has_stores_can_not_be_taken_away(
+def test_a_shard_that_has_stores_can_not_be_removed(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
     on_cluster.run("upgrade", RELEASE, str(chart), *QUICK, "--set=api.settings.shards=3")
@@ -162,7 +162,7 @@ def test_a_shard_that_has_stores_can_not_be_taken_away(
 
 
 def without_gate(client: Client) -> None:
-    """No gate runs here, so a Store can only be made where none is asked for, and once the API server knows that."""
+    """Without the webhooks, because no gate runs here: yields once the API server does not call them any more."""
     for kind in ("Validating", "Mutating"):
         client.delete(
             {"apiVersion": ADMISSION, "kind": f"{kind}WebhookConfiguration", "metadata": {"name": "store-gate"}}
@@ -172,13 +172,13 @@ def without_gate(client: Client) -> None:
     wait_until(lambda: client.create({**store, "spec": spec}, dryRun="All"), "the gate is asked no more", 60)
 
 
-def test_the_root_key_can_be_changed_by_nobody(client: Client, installed: dict[str, Any]) -> None:
+def test_nobody_can_change_the_root_key(client: Client, installed: dict[str, Any]) -> None:
     key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "root-key", "namespace": NAMESPACE}}
     with pytest.raises(ApiError, match="immutable"):
         client.patch(key, {"data": {"key": base64.b64encode(b"another" * 8).decode()}})
 
 
-def test_after_it_was_taken_away_stores_and_root_key_are_there_and_it_comes_back_to_them(
+def test_stores_and_root_key_survive_uninstalling_and_reinstalling(
     client: Client, installed: dict[str, Any], on_cluster: Helm, chart: Path
 ) -> None:
     without_gate(client)

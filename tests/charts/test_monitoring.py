@@ -1,4 +1,4 @@
-"""Alerts and panels: of metrics that there are, with a runbook each."""
+"""Alerts and panels use existing metrics, and each alert has a runbook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .conftest import Render
 
 
 def metrics_of(query: str) -> set[str]:
-    """The names of the metrics a query asks for. :raise ValueError: it is no PromQL."""
+    """Return the names of the metrics in a query.
+
+    :raise ValueError: it is not PromQL.
+    """
     found: set[str] = set()
 
     def walk(node: Any) -> None:
@@ -30,7 +33,7 @@ def metrics_of(query: str) -> set[str]:
 
 
 def known_metrics() -> set[str]:
-    """Those of the platform by their definitions, and those of Prometheus and of Metacontroller's libraries."""
+    """Return the platform's metrics from their definitions, and those of Prometheus and Metacontroller's libraries."""
     root, kinds = CHART.parents[1], {"Counter": ["_total"], "Gauge": [""], "Histogram": ["_bucket", "_count", "_sum"]}
     known = {"up", "workqueue_depth"}
     for file in (f for folder in ("hooks", "api", "common") for f in (root / folder).rglob("*.py")):
@@ -41,7 +44,7 @@ def known_metrics() -> set[str]:
     return known
 
 
-def test_alerts_and_panels_ask_for_metrics_that_there_are(render: Render) -> None:
+def test_alerts_and_panels_use_existing_metrics(render: Render) -> None:
     (rule,) = [obj for obj in render(values="production") if obj["kind"] == "PrometheusRule"]
     queries = [each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]]
     dashboard = yaml.safe_load((CHART / "grafana" / "store-platform.json").read_text())

@@ -1,4 +1,4 @@
-"""What the chart makes of its values."""
+"""What the chart renders from its values."""
 
 from __future__ import annotations
 
@@ -49,14 +49,17 @@ def pick(objects: list[Object], kind: str, name: str) -> Object:
 
 
 def as_expected(file: Path, text: str) -> None:
-    """STORE_PLATFORM_WRITE_EXPECTED=1 writes the file anew: read the difference before it is committed."""
+    """Compare with the expected file.
+
+    STORE_PLATFORM_WRITE_EXPECTED=1 rewrites it: read the difference before committing it.
+    """
     if os.environ.get("STORE_PLATFORM_WRITE_EXPECTED"):
         file.write_text(text)
     assert text == file.read_text()
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_these_objects_are_made_and_no_others(render: Render, case: str) -> None:
+def test_exactly_these_objects_are_rendered(render: Render, case: str) -> None:
     values, sets = CASES[case]
     lines = [f"{kind} {name}\n" for kind, name in names(render(*sets, values=values))]
     as_expected(EXPECTED / f"{case}.txt", "".join(lines))
@@ -65,7 +68,7 @@ def test_these_objects_are_made_and_no_others(render: Render, case: str) -> None
 @pytest.mark.parametrize(
     ("case", "name"), [("defaults", "hooks"), ("production", "api"), ("production", "dashboard"), ("relay", "relay")]
 )
-def test_a_whole_deployment_is_this(render: Render, case: str, name: str) -> None:
+def test_a_complete_deployment_is_rendered(render: Render, case: str, name: str) -> None:
     deployment = pick(render(*CASES[case][1], values=CASES[case][0]), "Deployment", name)
     del deployment["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
     as_expected(EXPECTED / f"{case}-{name}.yaml", yaml.safe_dump(deployment, sort_keys=False, width=120))
@@ -73,7 +76,7 @@ def test_a_whole_deployment_is_this(render: Render, case: str, name: str) -> Non
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_container_is_killed_while_it_starts_or_is_starved(render: Render, case: str) -> None:
-    """Metacontroller's own chart has no probes, so nothing kills it; a job that is slow has its deadline."""
+    """Metacontroller's own chart has no probes, so nothing kills it; a slow job has a deadline."""
     values, sets = CASES[case]
     deployments = [obj for obj in render(*sets, values=values) if obj["kind"] == "Deployment"]
     containers = [each for obj in deployments for each in obj["spec"]["template"]["spec"]["containers"]]
@@ -86,7 +89,7 @@ def test_no_container_is_killed_while_it_starts_or_is_starved(render: Render, ca
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Every leaf by its path. A settings file's text is read as what it says."""
+    """Return every leaf by its path. A settings file's text is parsed."""
     if isinstance(value, str) and "\n" in value and path.endswith("settings.yaml"):
         value = yaml.safe_load(value)
     if isinstance(value, dict):
@@ -98,7 +101,7 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-# Generated anew, or given by what is beside it.
+# Generated in each rendering, or set by the environment.
 DRAWN = ("/caBundle", "/checksum/settings", "/clientConfig/service/path")
 
 
@@ -116,23 +119,23 @@ def differences(local: dict[str, dict[str, Any]], production: dict[str, dict[str
                 yield f"{identity}{path}: {one.get(path)!r} -> {other.get(path)!r}\n"
 
 
-def test_a_laptop_and_production_differ_in_these_fields_alone(render: Render) -> None:
+def test_local_and_production_differ_only_in_these_fields(render: Render) -> None:
     local, production = (by_identity(render(values=values)) for values in ("local", "production"))
     as_expected(EXPECTED / "local-production.txt", "".join(differences(local, production)))
 
 
-def test_no_template_knows_where_it_is_installed() -> None:
+def test_no_template_contains_the_namespace_or_release() -> None:
     text = "\n".join(file.read_text() for file in (CHART / "templates").rglob("*.*"))
     places = ("k3s", "traefik", "nginx", "local-path", "longhorn", "local.urumi", "letsencrypt", "example.com")
     assert [place for place in places if place in text] == []
 
 
-def test_the_chart_is_clean_to_helm(helm: Helm, chart: Path) -> None:
+def test_helm_lint_finds_nothing(helm: Helm, chart: Path) -> None:
     for values in ("values.yaml", "values-local.yaml", "values-production.yaml"):
         assert "0 chart(s) failed" in helm.run("lint", str(chart), "--strict", f"--values={chart / values}")
 
 
-def test_the_schema_is_what_the_values_and_the_services_say() -> None:
+def test_the_schema_matches_the_values_and_the_services() -> None:
     assert schema.FILE.read_text() == schema.json.dumps(schema.schema(), indent=2) + "\n"
 
 
@@ -158,13 +161,13 @@ def test_the_schema_is_what_the_values_and_the_services_say() -> None:
         ("monitoring.enabled=true", "set monitoring.runbooks to the address where your team reads RUNBOOKS.md"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_name(render: Render, wrong: str, words: str) -> None:
+def test_an_invalid_value_is_rejected_with_its_name(render: Render, wrong: str, words: str) -> None:
     with pytest.raises(HelmError) as error:
         render(wrong)
     assert words in str(error.value)
 
 
-def test_every_value_has_a_comment_before_it() -> None:
+def test_every_value_has_a_comment() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     commented = False
     bare = []
@@ -180,7 +183,7 @@ def test_every_value_has_a_comment_before_it() -> None:
     assert bare == []
 
 
-def test_the_services_take_the_settings_that_are_rendered(
+def test_the_services_accept_the_rendered_settings(
     render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for case in ("", "local", "production"):
@@ -205,11 +208,11 @@ def test_the_services_take_the_settings_that_are_rendered(
     assert values["publicURL"] == "https://dashboard.shops.example.com"
 
 
-def test_the_defaults_of_the_settings_are_the_charts(render: Render) -> None:
+def test_the_settings_defaults_are_the_charts(render: Render) -> None:
     assert yaml.safe_load(pick(render(), "ConfigMap", "settings")["data"]["settings.yaml"]) == settings_of("hooks")
 
 
-def test_a_changed_setting_restarts_who_reads_it(render: Render) -> None:
+def test_a_changed_setting_restarts_the_pods_that_read_it(render: Render) -> None:
     def checksums(*sets: str) -> dict[str, str]:
         pods = {
             obj["metadata"]["name"]: obj["spec"]["template"] for obj in render(*sets) if obj["kind"] == "Deployment"
@@ -220,7 +223,7 @@ def test_a_changed_setting_restarts_who_reads_it(render: Render) -> None:
     assert {name for name in before if before[name] != after[name]} == {"api", "controllers", "hooks"}
 
 
-def test_in_another_namespace_nothing_speaks_of_the_usual_one(render: Render) -> None:
+def test_in_another_namespace_nothing_refers_to_the_default_one(render: Render) -> None:
     sets = ("metacontroller.namespaceOverride=loops", "gate.certManager=true", "relay.certManager=true", *RELAY)
     for obj in render(*sets, namespace="shops"):
         text = yaml.safe_dump({key: value for key, value in obj.items() if key != "metadata"})
@@ -234,7 +237,7 @@ def test_in_another_namespace_nothing_speaks_of_the_usual_one(render: Render) ->
         assert obj["metadata"].get("namespace") in (None, "shops", "loops", "default")
 
 
-def test_shards_share_every_store_and_the_first_has_what_has_no_label(render: Render) -> None:
+def test_shards_share_all_stores_and_the_first_has_unlabelled_ones(render: Render) -> None:
     controllers = [obj for obj in render("api.settings.shards=3") if obj["kind"] == "CompositeController"]
     label = "platform.urumi.dev/shard"
     assert {obj["metadata"]["name"]: obj["spec"]["parentResource"]["labelSelector"] for obj in controllers} == {
@@ -247,7 +250,7 @@ def test_shards_share_every_store_and_the_first_has_what_has_no_label(render: Re
     assert (one["metadata"]["name"], "labelSelector" in one["spec"]["parentResource"]) == ("stores", False)
 
 
-def test_what_the_api_server_gets_is_what_the_tests_of_stores_give_it(render: Render) -> None:
+def test_the_rendered_manifests_match_those_of_the_store_tests(render: Render) -> None:
     objects = render("metacontroller.namespaceOverride=metacontroller")
     token = base64.b64decode(pick(objects, "Secret", "gate-token")["data"]["token"]).decode()
     for file in (
@@ -271,13 +274,13 @@ def test_what_the_api_server_gets_is_what_the_tests_of_stores_give_it(render: Re
             assert made == obj
 
 
-def test_pod_diagnosis_is_one_hook_and_nothing_else(render: Render) -> None:
+def test_pod_diagnosis_adds_only_the_customize_hook(render: Render) -> None:
     on, off = (pick(render(*sets), "CompositeController", "stores") for sets in ((), ("podDiagnosis=false",)))
     del on["spec"]["hooks"]["customize"]
     assert off == on
 
 
-def test_every_pod_keeps_to_the_restricted_level_and_every_container_has_limits(render: Render) -> None:
+def test_every_pod_meets_the_restricted_level_and_every_container_has_limits(render: Render) -> None:
     for obj in render(*RELAY, values="production"):
         if obj["kind"] in WORKLOADS:
             spec = obj["spec"].get("jobTemplate", obj)["spec"]["template"]["spec"]
@@ -292,7 +295,7 @@ def test_every_pod_keeps_to_the_restricted_level_and_every_container_has_limits(
                 assert container["resources"]["limits"]["memory"]
 
 
-def test_only_those_who_ask_the_api_server_have_a_token(render: Render) -> None:
+def test_only_pods_that_call_the_api_server_have_a_token(render: Render) -> None:
     with_token = set()
     for obj in render(*RELAY):
         if obj["kind"] in ("Deployment", "CronJob"):
@@ -301,7 +304,7 @@ def test_only_those_who_ask_the_api_server_have_a_token(render: Render) -> None:
     assert with_token == {"api", "controllers", "reaper"}
 
 
-def test_pods_of_every_part_take_where_they_run_from_the_values(render: Render) -> None:
+def test_scheduling_values_apply_to_pods_of_every_part(render: Render) -> None:
     objects = render(
         *RELAY,
         "pods.nodeSelector.disk=ssd",
@@ -328,13 +331,13 @@ def test_pods_of_every_part_take_where_they_run_from_the_values(render: Render) 
     assert workloads["hooks"]["spec"]["topologySpreadConstraints"] == [{"maxSkew": 2}]
 
 
-def test_pods_are_selected_by_their_installation(render: Render) -> None:
+def test_pod_selectors_include_the_installation(render: Render) -> None:
     for obj in render():
         if obj["kind"] == "Deployment":
             assert obj["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "store-platform"
 
 
-def test_the_relays_key_and_the_mail_servers_password_are_where_they_are_needed_alone(render: Render) -> None:
+def test_the_relays_key_and_mail_credentials_are_only_where_needed(render: Render) -> None:
     mounted: dict[str, set[str]] = {}
     for obj in render(*RELAY, values="production"):
         if obj["kind"] == "Deployment":
@@ -350,7 +353,7 @@ def test_the_relays_key_and_the_mail_servers_password_are_where_they_are_needed_
     }
 
 
-def test_nobody_but_stores_and_controllers_reaches_the_relay(render: Render) -> None:
+def test_only_stores_and_controllers_reach_the_relay(render: Render) -> None:
     policy = pick(render(*RELAY), "NetworkPolicy", "relay")
     first, metrics = policy["spec"]["ingress"]
     assert [sorted(peer) for peer in first["from"]] == [["namespaceSelector"], ["podSelector"]]
@@ -359,7 +362,7 @@ def test_nobody_but_stores_and_controllers_reaches_the_relay(render: Render) -> 
     assert {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]} == {53, 587}
 
 
-def test_no_store_sends_as_the_platform_or_as_who_answers_for_the_domain(render: Render) -> None:
+def test_no_store_sends_as_the_platform_or_a_role_address_of_the_domain(render: Render) -> None:
     names = pick(render(*RELAY, "reserved.names={www}"), "ConfigMap", "reserved")["data"]["names"].split()
     assert {"abuse", "platform", "postmaster", "www"} <= set(names)
     assert "abuse" not in pick(render(), "ConfigMap", "reserved")["data"]["names"].split()

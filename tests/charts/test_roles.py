@@ -1,4 +1,4 @@
-"""Each part of the platform may do what it does, and nothing else: its calls, from the API server's own audit log."""
+"""Each part of the platform may do exactly what it does: its calls, from the API server's own audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from storeplatform.api.controllers.readers import PREFIX
 from storeplatform.api.storequotas import quota_name
 
-from ..api.server import USERS, Api, Caller
+from ..api.server import USERS, Api, ApiClient
 from ..cluster.controlplane import ControlPlane
 from ..cluster.credentials import METACONTROLLER_ACCOUNT
 from ..cluster.loops import find_metacontroller
@@ -23,7 +23,7 @@ from ..stores.gate import Gate
 from ..stores.platform import API, Platform, shipped
 from ..stores.reaper import REAPER, REAPER_USER, reap
 
-# Nothing answers there.
+# Nothing responds there.
 NO_RESOLVER = "127.0.0.1#1"
 ACCOUNTS = {
     "metacontroller": METACONTROLLER_ACCOUNT,
@@ -31,12 +31,12 @@ ACCOUNTS = {
     "reaper": REAPER.username,
     "controllers": CONTROLLERS_USER["controllers"].username,
 }
-# Asked of the authorizer by policies and by the API server itself: no request shows them.
+# Checked with the authorizer by policies and by the API server itself: not visible in requests.
 BY_POLICY = {"act-for-owner", "bind", "vouch"}
 
 Call = tuple[str, str, str]
 
-# What a life of a few minutes doesn't need.
+# What does not happen within a few minutes.
 MANUAL_CHANGE = "a manual change is reverted"
 CHILDREN = [
     (child["apiVersion"].rpartition("/")[0], child["resource"])
@@ -82,7 +82,7 @@ RARELY: dict[str, dict[Call, str]] = {
 
 @pytest.fixture(scope="module")
 def plane(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A platform in which a store had a whole life, through every interface."""
+    """A platform in which a store had a complete life, through every interface."""
     home = tmp_path_factory.mktemp("controllers")
     with ControlPlane(users={**USERS, **REAPER_USER, **CONTROLLERS_USER}) as plane:
         settings = {
@@ -101,7 +101,7 @@ def plane(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def live(platform: Platform, api: Api, gate: Gate) -> None:
-    """Everything that an owner, an admin and time do to a store."""
+    """Do everything with a store that an owner, an admin and time can."""
     ann, ada = api.caller("ann"), api.caller("ada")
     assert ann.create("life", backup={"schedule": "0 3 1 1 *"}).status_code == 202
     platform.await_phase("life", "Ready")
@@ -147,8 +147,8 @@ def live(platform: Platform, api: Api, gate: Gate) -> None:
     wait_until(lambda: platform.client.find(rbac, "ClusterRole", reader) is None, "its owner's role is gone", 60)
 
 
-def keyed(ann: Caller) -> None:
-    """Creates with an idempotency key: one that is refused, one that is made, and that one again."""
+def keyed(ann: ApiClient) -> None:
+    """Create with an idempotency key: one that is refused, one that succeeds, and its repetition."""
     for body, code in ((("second", "none"), 422), (("second", "medusa"), 202), (("second", "medusa"), 202)):
         asked = {"name": body[0], "spec": {"engine": body[1]}}
         assert ann("POST", "/stores", asked, headers={"Idempotency-Key": "one"}).status_code == code
@@ -157,7 +157,7 @@ def keyed(ann: Caller) -> None:
 
 
 def allowed(name: str) -> set[Call]:
-    """What the roles that are bound to an account let it do."""
+    """Return what the roles bound to an account allow."""
     objects = shipped("rbac.yaml")
     namespace, account = ACCOUNTS[name].split(":")[-2:]
     bound = {
@@ -185,7 +185,7 @@ def called(plane: ControlPlane, name: str) -> set[Call]:
 
 
 def refused(plane: ControlPlane, name: str) -> list[str]:
-    """What RBAC refused, in the API server's words."""
+    """Return what RBAC refused, in the API server's words."""
     events = map(json.loads, whole_lines(plane.audit.path))
     return [
         f"{event['verb']} {event['requestURI']}"
@@ -196,13 +196,13 @@ def refused(plane: ControlPlane, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_nothing_that_it_asks_for_is_refused(plane: ControlPlane, name: str) -> None:
+def test_no_call_of_the_account_is_refused(plane: ControlPlane, name: str) -> None:
     assert refused(plane, name) == []
     assert called(plane, name) != set()
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_it_may_do_nothing_that_it_never_does(plane: ControlPlane, name: str) -> None:
+def test_the_account_has_no_unused_permission(plane: ControlPlane, name: str) -> None:
     if name == "metacontroller" and not find_metacontroller():
         pytest.skip("no metacontroller on PATH: what the stand-in asks for says nothing of it")
     never = allowed(name) - called(plane, name)
@@ -211,7 +211,7 @@ def test_it_may_do_nothing_that_it_never_does(plane: ControlPlane, name: str) ->
     assert sorted(RARELY[name].keys() - allowed(name)) == []
 
 
-def test_the_hooks_and_the_dashboard_may_do_nothing_at_all() -> None:
+def test_the_hooks_and_the_dashboard_have_no_permissions() -> None:
     subjects: list[Any] = [
         s for obj in shipped("rbac.yaml") if obj["kind"].endswith("Binding") for s in obj["subjects"]
     ]

@@ -1,4 +1,4 @@
-"""The platform is upgraded while stores are being made: all are made, and what was there is left alone."""
+"""Upgrade the platform while stores are being created: all are created, and existing ones are unchanged."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from ..stores.gate import API_USER, Gate
 from ..stores.platform import API, Platform, shipped
 from .helm import HERE, NAMESPACE, RELEASE, Helm, next_release
 
-# As whom the tests' loop calls.
+# The user as which the tests' controller calls.
 WHERE = "--set=metacontroller.namespaceOverride=metacontroller"
 NAMES = [f"shop-{number}" for number in range(50)]
 
 
 class Installation:
-    """The chart on a control plane, asking the hooks and the gate of this machine."""
+    """The chart on a control plane, using the hooks and the gate of this machine."""
 
     def __init__(self, helm: Helm, platform: Platform, gate: Gate) -> None:
         self.helm, self.platform, self.gate = helm, platform, gate
 
     def install(self, chart: Path) -> None:
-        """In place of what the tests' own harness gave the API server, whose fields would stay its own."""
+        """Replaces what the tests' own harness applied, whose fields would stay its own."""
         (controller,) = shipped("controller.yaml")
         self.platform.client.delete(controller)
-        # The chart keeps a token that is there: the one that this machine's gate asks for.
+        # The chart keeps an existing token: the one that this machine's gate expects.
         token = {"token": base64.b64encode(self.gate.token.encode()).decode()}
         metadata = {"name": "gate-token", "namespace": NAMESPACE}
         self.platform.client.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": token})
         self._run("install", chart, "--take-ownership")
 
     def upgrade(self, chart: Path, *options: str) -> None:
-        """As ``helm upgrade`` does, with the hooks and the gate of the new release one after the other."""
+        """Upgrade like ``helm upgrade`` does, replacing the hooks and the gate one after the other."""
         self._run("upgrade", chart, *options)
         self.platform.hooks.stop()
         self.platform.start_hooks()
@@ -68,7 +68,7 @@ def installation(binary: object, program: Path, tmp_path: Path) -> Iterator[Inst
         yield Installation(Helm(program, tmp_path / "helm", plane.kubeconfig("admin")), platform, gate)
 
 
-def test_an_upgrade_while_stores_are_made_disturbs_none_and_rewrites_nothing(
+def test_an_upgrade_during_creations_disturbs_none_and_rewrites_nothing(
     installation: Installation, chart: Path, tmp_path: Path
 ) -> None:
     platform = installation.platform

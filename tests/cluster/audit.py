@@ -1,4 +1,4 @@
-"""Reading what the API server recorded: every request, by whom, with which answer."""
+"""Read the API server's audit log: every request, its caller and the response."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,34 +26,35 @@ class Request:
 
 
 def is_system(request: Request) -> bool:
-    """Whether a part of the control plane itself made it (controllers, scheduler, KWOK)."""
+    """Whether a component of the control plane made it (controllers, scheduler, KWOK)."""
     return request.user.startswith("system:kube-") or request.user in {"system:apiserver", "system:kwok"}
 
 
 def is_bookkeeping(request: Request) -> bool:
-    """Whether it only concerns leases or events."""
+    """Whether it concerns only leases or events."""
     return request.resource.split("/")[0] in {"leases", "events"}
 
 
 class AuditLog:
-    """The audit log of one API server. A mark is a position in it, taken before what is to be counted."""
+    """The audit log of one API server. A mark is a position in it, taken before the requests to be counted."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def mark(self) -> int:
-        """The position after what is recorded now. (A request is recorded just after its answer was sent.)
+        """Return the position after everything recorded so far. (A request is recorded just after its response was
+        sent.)
 
-        It can be inside of a line that is being written, which then counts as recorded before.
+        It may be inside a line that is being written, which then counts as recorded before.
         """
         return self.path.stat().st_size if self.path.exists() else 0
 
     def requests(self, since: int = 0) -> Iterator[Request]:
-        """Finished requests after a mark, in order; a watch appears when it begins and when it ends."""
+        """Return finished requests after a mark, in order; a watch appears when it begins and when it ends."""
         with self.path.open("rb") as log:
             if since:
                 log.seek(since - 1)
-                log.readline()  # what is left of the last line before the mark
+                log.readline()  # the rest of the last line before the mark
             for line in log:
                 if not line.endswith(b"\n"):  # still being written
                     return
@@ -64,7 +65,9 @@ class AuditLog:
         since: int = 0,
         ignore: Callable[[Request], bool] = lambda request: is_system(request) or is_bookkeeping(request),
     ) -> list[Request]:
-        """Requests after a mark that change something, refused ones too, without those `ignore` names."""
+        """Return requests after a mark that change something, including refused ones, without those that `ignore`
+        names.
+        """
         return [each for each in self.requests(since) if each.verb in WRITES and not ignore(each)]
 
 

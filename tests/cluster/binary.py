@@ -1,4 +1,4 @@
-"""Build the control plane's one Go program, once, into the user's cache."""
+"""Build the control plane's single Go program, once, into the user's cache."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast")
 class Binary:
     """A finished build.
 
-    `stages` is a directory of KWOK's Stage files, which play nodes, pods and volumes, and its StorageClass.
+    `stages` is a directory of KWOK's Stage files, which simulate nodes, pods and volumes, and its StorageClass.
     """
 
     program: Path
@@ -22,7 +22,7 @@ class Binary:
 
 
 def build() -> Binary:
-    """The program, from the cache if it was built before. Safe to call from several processes at once.
+    """Return the program, from the cache if it was built before. Safe to call from several processes at once.
 
     :raise BuildError: it could not be built; the message says why and what to do.
     """
@@ -36,7 +36,7 @@ def _build_into(folder: Path) -> None:
 
 
 def _ldflags() -> str:
-    """Strip the program, and tell it its version, or clients cannot read what version the server has."""
+    """Strip the program, and set its version, because clients parse the server's version."""
     version, major, minor = MODULE.find(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)$")
     package = "k8s.io/component-base/version"
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}

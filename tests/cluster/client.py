@@ -1,6 +1,6 @@
 """A thin client for any kind of object of an API server, over one `requests` session.
 
-Objects are plain mappings, as in JSON. `Warning` headers of the server are kept in `Client.warnings`.
+Objects are plain mappings, as in JSON. The server's `Warning` headers are collected in `Client.warnings`.
 """
 
 import json
@@ -17,12 +17,12 @@ Object = dict[str, Any]
 JSON_TYPE = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-# Where the kubelet puts the credentials of a pod's account.
+# Where the kubelet mounts a pod's service account.
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class ApiError(Exception):
-    """The API server refused: `code` (HTTP), `reason` (Kubernetes, as NotFound) and `message`."""
+    """The API server refused: `code` (HTTP), `reason` (Kubernetes', such as NotFound) and `message`."""
 
     def __init__(self, method: str, path: str, code: int, reason: str, message: str) -> None:
         super().__init__(f"{method} {path}: {code} {reason}: {message}")
@@ -34,7 +34,9 @@ class ApiError(Exception):
 class Client:
     """Calls one API server as one user; threads may share it.
 
-    :param server: URL. :param ca: path of the certificate to trust. :param token: bearer token.
+    :param server: URL.
+    :param ca: path of the certificate to trust.
+    :param token: bearer token.
     """
 
     def __init__(self, server: str, ca: str, token: str, user_agent: str = "store-platform-tests") -> None:
@@ -49,14 +51,20 @@ class Client:
 
     @classmethod
     def from_kubeconfig(cls, path: Path, **kwargs: str) -> Self:
-        """:raise KeyError: the kubeconfig has no certificate authority file or no token."""
+        """Return a client for a kubeconfig.
+
+        :raise KeyError: it has no certificate authority file or no token.
+        """
         config = yaml.safe_load(path.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         return cls(cluster["server"], cluster["certificate-authority"], user["token"], **kwargs)
 
     @classmethod
     def from_service_account(cls, **kwargs: str) -> Self:
-        """As the account of the pod that this runs in. :raise KeyError: it runs in none."""
+        """Return a client for the pod's service account.
+
+        :raise KeyError: this does not run in a pod.
+        """
         server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
         return cls(server, str(ACCOUNT / "ca.crt"), (ACCOUNT / "token").read_text(), **kwargs)
 
@@ -73,10 +81,10 @@ class Client:
         content_type: str = JSON_TYPE,
         query: dict[str, Any] | None = None,
     ) -> Any:
-        """One call; the decoded answer.
+        """Make one call and return the decoded response.
 
-        :raise ApiError: the answer is 4xx or 5xx.
-        :raise requests.RequestException: there is no answer.
+        :raise ApiError: the response is 4xx or 5xx.
+        :raise requests.RequestException: there is no response.
         """
         with self._send(method, path, body, content_type, query, timeout=60) as response:
             is_json = response.headers.get("Content-Type", "").startswith(JSON_TYPE)
@@ -101,14 +109,14 @@ class Client:
         return response
 
     def resource(self, api_version: str, kind: str) -> Object:
-        """What the API server says of a kind: `name` (plural), `namespaced`, `kind`, ...
+        """Return the API server's description of a kind: `name` (plural), `namespaced`, `kind`, ...
 
         :raise LookupError: it does not serve that kind.
         """
         return self._find_resource(api_version, "kind", kind)
 
     def resource_by_plural(self, api_version: str, plural: str) -> Object:
-        """As `resource`, by plural name.
+        """Like `resource`, by plural name.
 
         :raise LookupError: the API server serves no such resource.
         """
@@ -128,23 +136,26 @@ class Client:
         return self._resources[key]
 
     def path(self, api_version: str, kind: str, name: str = "", namespace: str = "") -> str:
-        """The URL path of an object, or of a collection when there is no name."""
+        """Return the URL path of an object, or of a collection if there is no name."""
         resource = self.resource(api_version, kind)
         within = f"/namespaces/{namespace}" if namespace and resource["namespaced"] else ""
         return f"{_root(api_version)}{within}/{resource['name']}" + (f"/{name}" if name else "")
 
     def path_of(self, obj: Object) -> str:
-        """The URL path of the object that `obj` names; its namespace is "default" when it needs one."""
+        """Return the URL path of the object that `obj` names; its namespace is "default" if it needs one."""
         metadata = obj["metadata"]
         namespace = metadata.get("namespace", "default")
         return self.path(obj["apiVersion"], obj["kind"], metadata["name"], namespace)
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object:
-        """:raise ApiError: among others with code 404."""
+        """Return an object.
+
+        :raise ApiError: for example with code 404.
+        """
         return self.request("GET", self.path(api_version, kind, name, namespace))
 
     def find(self, api_version: str, kind: str, name: str, namespace: str = "") -> Object | None:
-        """The object, or None when there is none."""
+        """Return the object, or None if there is none."""
         try:
             return self.get(api_version, kind, name, namespace)
         except ApiError as error:
@@ -153,17 +164,20 @@ class Client:
             raise
 
     def list_all(self, api_version: str, kind: str, namespace: str = "", **query: Any) -> list[Object]:
-        """All objects of a kind; `query` as in the API (labelSelector, fieldSelector, ...)."""
+        """Return all objects of a kind; `query` as in the API (labelSelector, fieldSelector, ...)."""
         return self.request("GET", self.path(api_version, kind, "", namespace), query=query)["items"]
 
     def create(self, obj: Object, **query: Any) -> Object:
-        """:raise ApiError: among others with reason AlreadyExists."""
+        """Create an object and return it.
+
+        :raise ApiError: for example with reason AlreadyExists.
+        """
         return self.request("POST", self.path_of(obj).rpartition("/")[0], obj, query=query)
 
     def replace(self, obj: Object, subresource: str = "", **query: Any) -> Object:
         """PUT the object, or its `status`.
 
-        :raise ApiError: among others with reason Conflict when it changed meanwhile.
+        :raise ApiError: for example with reason Conflict if it changed meanwhile.
         """
         suffix = f"/{subresource}" if subresource else ""
         return self.request("PUT", self.path_of(obj) + suffix, obj, query=query)
@@ -174,7 +188,7 @@ class Client:
         return self.request("PATCH", self.path_of(obj), obj, content_type=APPLY_PATCH, query=query)
 
     def apply_all(self, text: str) -> list[Object]:
-        """Apply every document of a YAML text, in its order."""
+        """Apply every document of a YAML text, in order."""
         return [self.apply(document) for document in yaml.safe_load_all(text) if document]
 
     def patch(self, obj: Object, change: Object, subresource: str = "") -> Object:
@@ -183,10 +197,10 @@ class Client:
         return self.request("PATCH", self.path_of(obj) + suffix, change, content_type=MERGE_PATCH)
 
     def delete(self, obj: Object, propagation: str = "Background", uid: str | None = None) -> None:
-        """Ask for its deletion.
+        """Request its deletion.
 
-        :param uid: only if it is still this very object.
-        :raise ApiError: among others with code 404.
+        :param uid: only if it still is this very object.
+        :raise ApiError: for example with code 404.
         """
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
         if uid:
@@ -196,10 +210,10 @@ class Client:
     def watch(
         self, path: str, resource_version: str, timeout_seconds: int = 300, **query: Any
     ) -> Generator[tuple[str, Object]]:
-        """(type, object) pairs from that version on, until the server ends the watch.
+        """Yield (type, object) pairs from that version on, until the server ends the watch.
 
-        :param path: a collection's, as `path()` gives it.
-        :raise ApiError: with code 410 when the version is too old: list again.
+        :param path: a collection's, as returned by `path()`.
+        :raise ApiError: with code 410 if the version is too old: list again.
         """
         query |= {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": timeout_seconds}
         wait = (5, timeout_seconds + 10)

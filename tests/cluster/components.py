@@ -5,13 +5,13 @@ from pathlib import Path
 
 from .credentials import Credentials
 
-# The order to start in. Stopping goes backwards: an API server whose etcd is gone is deaf to SIGTERM.
+# In order of starting. They are stopped in reverse: without etcd, an API server ignores SIGTERM.
 ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 
 # Addresses of Services, and of a real node's pods.
 SERVICES, PODS = "10.0.0.0/16", "10.244.0.0/16"
 
-# What the log of every container says: its program is played, and so is what it prints.
+# The log of every container: its program is simulated, and so is its output.
 PLAYED_LOGS = """\
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: ClusterLogs
@@ -49,8 +49,8 @@ class Place:
     """Where the programs run.
 
     :param address: the one they listen on.
-    :param enter: what comes in front of each one's command, to run it in other namespaces than this process'.
-    :param folder: that their data and logs are below; by default the one for temporary files.
+    :param enter: a prefix of each command, to run it in other namespaces than this process'.
+    :param folder: the parent of their data and logs; by default the one for temporary files.
     :param real_nodes: real kubelets run the pods, and KWOK does not.
     """
 
@@ -61,7 +61,7 @@ class Place:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The programs to run, in the order to start them."""
+        """Return the programs to run, in order of starting."""
         return ORDER[:-1] if self.real_nodes else ORDER
 
 
@@ -69,7 +69,7 @@ class Place:
 class NodeTimes:
     """When the cluster gives up on a node that went silent.
 
-    :param grace_seconds: from its last sign of life, which KWOK gives every quarter of that, until NotReady.
+    :param grace_seconds: from its last heartbeat (KWOK sends one every quarter of that) until NotReady.
     :param eviction_seconds: from then until its pods are deleted.
     """
 
@@ -80,7 +80,7 @@ class NodeTimes:
 def command_lines(
     home: Path, place: Place, ports: Ports, credentials: Credentials, times: NodeTimes, stages: list[Path]
 ) -> dict[str, list[str]]:
-    """By program, its arguments. Client rate limits are out of the way: the machine is the limit."""
+    """Return each program's arguments. Client rate limits are set high: the machine is the limit."""
     etcd = f"http://{place.address}:{ports.etcd}"
     peer = f"http://{place.address}:{ports.etcd_peer}"
     certificate = f"{credentials.home}/server.pem"
@@ -98,7 +98,7 @@ def command_lines(
         "etcd": [
             f"--data-dir={home}/etcd",
             "--unsafe-no-fsync",
-            "--quota-backend-bytes=8589934592",  # the default is 2 GiB, and 10,000 stores are near it
+            "--quota-backend-bytes=8589934592",  # the default is 2 GiB, which 10,000 stores nearly reach
             f"--listen-client-urls={etcd}",
             f"--advertise-client-urls={etcd}",
             f"--listen-peer-urls={peer}",
@@ -114,7 +114,7 @@ def command_lines(
             # A loopback address can't be an endpoint of the Service "kubernetes".
             f"--endpoint-reconciler-type={'lease' if place.real_nodes else 'none'}",
             f"--service-cluster-ip-range={SERVICES}",
-            # A node's name is in no DNS. Kubelets ask who reads their logs.
+            # A node's name is not in DNS. Kubelets authorize readers of their logs with the API server.
             "--kubelet-preferred-address-types=InternalIP",
             f"--kubelet-client-certificate={credentials.home}/apiserver.pem",
             f"--kubelet-client-key={credentials.home}/apiserver.pem",
@@ -145,7 +145,7 @@ def command_lines(
             "--manage-all-nodes",
             f"--node-lease-duration-seconds={times.grace_seconds}",
             f"--server-address=127.0.0.1:{ports.kwok}",
-            # It is the kubelet too, which the API server asks for logs.
+            # It is also the kubelet from which the API server reads logs.
             "--node-ip=127.0.0.1",
             f"--node-port={ports.kwok}",
             f"--tls-cert-file={certificate}",

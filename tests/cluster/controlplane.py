@@ -1,4 +1,4 @@
-"""A Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, KWOK for nodes."""
+"""A Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, and KWOK for nodes."""
 
 import base64
 import os
@@ -26,19 +26,20 @@ from .waiting import wait_until
 
 OWN_STAGES = Path(__file__).with_name("stages")
 
-# Of KWOK's: a StorageClass, and how it binds volumes, which the real controller does here (see our own stage).
+# KWOK's files without its StorageClass and its stage that binds volumes, which the real controller does here (see our
+# own stage).
 NOT_STAGES = {"storage-class.yaml", "pv-bind.yaml", "pvc-provision.yaml"}
 
 
 class ControlPlane:
-    """Starts on entering, ends on leaving; any number may run at once.
+    """Starts on entering, stops on leaving; any number may run at once.
 
-    :param users: more users by short name, besides `admin` and `metacontroller`; each gets a kubeconfig.
-    :param times: when a silent node counts as NotReady, and when its pods are evicted.
-    :param extra_stages: more KWOK Stage files. One with `spec.weight: 1` wins over the built-in ones, which
-        have none; so a test can let some pods fail.
+    :param users: more users by short name, beside `admin` and `metacontroller`; each gets a kubeconfig.
+    :param times: when a silent node becomes NotReady, and when its pods are evicted.
+    :param extra_stages: more KWOK Stage files. One with `spec.weight: 1` takes precedence over the built-in ones, which
+    have none, so a test can make some pods fail.
     :param place: where it runs; with real nodes nothing is simulated, and there is no node until one registers.
-    :param keep: keep the directory of logs and data even when all went well.
+    :param keep: keep the directory of logs and data even after success.
     """
 
     def __init__(
@@ -63,13 +64,13 @@ class ControlPlane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop(failed=isinstance(error, Exception))  # a Ctrl-C is no failure
+        self.stop(failed=isinstance(error, Exception))  # a Ctrl-C is not a failure
 
     def start(self) -> None:
         """Start everything, until a pod could run.
 
         :raise BuildError: the program could not be built.
-        :raise WaitTimeout: a component did not become ready; the error names it and shows its log's end.
+        :raise WaitTimeout: a component did not become ready; the error names it and shows the end of its log.
         """
         binary = build()
         self.home = Path(tempfile.mkdtemp(prefix="controlplane-", dir=self.place.folder))
@@ -91,7 +92,7 @@ class ControlPlane:
 
     def _prepare(self, binary: Binary) -> None:
         self.ports = Ports(*free_ports(6))
-        if self.place.real_nodes:  # network policies let pods out to the usual port alone
+        if self.place.real_nodes:  # network policies allow pods' egress to the usual port only
             self.ports = replace(self.ports, apiserver=6443)
         self.server = f"https://{self.place.address}:{self.ports.apiserver}"
         self.bin_dir = self.home / "bin"
@@ -120,7 +121,7 @@ class ControlPlane:
         self.nodes.create(NODE)
 
     def stop(self, *, failed: bool = False) -> None:
-        """End every process, the last started first.
+        """Stop every process, the last started first.
 
         The directory is removed, or kept and its path printed if `failed` or `keep`.
         """
@@ -135,34 +136,34 @@ class ControlPlane:
             shutil.rmtree(self.home)
 
     def kill(self, component: str) -> None:
-        """End one component as a crash would (SIGKILL)."""
+        """Kill a component as a crash would (SIGKILL)."""
         self._processes[component].kill()
 
     def stop_component(self, component: str) -> None:
-        """End one component in good order (SIGTERM)."""
+        """Stop a component gracefully (SIGTERM)."""
         self._processes[component].stop()
 
     def start_component(self, component: str) -> None:
-        """Start a component that was ended, and wait until it is ready."""
+        """Start a stopped component, and wait until it is ready."""
         self._processes[component].start()
         self._await(component)
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the running components by name."""
+        """Return the process ids of the running components by name."""
         return {name: process.pid for name, process in self._processes.items() if process.pid}
 
     def log(self, component: str) -> Path:
-        """Path of a component's log."""
+        """Return the path of a component's log."""
         return self.home / "logs" / f"{component}.log"
 
     def print_in_pods(self, *lines: str) -> None:
-        """Let every container print these lines now: its log is played, as its program is."""
+        """Make every container print these lines now: its log is simulated, like its program."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         with self._pod_log.open("a") as log:
             log.writelines(f"{now} stdout F {line}\n" for line in lines)
 
     def stored_keys(self) -> list[str]:
-        """The key of everything that etcd holds."""
+        """Return all keys in etcd."""
         first, after = (base64.b64encode(key).decode() for key in (b"/registry/", b"/registry0"))
         body = {"key": first, "range_end": after, "keys_only": True}
         with requests.Session() as session:
@@ -173,15 +174,18 @@ class ControlPlane:
         return [base64.b64decode(each["key"]).decode() for each in answer.json().get("kvs", [])]
 
     def kubeconfig(self, user: str = "admin") -> Path:
-        """Path of a user's kubeconfig. :raise KeyError: the control plane was started without that user."""
+        """Return the path of a user's kubeconfig.
+
+        :raise KeyError: the control plane was started without that user.
+        """
         return self.credentials.kubeconfig(user)
 
     def client_for(self, user: str) -> Client:
-        """A client that calls as that user; the caller closes it."""
+        """Return a client that calls as that user; the caller closes it."""
         return Client.from_kubeconfig(self.kubeconfig(user))
 
     def kubectl(self, *arguments: str, user: str = "admin", stdin: str | None = None) -> str:
-        """Standard output of a kubectl command.
+        """Return the output of a kubectl command.
 
         :raise subprocess.CalledProcessError: it failed; `stderr` says why.
         """

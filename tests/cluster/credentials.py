@@ -1,4 +1,4 @@
-"""Who may call the API server: certificate authority, tokens and kubeconfigs of one control plane."""
+"""The credentials of one control plane: certificate authority, tokens and kubeconfigs."""
 
 import secrets
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ METACONTROLLER_ACCOUNT = "system:serviceaccount:metacontroller:metacontroller"
 
 @dataclass(frozen=True)
 class User:
-    """A name the API server knows by token. RBAC decides by `username` and `groups`."""
+    """A user that the API server authenticates by token. RBAC decides by `username` and `groups`."""
 
     username: str
     groups: tuple[str, ...] = ()
@@ -38,10 +38,10 @@ COMPONENTS = {
 
 
 class Credentials:
-    """Files below `home`: certificates, service account keys, `tokens.csv` and a `<user>.kubeconfig` each.
+    """Files below `home`: certificates, service account keys, `tokens.csv` and a `<user>.kubeconfig` for each user.
 
     :param server: the API server's URL.
-    :param users: by the short name that kubeconfigs go by.
+    :param users: by the short name used for kubeconfigs.
     """
 
     def __init__(self, home: Path, server: str, users: dict[str, User]) -> None:
@@ -55,7 +55,10 @@ class Credentials:
             self._write(f"{name}.kubeconfig", yaml.safe_dump(self._kubeconfig(name, token)))
 
     def kubeconfig(self, user: str) -> Path:
-        """:raise KeyError: the control plane was started without that user."""
+        """Return the path of a user's kubeconfig.
+
+        :raise KeyError: the control plane was started without that user.
+        """
         path = self.home / f"{user}.kubeconfig"
         if not path.exists():
             known = ", ".join(sorted(each.stem for each in self.home.glob("*.kubeconfig")))

@@ -2,8 +2,8 @@
 
     python die_with_parent.py <pid of the starter> <program> <arguments ...>
 
-A separate launcher and not a `preexec_fn`: Python code between fork and exec is unsafe beside threads.
-Outside Linux the program runs without the tie.
+A separate launcher instead of a `preexec_fn`, because Python code between fork and exec is unsafe with threads. On
+systems other than Linux the program is not tied to its starter.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ def main() -> None:
     starter, program = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != starter:  # it ended before the tie was made
+        if os.getppid() != starter:  # it ended before the tie was set
             sys.exit(1)
     os.execv(program[0], program)
 

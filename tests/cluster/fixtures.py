@@ -1,4 +1,4 @@
-"""Pytest fixtures for tests that want a control plane. Import them in a conftest.py."""
+"""Pytest fixtures for tests that need a control plane. Import them in a conftest.py."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def client(cluster: ControlPlane) -> Iterator[Client]:
 
 @pytest.fixture
 def namespace(client: Client, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A new namespace of this test's own, its deletion asked for afterwards."""
+    """A new namespace for one test, deleted afterwards."""
     prefix = request.node.originalname.replace("_", "-")[:40]
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": f"{prefix}-"}}
     created = client.request("POST", "/api/v1/namespaces", body)

@@ -1,4 +1,4 @@
-"""A Go module of this tree, and what is built from it."""
+"""A Go module of this repository, and building it."""
 
 import contextlib
 import re
@@ -15,30 +15,39 @@ from .toolchain import BuildError, environment, find_go
 
 @dataclass(frozen=True)
 class GoModule:
-    """A folder with a go.mod; ``what`` is built from it, in the words of who waits for it."""
+    """A folder with a go.mod; ``what`` names what is built, for messages."""
 
     folder: Path
     what: str
 
     @property
     def sources(self) -> list[Path]:
-        """What a build depends on."""
+        """Return what a build depends on."""
         files = [file for file in self.folder.iterdir() if file.suffix in (".go", ".mod", ".sum")]
         return sorted(files, key=lambda file: (file.suffix, file.name))
 
     def find(self, pattern: str) -> tuple[str, ...]:
-        """The groups of what go.mod has like that. :raise BuildError: it has no such line."""
+        """Return the groups of a pattern's match in go.mod.
+
+        :raise BuildError: there is none.
+        """
         if match := re.search(pattern, (self.folder / "go.mod").read_text(), re.MULTILINE):
             return match.groups()
         raise BuildError(f"{self.folder / 'go.mod'} has no line like {pattern!r}; restore the file")
 
     def go(self) -> Path:
-        """A toolchain that is new enough for it. :raise BuildError: there is none to be had."""
+        """Return a sufficiently new Go toolchain.
+
+        :raise BuildError: none can be found or installed.
+        """
         major, minor, patch = self.find(r"^go (\d+)\.(\d+)(?:\.(\d+))?$")
         return find_go((int(major), int(minor), int(patch or 0)), cache_home())
 
     def run(self, *arguments: str) -> str:
-        """The output of a go command, downloading the modules it needs. :raise BuildError: it failed."""
+        """Return the output of a go command, downloading the modules it needs.
+
+        :raise BuildError: it failed.
+        """
         command = [str(go := self.go()), *arguments]
         result = subprocess.run(command, cwd=self.folder, env=environment(go), capture_output=True, text=True)
         if result.returncode != 0:

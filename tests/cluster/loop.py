@@ -1,9 +1,8 @@
 """A stand-in for Metacontroller where its binary is missing: `python -m tests.cluster.loop --kubeconfig K`, or without
-a kubeconfig in a pod, as its account.
+a kubeconfig in a pod, as its service account.
 
-It serves the CompositeControllers of the API server under the same contract. It leaves out: hook version v1,
-ETags, update methods other than OnDelete and InPlace, events, metrics, leader election and
-TLS settings of webhooks.
+It serves the API server's CompositeControllers under the same contract, without: hook version v1, ETags, update methods
+other than OnDelete and InPlace, events, metrics, leader election and TLS settings of webhooks.
 """
 
 import argparse
@@ -27,19 +26,19 @@ log = logging.getLogger("loop")
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: level, ts (seconds), logger, msg, and what was given as `extra`."""
+    """One JSON object per line: level, ts (seconds), logger, msg, and what was passed as `extra`."""
 
     _standard = logging.makeLogRecord({}).__dict__.keys() | {"message", "taskName"}
 
     def format(self, record: logging.LogRecord) -> str:
-        """:return: the line."""
+        """Return the line."""
         extra = {key: value for key, value in vars(record).items() if key not in self._standard}
         line = {"level": record.levelname.lower(), "ts": record.created, "logger": record.name}
         return json.dumps({**line, "msg": record.getMessage(), **extra})
 
 
 class Loop:
-    """Runs one ParentController for each CompositeController, anew whenever its spec changes."""
+    """Run one ParentController for each CompositeController, restarted whenever its spec changes."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -47,7 +46,7 @@ class Loop:
         self._running: dict[str, ParentController] = {}
 
     def run(self) -> None:
-        """Serve forever; wait as long as the API server or the CompositeController CRD is missing."""
+        """Serve forever; wait while the API server or the CompositeController CRD is missing."""
         while (cache := self._cache()) is None:
             time.sleep(RETRY_SECONDS)
         cache.start()
@@ -71,7 +70,7 @@ class Loop:
             return None
 
     def _reconcile(self, name: str, composite: Object | None) -> bool:
-        """Start, restart or stop one; False if it should be tried again."""
+        """Start, restart or stop one; return False if it should be retried."""
         running = self._running.get(name)
         if running and composite and running.composite["spec"] == composite["spec"]:
             return True

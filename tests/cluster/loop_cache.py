@@ -13,25 +13,25 @@ log = logging.getLogger("loop.cache")
 
 
 def controller_of(obj: Object) -> Object | None:
-    """The owner reference of the object's controller, if it has one."""
+    """Return the owner reference of the object's controller, if it has one."""
     references = obj["metadata"].get("ownerReferences") or []
     return next((each for each in references if each.get("controller")), None)
 
 
 def qualified(namespace: str, name: str) -> str:
-    """`namespace/name`, or the name alone of a cluster-scoped object."""
+    """Return `namespace/name`, or the name alone for a cluster-scoped object."""
     return f"{namespace}/{name}" if namespace else name
 
 
 def key_of(obj: Object) -> str:
-    """An object's `qualified` name."""
+    """Return an object's `qualified` name."""
     return qualified(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
 
 class Cache:
     """Objects by `namespace/name`, and by their controller's UID.
 
-    :param changed: called in one thread with each object added, changed or removed (its last state then).
+    :param changed: called in one thread with each object added, changed or deleted (its last state then).
     """
 
     def __init__(self, client: Client, api_version: str, kind: str, changed: Callable[[Object], None]) -> None:
@@ -47,7 +47,7 @@ class Cache:
         self._path = client.path(api_version, kind)
 
     def start(self) -> None:
-        """Fill it and follow changes, in a thread of its own."""
+        """Fill it and follow changes, in its own thread."""
         Thread(target=self._follow, name=f"cache {self.kind}", daemon=True).start()
 
     def wait(self) -> None:
@@ -59,17 +59,17 @@ class Cache:
         self._stopped.set()
 
     def get(self, key: str) -> Object | None:
-        """The object of that `namespace/name`."""
+        """Return the object of that `namespace/name`."""
         with self._lock:
             return self._objects.get(key)
 
     def all(self) -> list[Object]:
-        """Every object."""
+        """Return every object."""
         with self._lock:
             return list(self._objects.values())
 
     def controlled_by(self, uid: str) -> list[Object]:
-        """Objects whose controller has that UID; those without a controller for the empty string."""
+        """Return objects whose controller has that UID; those without a controller for ""."""
         with self._lock:
             return list(self._by_controller.get(uid, {}).values())
 

@@ -1,4 +1,4 @@
-"""A loop, real or stand-in, that serves Things by a hook; and what tests of both look at."""
+"""A controller, real or stand-in, that serves Things with a hook, and helpers for tests of both."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +48,7 @@ def hook() -> Iterator[HookServer]:
 
 @pytest.fixture(scope="module")
 def prepared(cluster: ControlPlane, hook: HookServer) -> ControlPlane:
-    """A cluster with the kinds, the loop's rights and the CompositeController."""
+    """A cluster with the kinds, the controller's rights and the CompositeController."""
     client = cluster.client
     client.apply_all(Path(__file__).with_name("metacontroller_crds.yaml").read_text())
     for obj in (crd(), full_rights(), token_secret()):
@@ -76,7 +76,7 @@ def loop(prepared: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Loo
 
 @pytest.fixture
 def name(loop: Loop, client: Client, hook: HookServer, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A name for a parent of this test's own, which is deleted afterwards."""
+    """A name for a test's own parent, which is deleted afterwards."""
     words = request.node.name.replace("_", "-").replace("[", "-").strip("]").lower()
     name = words.removeprefix("test-")[-50:].strip("-")
     yield name
@@ -88,7 +88,7 @@ def name(loop: Loop, client: Client, hook: HookServer, request: pytest.FixtureRe
 
 
 def settled(client: Client, name: str) -> Object:
-    """The parent, once its status counts its three children."""
+    """Return the parent, once its status counts its three children."""
 
     def seen() -> Object:
         parent = client.get(GROUP_VERSION, "Thing", name)
@@ -115,7 +115,7 @@ def writes_of_the_loop(plane: ControlPlane, since: int) -> list[Request]:
 
 
 def wait_for_quiet(hook: HookServer, name: str) -> int:
-    """Wait until ten looks in a row find no new call about a parent; the number of calls so far."""
+    """Wait until ten reads in a row find no new call about a parent; return the number of calls so far."""
     looks: list[int] = []
 
     def quiet() -> bool:

@@ -1,4 +1,4 @@
-"""Claiming the children of a parent, and making them what the hook's answer wants."""
+"""Claim the children of a parent, and bring them to the state in the hook's response."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ log = logging.getLogger("loop.children")
 
 
 def matches(selector: Object, labels: dict[str, str] | None) -> bool:
-    """Whether labels satisfy a Kubernetes label selector."""
+    """Whether labels match a Kubernetes label selector."""
     labels = labels or {}
     checks: dict[str, Callable[[str, list[str]], bool]] = {
         "In": lambda key, values: labels.get(key) in values,
@@ -32,10 +32,10 @@ def matches(selector: Object, labels: dict[str, str] | None) -> bool:
 def change_live(
     client: Client, obj: Object, change: Callable[[Object], Object | None], subresource: str = ""
 ) -> Object:
-    """Read an object, change it and write it back, until no one writes in between.
+    """Read an object, change it and write it back, and repeat on conflicts.
 
-    :param change: gives the new object, or None when there is nothing to do.
-    :raise ApiError: with code 404 also when another object of that name is there now; 409 after some tries.
+    :param change: returns the new object, or None if there is nothing to do.
+    :raise ApiError: with code 404 also if another object of that name exists now; 409 after several attempts.
     """
     for attempt in range(CONFLICT_RETRIES):
         live = client.request("GET", client.path_of(obj))
@@ -53,7 +53,8 @@ def change_live(
 
 
 def claim(client: Client, cache: Cache, parent: Object, selector: Object) -> Group:
-    """The parent's children of one kind: adopts orphans its selector matches, lets go of those it does not.
+    """Return the parent's children of one kind, after adopting orphans that its selector matches and releasing those it
+    does not.
 
     A parent that is being deleted adopts and releases nothing.
     """
@@ -80,7 +81,7 @@ def manage(
     """Delete observed children that are not desired, then create or update the desired ones.
 
     :param methods: update method by API group and kind; a kind that is missing here is only created.
-    :raise ExceptionGroup: of what the API server refused; everything else was still done.
+    :raise ExceptionGroup: what the API server refused; everything else was done.
     """
     errors: list[Exception] = []
     for kind, group in _in_order(observed):
@@ -99,7 +100,7 @@ def manage(
 
 
 def _in_order(children: Children) -> list[tuple[tuple[str, str], Group]]:
-    """By group, version and kind: the core group, whose name is empty, comes first."""
+    """By group, version and kind: the core group, whose name is "", comes first."""
     return sorted(children.items(), key=lambda item: (_group_of(item[0][0]), item[0][0].split("/")[-1], item[0][1]))
 
 
@@ -108,7 +109,7 @@ def _group_of(api_version: str) -> str:
 
 
 def _try(errors: list[Exception], accepted: set[Any], call: Callable[[], object]) -> None:
-    """Make a call; keep its error unless its code or reason is accepted, because the next sync sees to it."""
+    """Make a call; keep its error unless its code or reason is accepted, because the next sync handles it."""
     try:
         call()
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""A hook that tests script, and the parent kind it serves."""
+"""A hook scripted by tests, and the parent kind it serves."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ TOKEN = "swordfish"
 
 @dataclass(frozen=True)
 class Reply:
-    """What the hook sends: a JSON body, or raw text."""
+    """What the hook responds: a JSON body, or raw text."""
 
     body: Any
     code: int = 200
@@ -25,7 +25,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """What the hook got."""
+    """What the hook received."""
 
     path: str
     authorization: str
@@ -36,7 +36,7 @@ Script = Callable[[Object], Reply]
 
 
 class HookServer:
-    """A hook on a free port. A parent may have a script of its own by name; `calls` holds every request."""
+    """A hook on a free port. A parent may have its own script, by name; `calls` contains every request."""
 
     def __init__(self, default: Script) -> None:
         self.default = default
@@ -79,7 +79,7 @@ class HookServer:
         return self.scripts.get(call.body["parent"]["metadata"]["name"], self.default)(call.body)
 
     def calls_for(self, name: str) -> list[Call]:
-        """What was asked about one parent, in order."""
+        """Return the calls about one parent, in order."""
         return [call for call in list(self.calls) if call.body["parent"]["metadata"]["name"] == name]
 
 
@@ -109,7 +109,7 @@ def thing(name: str, **spec: object) -> Object:
 
 
 def token_secret() -> Object:
-    """The Secret the hook's authorization comes from."""
+    """The Secret with the hook's authorization."""
     metadata = {"name": "hook-token", "namespace": "default"}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": TOKEN}}
 
@@ -149,7 +149,7 @@ def composite(url: str) -> Object:
 
 
 def full_rights() -> Object:
-    """Lets the loop's user do everything."""
+    """Allow the controller's user everything."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",

@@ -1,4 +1,4 @@
-"""Calling a hook and holding its answer to the contract of hook version v2."""
+"""Call a hook, and check its response against the contract of hook version v2."""
 
 import re
 from collections.abc import Callable
@@ -16,11 +16,11 @@ UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class HookError(Exception):
-    """The hook did not answer, or not as the contract demands. Nothing is changed then."""
+    """The hook did not respond, or its response violates the contract. Nothing is changed then."""
 
 
 class TryLater(Exception):
-    """The hook answered 429: ask again after `seconds`."""
+    """The hook responded 429: retry after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the hook asks to be called again in {seconds:g} s")
@@ -29,7 +29,7 @@ class TryLater(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the hook wants."""
+    """The hook's response."""
 
     status: Object
     children: list[Object] = field(default_factory=list)
@@ -41,8 +41,8 @@ class Hook:
     """One hook of a CompositeController.
 
     :param spec: `spec.hooks.sync` or `.finalize`.
-    :param read_secret: gives the value of a `secretRef`.
-    :raise ValueError: the spec asks for something this stand-in does not do.
+    :param read_secret: returns the value of a `secretRef`.
+    :raise ValueError: the spec asks for something this stand-in does not support.
     """
 
     def __init__(self, spec: Object, read_secret: Callable[[Object], str]) -> None:
@@ -59,16 +59,21 @@ class Hook:
             self._session.headers["Authorization"] = f"{scheme} {token}"
 
     def call(self, request: Object) -> Answer:
-        """:raise HookError: no answer, or one against the contract. :raise TryLater: it answered 429."""
+        """Call it and return its response.
+
+        :raise HookError: there is none, or it is invalid.
+        :raise TryLater: it was 429.
+        """
         try:
             return _answer(self._ask(request))
         except (ValueError, TypeError) as error:
             raise HookError(f"{self.url} gave a malformed answer: {error}") from error
 
     def rules(self, request: Object) -> list[Object]:
-        """What a customize hook relates to a parent: each apiVersion, resource, and which of them.
+        """Return what a customize hook relates to a parent: each apiVersion, resource, and selector.
 
-        :raise HookError: no answer, or one against the contract. :raise TryLater: it answered 429.
+        :raise HookError: there is no response, or it is invalid.
+        :raise TryLater: it was 429.
         """
         rules = self._ask(request).get("relatedResources")
         if not isinstance(rules, list):
@@ -91,14 +96,14 @@ class Hook:
 
 
 def _url(service: Object, path: str) -> str:
-    """Where a Service answers a hook, for who runs in its cluster. TLS would need the settings that are left out."""
+    """Return a Service's address for callers in its cluster. TLS would need the settings that are left out."""
     if service.get("protocol", "http") != "http":
         raise ValueError(f"the stand-in calls a service by http only, not {service['protocol']}")
     return f"http://{service['name']}.{service['namespace']}:{service.get('port', 80)}/{path.lstrip('/')}"
 
 
 def seconds(duration: str) -> float:
-    """A Go duration as `1m30s` in seconds."""
+    """Return a Go duration such as `1m30s` in seconds."""
     return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", duration))
 
 
@@ -127,7 +132,7 @@ def _answer(body: Any) -> Answer:
 
 
 def _retry_after(header: str) -> float:
-    """The header's seconds or date, in seconds; 0 without one."""
+    """Return the header's seconds or date, in seconds; 0 without one."""
     if header.isdigit():
         return float(header)
     try:

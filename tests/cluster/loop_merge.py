@@ -1,7 +1,7 @@
-"""How a hook's partial object is laid over the live one: a three-way merge that guesses list keys.
+"""Merge a hook's partial object with the live one: a three-way merge that guesses list keys.
 
-A field the last answer named and this one does not is removed; a field no answer ever named is left alone. A
-list of objects is merged by the first of MERGE_KEYS that all its objects have; any other is replaced whole.
+A field that the last response contained and this one does not is removed; a field that no response contained is kept. A
+list of objects is merged by the first of MERGE_KEYS that all its objects have; any other list is replaced.
 """
 
 import copy
@@ -25,16 +25,16 @@ SERVER_FIELDS = (
 
 
 def with_last_applied(obj: Object, desired: Object) -> Object:
-    """`obj` with the annotation that remembers `desired` for the next merge."""
+    """Return `obj` with the annotation that stores `desired` for the next merge."""
     metadata = obj["metadata"]
     annotations = {**(metadata.get("annotations") or {}), LAST_APPLIED: _as_go_writes_it(desired)}
     return {**obj, "metadata": {**metadata, "annotations": annotations}}
 
 
 def updated(observed: Object, desired: Object) -> Object:
-    """What `observed` becomes under `desired`; equal to `observed` when there is nothing to do.
+    """Return what `observed` becomes under `desired`; equal to `observed` if there is nothing to do.
 
-    Status and the metadata the server sets stay as observed.
+    Status and the metadata that the server sets stay as observed.
     """
     desired = copy.deepcopy(desired)
     (desired["metadata"].get("annotations") or {}).pop(LAST_APPLIED, None)
@@ -45,7 +45,7 @@ def updated(observed: Object, desired: Object) -> Object:
 
 
 def merge(observed: Any, last: Any, desired: Any) -> Any:
-    """The value that replaces `observed`, where `last` was the desired value of the time before."""
+    """Return the value that replaces `observed`, where `last` was the previously desired value."""
     if isinstance(observed, dict):
         return _merge_objects(observed, _of_type(dict, last), _of_type(dict, desired))
     if isinstance(observed, list):
@@ -80,7 +80,7 @@ def _by(key: str, items: list[Object]) -> Object:
 
 
 def _of_type(kind: type, value: Any) -> Any:
-    """`value`, or an empty one where it is of another type: then it says nothing about the observed value."""
+    """Return `value`, or an empty one if its type differs: then it says nothing about the observed value."""
     return value if isinstance(value, kind) else kind()
 
 
@@ -90,7 +90,7 @@ def _with_fields_of(source: Object, target: Object, fields: tuple[str, ...]) -> 
 
 
 def _as_go_writes_it(value: Object) -> str:
-    """JSON byte for byte as Go's encoder gives it, so a change of loops changes no annotation."""
+    """Return JSON exactly as Go writes it, so that switching between controllers changes no annotation."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

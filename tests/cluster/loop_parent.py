@@ -20,8 +20,9 @@ log = logging.getLogger("loop")
 
 
 class ParentController:
-    """:raise ValueError: the CompositeController asks for something this stand-in does not do.
+    """Serves one CompositeController.
 
+    :raise ValueError: it asks for something this stand-in does not support.
     :raise LookupError: the API server does not serve one of its resources yet.
     """
 
@@ -61,7 +62,7 @@ class ParentController:
             Thread(target=self._resync, args=(max(period, 1),), daemon=True).start()
 
     def stop(self) -> None:
-        """Finish the syncs that run, begin no more."""
+        """Finish running syncs, start no more."""
         self._stopped.set()
         for cache in [self._parents, *self._children]:
             cache.stop()
@@ -79,10 +80,10 @@ class ParentController:
         secret = self._client.get("v1", "Secret", reference["name"], reference["namespace"])
         return base64.b64decode(secret["data"][reference["key"]]).decode()
 
-    # What has to be synced
+    # Deciding what to sync
 
     def _parent_event(self, parent: Object) -> None:
-        """A parent was added, changed or removed: where statuses are ignored, only what steers it counts."""
+        """Handle an added, changed or deleted parent: if status changes are ignored, only spec and metadata count."""
         key, metadata = key_of(parent), parent["metadata"]
         steering = tuple(metadata.get(name) for name in ("uid", "generation", "labels", "annotations"))
         same, self._steering[key] = self._steering.get(key) == steering, steering
@@ -214,7 +215,7 @@ class ParentController:
         }
 
     def _labelled(self, parent: Object, selector: Object, answer: list[Object]) -> Children:
-        """The desired children by kind and name, in the parent's namespace and labelled as its own."""
+        """Return the desired children by kind and name, in the parent's namespace and with its labels."""
         desired: Children = {}
         for child in answer:
             metadata = dict(child["metadata"])
@@ -238,7 +239,7 @@ class ParentController:
         try:
             change_live(self._client, parent, change, "status")
         except ApiError as error:
-            if error.code not in (404, 409):  # gone, or written by another: then a new sync is due anyway
+            if error.code not in (404, 409):  # deleted, or written by others: then a new sync is due anyway
                 raise
 
 

@@ -1,4 +1,4 @@
-"""A work queue of keys: each at most once in it, never worked on by two at once, with delays and back-off."""
+"""A work queue of keys: each is queued at most once and processed by one worker at a time, with delays and backoff."""
 
 import heapq
 import math
@@ -10,7 +10,7 @@ RETRIES_PER_SECOND, RETRY_BURST = 10.0, 100
 
 
 class WorkQueue:
-    """Delays are in seconds. Threads may share it."""
+    """Delays are in seconds. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -24,7 +24,7 @@ class WorkQueue:
         self._closed = False
 
     def add(self, key: str, after: float = 0.0) -> None:
-        """Work on the key now, or in `after` seconds; of several such times the earliest counts."""
+        """Process the key now, or in `after` seconds; of several such times the earliest counts."""
         with self._changed:
             if after > 0:
                 due = time.monotonic() + after
@@ -36,7 +36,7 @@ class WorkQueue:
             self._changed.notify()
 
     def retry(self, key: str) -> None:
-        """Work on it again after its back-off, which doubles each time, and within the rate of all keys."""
+        """Process it again after its backoff, which doubles each time, and within the rate of all keys."""
         with self._changed:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             backoff = min(FIRST_BACKOFF * 2 ** min(failures - 1, 30), LONGEST_BACKOFF)
@@ -47,12 +47,12 @@ class WorkQueue:
         self.add(key, delay)
 
     def forget(self, key: str) -> None:
-        """The key is well: its back-off starts anew."""
+        """Reset the key's backoff."""
         with self._changed:
             self._failures.pop(key, None)
 
     def get(self) -> str | None:
-        """The next key, waiting for one; None once the queue is closed. Call `done` afterwards."""
+        """Return the next key, waiting for one; None once the queue is closed. Call `done` afterwards."""
         with self._changed:
             while True:
                 if self._closed:
@@ -66,7 +66,7 @@ class WorkQueue:
                 self._changed.wait(wait)
 
     def done(self, key: str) -> None:
-        """The work on it has ended; if it was added meanwhile it is worked on again."""
+        """Mark it as processed; if it was added meanwhile it is queued again."""
         with self._changed:
             self._working.discard(key)
             if key in self._again:
@@ -75,7 +75,7 @@ class WorkQueue:
                 self._changed.notify()
 
     def close(self) -> None:
-        """Let every waiting `get` return None."""
+        """Make every waiting `get` return None."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -87,7 +87,7 @@ class WorkQueue:
             self._ready[key] = None
 
     def _move_due(self) -> float | None:
-        """Move keys whose time has come to the ready ones; seconds until the next one's time."""
+        """Move keys whose time has come to the ready ones; return the seconds until the next one's time."""
         while self._waiting:
             due, key = self._waiting[0]
             if due > time.monotonic():

@@ -1,4 +1,4 @@
-"""What a customize hook relates to parents: asked for once a generation, and followed by watches of its own."""
+"""The objects that a customize hook relates to parents: rules read once per generation, objects followed by watches."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -11,10 +11,10 @@ from .loop_hook import Hook
 
 
 class Related:
-    """Of one CompositeController's parents.
+    """Related objects of one CompositeController's parents.
 
-    :param hook: its customize hook. :param changed: called with the key of each parent that something related changed
-        for.
+    :param hook: its customize hook.
+    :param changed: called with the key of each parent whose related objects changed.
     """
 
     def __init__(self, client: Client, composite: Object, hook: Hook, changed: Callable[[str], None]) -> None:
@@ -24,12 +24,12 @@ class Related:
         self._rules: dict[str, tuple[Any, list[Object]]] = {}
 
     def stop(self) -> None:
-        """Follow nothing more."""
+        """Stop all watches."""
         for cache in self._caches.values():
             cache.stop()
 
     def of(self, parent: Object) -> dict[str, dict[str, Object]]:
-        """The related objects, as a request has them. Raises as ``Hook.rules`` does."""
+        """Return the related objects in a request's form. Raises like ``Hook.rules``."""
         found: dict[str, dict[str, Object]] = {}
         for rule in self._rules_of(parent):
             cache = self._cache(rule)
@@ -52,13 +52,13 @@ class Related:
             cache = self._caches.get((api_version, resource))
             if cache is None:
                 kind = self._client.resource_by_plural(api_version, resource)["kind"]
-                cache = Cache(self._client, api_version, kind, lambda obj: self._tell(api_version, resource, obj))
+                cache = Cache(self._client, api_version, kind, lambda obj: self._notify(api_version, resource, obj))
                 self._caches[api_version, resource] = cache
                 cache.start()
         cache.wait()
         return cache
 
-    def _tell(self, api_version: str, resource: str, obj: Object) -> None:
+    def _notify(self, api_version: str, resource: str, obj: Object) -> None:
         for key, (_, rules) in list(self._rules.items()):
             mine = [rule for rule in rules if (rule["apiVersion"], rule["resource"]) == (api_version, resource)]
             if any(_is_meant(rule, obj) for rule in mine):

@@ -1,4 +1,4 @@
-"""The loop as a process: Metacontroller where there is one, else the stand-in."""
+"""The controller as a process: Metacontroller if available, otherwise the stand-in."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ENVIRONMENT = {"GOGC": "50"}
 
 
 def find_metacontroller() -> str | None:
-    """Path of Metacontroller: METACONTROLLER, else the one on PATH; None without one."""
+    """Return the path of Metacontroller: METACONTROLLER, or the one on PATH; None if there is none."""
     named = os.environ.get("METACONTROLLER")
     if named and not shutil.which(named):
         raise FileNotFoundError(f"METACONTROLLER names {named}, which is no program; correct or unset it")
@@ -35,11 +35,11 @@ def find_metacontroller() -> str | None:
 
 
 class Loop:
-    """One loop against one API server.
+    """One controller process for one API server.
 
-    :param which: "metacontroller", "stand-in", or None for Metacontroller where there is one.
+    :param which: "metacontroller", "stand-in", or None for Metacontroller if available.
     :param flags: more flags for Metacontroller; the stand-in takes none.
-    :raise FileNotFoundError: Metacontroller was asked for and there is none.
+    :raise FileNotFoundError: Metacontroller was requested and is missing.
     """
 
     def __init__(self, kubeconfig: Path, log: Path, which: str | None = None, flags: tuple[str, ...] = ()) -> None:
@@ -57,16 +57,16 @@ class Loop:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and say on standard error which one it is."""
+        """Start it, and print on stderr which one it is."""
         print(f"the loop is {self.which}", file=sys.stderr, flush=True)
         self._process.start()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it as a crash would."""
         self._process.kill()
 
     def freeze(self) -> None:
-        """Let it do nothing until `thaw`."""
+        """Freeze it until `thaw`."""
         self._process.freeze()
 
     def thaw(self) -> None:
@@ -74,15 +74,15 @@ class Loop:
         self._process.thaw()
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop it gracefully."""
         self._process.stop()
 
     def failure(self) -> str | None:
-        """Why it is not running, with the end of its log; None while it runs."""
+        """Return why it is not running, with the end of its log; None while it runs."""
         return self._process.failure()
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Its log so far; a line that is no JSON comes as {"level": "text", "msg": <line>}."""
+        """Return its log so far; a line that is not JSON becomes {"level": "text", "msg": <line>}."""
         if not self._process.log.exists():
             return
         for line in self._process.log.read_text(errors="replace").splitlines():
@@ -92,7 +92,7 @@ class Loop:
                 yield {"level": "text", "msg": line}
 
     def log_errors(self) -> list[str]:
-        """What it logged as an error, but for writes that met a newer version: those are the normal case."""
+        """Return what it logged as errors, without write conflicts, which are normal."""
         errors = [line for line in self.lines() if line["level"] in ("error", "dpanic", "panic", "fatal")]
         texts = [f"{line['msg']}: {line.get('error', '')}" for line in errors]
         return [text for text in texts if CONFLICT not in text]

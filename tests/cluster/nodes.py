@@ -1,4 +1,4 @@
-"""Nodes that KWOK plays: made, lost as when a kubelet goes silent, and found again."""
+"""Nodes that KWOK simulates: created, lost as when a kubelet goes silent, and restored."""
 
 from typing import Protocol
 
@@ -15,7 +15,7 @@ class _Components(Protocol):
 
 
 class Nodes:
-    """The nodes of one control plane. KWOK plays all of them, so all are lost and found together."""
+    """The nodes of one control plane. KWOK simulates all of them, so all are lost and restored together."""
 
     def __init__(self, client: Client, components: _Components) -> None:
         self._client = client
@@ -28,11 +28,11 @@ class Nodes:
         self._client.patch(node, {"status": {"allocatable": SIZE, "capacity": SIZE}}, "status")
 
     def await_ready(self, name: str) -> None:
-        """Wait until the node is Ready and takes pods (no taint is left)."""
+        """Wait until the node is Ready and accepts pods (no taint is left)."""
         wait_until(lambda: self._takes_pods(name), f"node {name} is Ready and without taints", 60)
 
     def lose(self, name: str = NODE) -> None:
-        """Let the kubelet go silent, and wait until the cluster calls the node and its pods not ready.
+        """Stop the kubelet's heartbeats, and wait until the cluster marks the node and its pods as not ready.
 
         That takes `NodeTimes.grace_seconds` and a few more.
         """
@@ -45,10 +45,9 @@ class Nodes:
         )
 
     def restore(self, name: str = NODE) -> None:
-        """Let the kubelet speak again, and wait until the node and the pods that were ready before are Ready.
+        """Resume the heartbeats, and wait until the node and the pods that were ready before are Ready.
 
-        A real kubelet reports its pods anew. KWOK does not, so that is done here, for pods whose containers
-        are ready.
+        A real kubelet reports its pods again. KWOK does not, so that is done here, for pods whose containers are ready.
         """
         self._components.start_component("kwok")
         self.await_ready(name)

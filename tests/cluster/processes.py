@@ -14,18 +14,20 @@ from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("die_with_parent.py")
 
-# The kernel ties a child to the thread that forked it. This one lives as long as the interpreter.
+# The kernel ties a child to the thread that forked it. This thread lives as long as the interpreter.
 _spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 
 
 # Below the ports that Linux gives to clients (32768 and up, net.ipv4.ip_local_port_range) and that Kubernetes gives to
-# Services (30000 and up). From those, a connection of any program could take a port before its server listens.
+# Services (30000 and up). From those, any program's connection could take a port before its server listens.
 _SERVER_PORTS = range(10000, 30000)
 _reserved: list[socket.socket] = []
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different TCP ports that nothing listens on, and that no other test process gets while this one lives."""
+    """Return `count` different TCP ports that nothing listens on, and that no other test process gets while this one
+    lives.
+    """
     ports: list[int] = []
     for port in random.sample(_SERVER_PORTS, len(_SERVER_PORTS)):
         if len(ports) == count:
@@ -36,7 +38,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _reserve(port: int) -> bool:
-    """Whether the port is this process' now: an abstract socket of its name lasts as long as the process."""
+    """Whether the port is reserved by this process: an abstract socket of its name lasts as long as the process."""
     name = socket.socket(socket.AF_UNIX)
     try:
         name.bind(f"\0store-platform-tests-port-{port}")
@@ -52,7 +54,7 @@ def _reserve(port: int) -> bool:
 
 
 def free_address(port: int) -> str:
-    """A loopback address on which nothing listens on that port: Linux has 16 million of them.
+    """Return a loopback address on which nothing listens on that port: Linux has 16 million of them.
 
     :raise OSError: something listens on that port of every address.
     """
@@ -63,12 +65,12 @@ def free_address(port: int) -> str:
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The last `lines` lines of a log file; empty when there is none."""
+    """Return the last `lines` lines of a log file; "" if there are none."""
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
 
 def whole_lines(path: Path) -> list[str]:
-    """The lines of a log file, but for one that is being written."""
+    """Return the lines of a log file, without one that is still being written."""
     return path.read_text().rpartition("\n")[0].splitlines()
 
 
@@ -76,7 +78,7 @@ class Process:
     """One program; it can be killed and started again, and appends to the same log file each time.
 
     :param command: absolute path of the program, then its arguments.
-    :param env: its whole environment; this process' own when None.
+    :param env: its complete environment; None for this process' own.
     """
 
     def __init__(self, name: str, command: list[str], log: Path, env: Mapping[str, str] | None = None) -> None:
@@ -88,11 +90,14 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs, else None."""
+        """Its process id while it runs, otherwise None."""
         return self._popen.pid if self._popen and self._popen.poll() is None else None
 
     def start(self) -> None:
-        """:raise RuntimeError: it runs already."""
+        """Start it.
+
+        :raise RuntimeError: it is already running.
+        """
         if self.pid:
             raise RuntimeError(f"{self.name} runs already (process {self.pid}); stop it first")
         self._popen = _spawner.submit(self._spawn).result()
@@ -105,18 +110,19 @@ class Process:
                 stdout=log,
                 stderr=log,
                 env=self.env,
-                start_new_session=True,  # a Ctrl-C in the terminal is for us: we stop the programs in order
+                # a Ctrl-C in the terminal is for this process, which stops the programs in order
+                start_new_session=True,
             )
 
     def failure(self) -> str | None:
-        """Why it is not running, with the end of its log; None while it runs."""
+        """Return why it is not running, with the end of its log; None while it runs."""
         if self.pid:
             return None
         code = self._popen.returncode if self._popen else None
         return f"{self.name} ended with {code}; its log {self.log} ends with:\n{tail(self.log)}"
 
     def kill(self) -> None:
-        """End it and all it started at once (SIGKILL), as a crash of their container would."""
+        """Kill it and all it started at once (SIGKILL), like a crash of their container."""
         if self._popen is None:
             return
         with contextlib.suppress(ProcessLookupError):  # nothing is left of it
@@ -124,7 +130,7 @@ class Process:
         self._popen.wait()
 
     def freeze(self) -> None:
-        """Let it and all it started do nothing until `thaw`; what was under way continues then."""
+        """Freeze it and all it started until `thaw`; work in progress continues then."""
         os.killpg(self._running(), signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -137,7 +143,7 @@ class Process:
         return self.pid
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Ask it to end (SIGTERM), wait `timeout` seconds at most, and kill what is left of all it started."""
+        """Ask it to stop (SIGTERM), wait at most `timeout` seconds, and kill what is left of all it started."""
         if self._popen is None:
             return
         self._popen.terminate()
@@ -145,7 +151,7 @@ class Process:
         self.kill()
 
     def await_end(self, timeout: float) -> bool:
-        """Wait until it has ended; whether it did within `timeout` seconds."""
+        """Wait until it has ended; return whether it did within `timeout` seconds."""
         try:
             return self._popen is None or self._popen.wait(timeout) is not None
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Some processes of one HTTP service, for as long as a test needs them."""
+"""Processes of one HTTP service, for as long as a test needs them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .waiting import wait_until
 
 
 class Served:
-    """Started on entering, ended on leaving; after a failure the folder with the logs is kept.
+    """Started on entering, stopped on leaving; after a failure the folder with the logs is kept.
 
-    Whoever derives from it sets ``home``, ``urls`` and ``processes``, and names what it is and the path that answers
-    once it is ready.
+    Subclasses set ``home``, ``urls`` and ``processes``, and define its name and the path that responds once it is
+    ready.
     """
 
     what: str
@@ -37,14 +37,14 @@ class Served:
     ) -> None:
         for process in self.processes:
             process.stop()
-        if not isinstance(error, Exception):  # a Ctrl-C is no failure
+        if not isinstance(error, Exception):  # a Ctrl-C is not a failure
             shutil.rmtree(self.home)
         else:
             print(f"logs of {self.what} are kept in {self.home}", file=sys.stderr, flush=True)
 
     @property
     def url(self) -> str:
-        """Where the first process answers."""
+        """The first process' URL."""
         return self.urls[0]
 
     def start(self, number: int = 0) -> None:

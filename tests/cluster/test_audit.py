@@ -1,4 +1,4 @@
-"""Reading the API server's audit log while it is written."""
+"""Read the API server's audit log while it is written."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from .audit import AuditLog
 
 
 def line(name: str) -> str:
-    """What is recorded of a request for a Namespace of that name."""
+    """Return the record of a request for a Namespace of that name."""
     target = {"resource": "namespaces", "name": name}
     return json.dumps({"verb": "get", "user": {}, "requestURI": "/", "objectRef": target}) + "\n"
 
 
-def test_a_line_that_is_being_written_at_the_mark_counts_as_recorded_before(tmp_path: Path) -> None:
+def test_a_line_being_written_at_the_mark_counts_as_recorded_before(tmp_path: Path) -> None:
     audit = AuditLog(tmp_path / "audit.log")
     audit.path.write_text(line("first") + line("second")[:20])
     mark = audit.mark()
@@ -20,7 +20,7 @@ def test_a_line_that_is_being_written_at_the_mark_counts_as_recorded_before(tmp_
     assert [each.name for each in audit.requests(mark)] == ["third"]
 
 
-def test_what_is_recorded_after_a_mark_at_the_end_of_a_line_is_all_there(tmp_path: Path) -> None:
+def test_everything_recorded_after_a_mark_is_returned(tmp_path: Path) -> None:
     audit = AuditLog(tmp_path / "audit.log")
     assert audit.mark() == 0
     audit.path.write_text(line("first"))

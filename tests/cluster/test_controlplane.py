@@ -1,4 +1,4 @@
-"""The control plane behaves as a cluster does, and leaves nothing behind."""
+"""The control plane behaves like a cluster, and leaves nothing behind."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ def test_a_deployment_becomes_available(client: Client, namespace: str) -> None:
     wait_until(lambda: available(client, "web", namespace) == 2, "both pods are available")
 
 
-def test_a_claim_is_bound_and_its_volume_goes_with_the_namespace(client: Client, namespace: str) -> None:
+def test_a_claim_is_bound_and_its_volume_is_deleted_with_the_namespace(client: Client, namespace: str) -> None:
     client.create(claim("data", namespace))
     bound = wait_until(
         lambda: (
@@ -73,7 +73,7 @@ def test_a_job_completes(client: Client, namespace: str) -> None:
     )
 
 
-def test_an_apply_without_change_writes_but_keeps_the_version(client: Client, namespace: str) -> None:
+def test_an_unchanged_apply_is_a_write_that_keeps_the_version(client: Client, namespace: str) -> None:
     first = client.apply(config_map("settings", namespace, colour="red"))
     second = client.apply(config_map("settings", namespace, colour="red"))
     assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
@@ -89,7 +89,7 @@ def test_a_watch_yields_later_changes_in_order(client: Client, namespace: str) -
     watch.close()
 
 
-def test_a_watch_from_before_the_api_servers_restart_says_410(cluster: ControlPlane, client: Client) -> None:
+def test_a_watch_from_before_the_api_servers_restart_returns_410(cluster: ControlPlane, client: Client) -> None:
     path = client.path("v1", "ConfigMap")
     cluster.kill("kube-apiserver")
     cluster.start_component("kube-apiserver")
@@ -98,7 +98,7 @@ def test_a_watch_from_before_the_api_servers_restart_says_410(cluster: ControlPl
     assert refused.value.code == 410
 
 
-def test_a_warning_of_the_server_is_kept(client: Client, namespace: str) -> None:
+def test_a_warning_of_the_server_is_collected(client: Client, namespace: str) -> None:
     unknown = {**config_map("odd", namespace), "unheardOf": 1}
     client.create(unknown, fieldValidation="Warn")
     assert len(client.warnings) == 1
@@ -116,7 +116,7 @@ def test_one_create_is_one_write_in_the_audit_log(cluster: ControlPlane, client:
     ]
 
 
-def test_the_audit_log_holds_refused_writes(cluster: ControlPlane, namespace: str) -> None:
+def test_the_audit_log_contains_refused_writes(cluster: ControlPlane, namespace: str) -> None:
     mark = cluster.audit.mark()
     client = cluster.client_for("metacontroller")
     with pytest.raises(ApiError) as refused:
@@ -130,7 +130,7 @@ def test_the_audit_log_holds_refused_writes(cluster: ControlPlane, namespace: st
     assert [(each.user, each.code) for each in refusals] == [(METACONTROLLER.username, 403)]
 
 
-def test_kubectl_speaks_to_this_cluster(cluster: ControlPlane) -> None:
+def test_kubectl_uses_this_cluster(cluster: ControlPlane) -> None:
     assert cluster.kubectl("get", "nodes", "-o", "name") == "node/node-0\n"
 
 
@@ -139,7 +139,7 @@ def test_mutating_admission_policies_are_served(client: Client) -> None:
 
 
 @pytest.mark.parametrize("component", ["kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler"])
-def test_a_killed_component_comes_back_with_all_objects(
+def test_a_killed_component_restarts_with_all_objects(
     cluster: ControlPlane, client: Client, namespace: str, component: str
 ) -> None:
     before = client.create(config_map("kept", namespace, colour="red"))
@@ -152,7 +152,7 @@ def test_a_killed_component_comes_back_with_all_objects(
     wait_until(lambda: available(client, "later", namespace) == 1, "a new pod is available")
 
 
-def test_two_run_at_once_and_know_nothing_of_each_other(cluster: ControlPlane, client: Client) -> None:
+def test_two_control_planes_run_independently(cluster: ControlPlane, client: Client) -> None:
     name = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "only-here"}}
     with ControlPlane(users={"alice": User("alice", ("shoppers",))}) as other:
         other.client.create(name)
@@ -172,7 +172,7 @@ def test_stopping_leaves_no_process_no_port_and_no_directory() -> None:
         again.bind(("127.0.0.1", server))
 
 
-def test_a_failure_keeps_the_directory_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_keeps_the_directory_and_prints_its_path(capsys: pytest.CaptureFixture[str]) -> None:
     plane = ControlPlane()
     with pytest.raises(ZeroDivisionError), plane:
         raise ZeroDivisionError
@@ -181,14 +181,14 @@ def test_a_failure_keeps_the_directory_and_names_it(capsys: pytest.CaptureFixtur
     plane.stop()
 
 
-def test_a_component_that_cannot_start_is_named_with_its_log() -> None:
+def test_a_component_that_can_not_start_is_named_with_its_log() -> None:
     plane = ControlPlane(extra_stages=[Path("/nonexistent/stage.yaml")])
     with pytest.raises(WaitTimeout, match=r"kwok is ready can no longer .*\n.*nonexistent"):
         plane.start()
     plane.stop()
 
 
-def test_every_process_dies_with_a_killed_parent(tmp_path: Path) -> None:
+def test_every_process_ends_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
         f"from {__package__}.controlplane import ControlPlane; import sys\n"
         "plane = ControlPlane(); plane.start()\n"
@@ -214,7 +214,7 @@ def test_every_process_dies_with_a_killed_parent(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def test_a_silent_node_is_not_ready_and_comes_back_with_its_pods() -> None:
+def test_a_silent_node_becomes_not_ready_and_recovers_with_its_pods() -> None:
     with ControlPlane(times=NodeTimes(grace_seconds=8)) as plane:
         client = plane.client
         client.create(deployment("web", "default"))
@@ -229,7 +229,7 @@ def test_a_silent_node_is_not_ready_and_comes_back_with_its_pods() -> None:
         assert [pod["metadata"]["uid"] for pod in again] == [pod["metadata"]["uid"] for pod in pods]
 
 
-def test_a_stage_of_the_callers_wins_over_the_built_in_ones(tmp_path: Path) -> None:
+def test_an_extra_stage_takes_precedence_over_the_built_in_ones(tmp_path: Path) -> None:
     stage = tmp_path / "fails.yaml"
     stage.write_text(FAILING_JOBS)
     with ControlPlane(extra_stages=[stage]) as plane:
@@ -243,7 +243,7 @@ def test_a_stage_of_the_callers_wins_over_the_built_in_ones(tmp_path: Path) -> N
         wait_until(lambda: outcome("good", "Complete"), "the other job is complete")
 
 
-def test_a_pods_log_is_what_was_printed_in_pods(cluster: ControlPlane, namespace: str) -> None:
+def test_a_pods_log_contains_the_lines_of_print_in_pods(cluster: ControlPlane, namespace: str) -> None:
     cluster.kubectl("run", "printer", "--image=any", f"--namespace={namespace}")
     cluster.print_in_pods("first", "second")
     wait_until(lambda: "Running" in cluster.kubectl("get", "pod", "printer", f"--namespace={namespace}"), "it runs", 30)

@@ -1,4 +1,4 @@
-"""Metacontroller and its stand-in keep the same contract: what becomes of children."""
+"""Metacontroller and its stand-in fulfil the same contract: children."""
 
 import copy
 import json
@@ -44,7 +44,7 @@ def test_children_are_owned_and_labelled_with_the_parents_uid(client: Client, na
     ]
 
 
-def test_a_hand_edit_of_an_inplace_child_is_reverted_and_a_foreign_field_kept(client: Client, name: str) -> None:
+def test_a_manual_change_of_an_inplace_child_is_reverted_a_foreign_field_kept(client: Client, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     client.patch(config_map(name, "default"), {"data": {"colour": "green", "mine": "kept"}})
@@ -60,7 +60,7 @@ def test_a_changed_parent_changes_inplace_children_only(client: Client, name: st
     assert client.get("v1", "Service", name, "default")["spec"]["ports"][0]["port"] == 80
 
 
-def test_a_deleted_child_is_made_again(client: Client, name: str) -> None:
+def test_a_deleted_child_is_created_again(client: Client, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     first = client.get("v1", "ConfigMap", name, "default")
@@ -79,7 +79,7 @@ def test_a_child_that_is_no_longer_desired_is_deleted(client: Client, name: str)
     assert map_of(client, name)
 
 
-def test_a_child_whose_deletion_takes_long_is_deleted_once(
+def test_a_child_with_a_slow_deletion_is_deleted_once(
     prepared: ControlPlane, client: Client, hook: HookServer, name: str
 ) -> None:
     client.create(thing(name, colour="red"))
@@ -134,7 +134,7 @@ def test_an_orphan_with_the_label_is_adopted(client: Client, hook: HookServer, n
     )
 
 
-def test_nothing_is_written_once_everything_is_as_desired(
+def test_nothing_is_written_in_steady_state(
     prepared: ControlPlane, client: Client, hook: HookServer, name: str
 ) -> None:
     client.create(thing(name, colour="red"))
@@ -154,7 +154,7 @@ def test_nothing_is_written_once_everything_is_as_desired(
     assert writes_of_the_loop(prepared, mark) == []
 
 
-def test_one_refused_child_does_not_hold_up_the_others(client: Client, hook: HookServer, name: str) -> None:
+def test_one_refused_child_does_not_block_the_others(client: Client, hook: HookServer, name: str) -> None:
     refused = config_map("Not_A_Name", "default")
 
     def one_bad(request: Object) -> Reply:
@@ -169,7 +169,7 @@ def test_one_refused_child_does_not_hold_up_the_others(client: Client, hook: Hoo
 
 
 def comparable(obj: Object) -> Object:
-    """Without what differs between any two runs; `uid` of the owner too."""
+    """Return objects without what differs between any two runs, including the owner's `uid`."""
     obj = copy.deepcopy(obj)
     for field in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
         obj["metadata"].pop(field, None)
@@ -187,7 +187,7 @@ def children_of_same(client: Client) -> list[Object]:
 
 @pytest.fixture
 def made_by(prepared: ControlPlane, hook: HookServer) -> Callable[[str, str], list[Object]]:
-    """The children that one loop made and changed once, after another loop took them over without a write."""
+    """The children that one controller created and changed once, after another one took over without a write."""
     client = prepared.client
 
     def make(which: str, successor: str) -> list[Object]:
@@ -214,7 +214,7 @@ def made_by(prepared: ControlPlane, hook: HookServer) -> Callable[[str, str], li
     return make
 
 
-def test_both_loops_make_the_same_objects_and_take_over_without_a_write(
+def test_both_controllers_create_the_same_and_take_over_without_a_write(
     made_by: Callable[[str, str], list[Object]],
 ) -> None:
     by_metacontroller, by_stand_in = made_by(REAL, STAND_IN), made_by(STAND_IN, REAL)

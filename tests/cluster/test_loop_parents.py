@@ -1,4 +1,4 @@
-"""Metacontroller and its stand-in keep the same contract: parents, the hook's answers, and restarts."""
+"""Metacontroller and its stand-in fulfil the same contract: parents, the hook's responses, and restarts."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ from .manifests import config_map
 from .waiting import wait_until
 
 
-def test_the_hook_gets_every_child_kind_even_without_children(client: Client, hook: HookServer, name: str) -> None:
+def test_the_hook_receives_every_child_kind_even_without_children(client: Client, hook: HookServer, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     first, last = hook.calls_for(name)[0], hook.calls_for(name)[-1]
@@ -38,12 +38,12 @@ def test_the_status_gets_the_observed_generation(client: Client, name: str) -> N
     assert status == {"seen": 3, "observedGeneration": 2}
 
 
-def test_a_status_is_no_event_and_a_label_is_one(client: Client, hook: HookServer, name: str) -> None:
+def test_a_status_change_triggers_no_sync_and_a_label_change_does(client: Client, hook: HookServer, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     before = wait_for_quiet(hook, name)
     client.patch(thing(name), {"status": {"seen": 7}}, "status")
-    client.create(thing(f"{name}-2", colour="red"))  # what comes after the status is answered
+    client.create(thing(f"{name}-2", colour="red"))  # the event after the status change is handled
     settled(client, f"{name}-2")
     client.delete(thing(f"{name}-2"))
     assert len(hook.calls_for(name)) == before
@@ -52,7 +52,7 @@ def test_a_status_is_no_event_and_a_label_is_one(client: Client, hook: HookServe
     assert len(hook.calls_for(name)) > before
 
 
-def test_deletion_calls_finalize_until_it_says_finalized(client: Client, hook: HookServer, name: str) -> None:
+def test_deletion_calls_finalize_until_it_returns_finalized(client: Client, hook: HookServer, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     client.delete(thing(name))
@@ -65,7 +65,7 @@ def test_deletion_calls_finalize_until_it_says_finalized(client: Client, hook: H
     assert not any(finalizing[-1].body["children"].values())
 
 
-def test_a_parent_that_leaves_the_selector_is_finalized_alive_and_keeps_its_children(
+def test_a_parent_leaving_the_selector_is_finalized_and_keeps_its_children(
     client: Client, hook: HookServer, name: str
 ) -> None:
     def keeps_what_lives(request: Object) -> Reply:
@@ -99,7 +99,7 @@ MALFORMED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("reply", MALFORMED.values(), ids=MALFORMED.keys())
-def test_an_answer_against_the_contract_changes_nothing(
+def test_a_response_that_violates_the_contract_changes_nothing(
     loop: Loop, client: Client, hook: HookServer, name: str, reply: Reply
 ) -> None:
     client.create(thing(name, colour="red"))
@@ -115,7 +115,7 @@ def test_an_answer_against_the_contract_changes_nothing(
     wait_until(lambda: data_of(client, name)["colour"] == "blue", "a good answer is followed again")
 
 
-def test_a_429_is_followed_by_a_call_after_its_retry_after(client: Client, hook: HookServer, name: str) -> None:
+def test_a_429_is_retried_after_its_retry_after(client: Client, hook: HookServer, name: str) -> None:
     times: list[float] = []
 
     def busy_once(request: Object) -> Reply:
@@ -132,7 +132,7 @@ def test_a_429_is_followed_by_a_call_after_its_retry_after(client: Client, hook:
     assert 1.9 <= times[1] - times[0] < 5
 
 
-def test_the_hook_is_called_again_after_the_seconds_it_named(client: Client, hook: HookServer, name: str) -> None:
+def test_the_hook_is_called_again_after_resync_after_seconds(client: Client, hook: HookServer, name: str) -> None:
     def again(request: Object) -> Reply:
         if request["finalizing"]:
             return well_behaved(request)
@@ -143,7 +143,9 @@ def test_the_hook_is_called_again_after_the_seconds_it_named(client: Client, hoo
     wait_until(lambda: len(hook.calls_for(name)) >= 8, "the hook was called many times")
 
 
-def test_it_survives_a_restart_of_the_api_server(prepared: ControlPlane, client: Client, loop: Loop, name: str) -> None:
+def test_the_controller_survives_a_restart_of_the_api_server(
+    prepared: ControlPlane, client: Client, loop: Loop, name: str
+) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     prepared.kill("kube-apiserver")
@@ -156,7 +158,7 @@ def test_it_survives_a_restart_of_the_api_server(prepared: ControlPlane, client:
     assert loop.failure() is None
 
 
-def test_a_killed_loop_goes_on_where_it_was(client: Client, loop: Loop, name: str) -> None:
+def test_a_killed_controller_continues_where_it_was(client: Client, loop: Loop, name: str) -> None:
     client.create(thing(name, colour="red"))
     settled(client, name)
     loop.kill()
@@ -165,7 +167,7 @@ def test_a_killed_loop_goes_on_where_it_was(client: Client, loop: Loop, name: st
     wait_until(lambda: data_of(client, name)["colour"] == "blue", "the change made meanwhile is followed", 60)
 
 
-def test_the_stand_in_refuses_a_null_child_and_lives(prepared: ControlPlane, hook: HookServer) -> None:
+def test_the_stand_in_rejects_a_null_child_and_continues(prepared: ControlPlane, hook: HookServer) -> None:
     client = prepared.client
     loop = new_loop(prepared, STAND_IN)
     loop.start()

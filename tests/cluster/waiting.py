@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of sleeping for a time."""
+"""Wait for a condition instead of sleeping for a fixed time."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class WaitTimeout(AssertionError):
-    """What was awaited did not become true in time; the message holds what was seen last."""
+    """The condition did not become true in time; the message contains the last value."""
 
 
 def wait_until(
@@ -26,8 +26,8 @@ def wait_until(
     :param timeout: seconds until giving up.
     :param interval: seconds between two calls.
     :param ignore: exceptions of `predicate` that count as "not yet".
-    :param stop_if: gives the reason why waiting is of no use any more, or None.
-    :raise WaitTimeout: with `what`, and the last value or exception seen.
+    :param stop_if: returns the reason why further waiting is useless, or None.
+    :raise WaitTimeout: with `what`, and the last value or exception.
     """
     deadline = time.monotonic() + timeout
     last: Any = "nothing"

@@ -1,1 +1,1 @@
-"""Containers of rendered manifests as processes of this machine."""
+"""Run containers of rendered manifests as processes of this machine."""

@@ -1,4 +1,4 @@
-"""What an image's Dockerfile says of how its containers start, and where its files are on this machine."""
+"""How an image's Dockerfile starts its containers, and where its files are on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Image:
-    """``files``: folders or files of this machine by their place in the image."""
+    """``files``: folders or files of this machine, by their path in the image."""
 
     files: Mapping[str, Path]
     entrypoint: list[str]
@@ -23,9 +23,9 @@ class Image:
 
 
 def built(dockerfile: Path, files: Mapping[str, Path], programs: list[Path]) -> Image:
-    """The image that ``dockerfile``'s last stage makes, its files taken from this machine.
+    """Return the image that ``dockerfile``'s last stage builds, with its files taken from this machine.
 
-    :param programs: folders whose programs come first on its PATH, as those of the base image do.
+    :param programs: folders whose programs come first on its PATH, like those of the base image.
     """
     text = dockerfile.read_text().replace("\\\n", " ")
     last = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]

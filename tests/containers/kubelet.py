@@ -1,4 +1,4 @@
-"""What a kubelet makes of a container's manifest: the command it runs, and its whole environment.
+"""Compute a container's command and environment from its manifest, as a kubelet does.
 
 The rules: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container
 """
@@ -13,14 +13,14 @@ from .image import Image
 
 Container = dict[str, Any]
 
-# "$$" is a dollar; "$(NAME)" is a variable that was named before, or stays as it is.
+# "$$" is a dollar sign; "$(NAME)" is a variable that was defined before; otherwise it stays as it is.
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 
 
 def environment(container: Container, image: Image, secrets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Its variables. ``secrets``: values by key, by the Secret's name.
+    """Return its variables. ``secrets``: values by key, by the Secret's name.
 
-    :raise LookupError: a Secret or a key of one is missing, or a value comes from where nothing is known of.
+    :raise LookupError: a Secret or one of its keys is missing, or a value comes from an unsupported source.
     """
     env = dict(image.env)
     for variable in container.get("env", []):
@@ -32,14 +32,14 @@ def environment(container: Container, image: Image, secrets: Mapping[str, Mappin
 
 
 def command_line(container: Container, image: Image, env: Mapping[str, str]) -> list[str]:
-    """The program and its arguments. A manifest's command takes the place of both of the image's."""
+    """Return the program and its arguments. A manifest's command replaces both of the image's."""
     program = container.get("command") or image.entrypoint
     rest = container.get("args") or ([] if container.get("command") else image.command)
     return [_expanded(text, env) for text in (*program, *rest)]
 
 
 def _from_secret(variable: dict[str, Any], secrets: Mapping[str, Mapping[str, str]]) -> str | None:
-    """The value; None where there is none and need not be."""
+    """Return the value; None if it is missing and optional."""
     reference = variable["valueFrom"].get("secretKeyRef")
     if not reference:
         source = ", ".join(variable["valueFrom"])

@@ -1,8 +1,8 @@
-"""A container of a rendered manifest as a process of this machine, by bubblewrap instead of a container runtime.
+"""Run a container of a rendered manifest as a process of this machine, with bubblewrap instead of a container runtime.
 
-Its command, arguments, environment, user, volumes and probes are the manifest's; its root is read-only, it has no
-capabilities, and it finds the store's Services by their names. So what is wrong in a template fails here. It has no
-network, memory or processes of its own.
+Command, arguments, environment, user, volumes and probes are the manifest's; its root is read-only, it has no
+capabilities, and it finds the store's Services by their names. So an error in a template makes it fail. It has no
+network, memory limit or process namespace of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Object = dict[str, Any]
 class Cluster:
     """A store's rendered objects, and a folder of this machine for its volumes and logs.
 
-    :param addresses: of Services that are not at 127.0.0.1, by name.
+    :param addresses: addresses of Services that are not at 127.0.0.1, by name.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Cluster:
         self.started: list[Container] = []
 
     def secrets(self) -> dict[str, dict[str, str]]:
-        """The values of every Secret, by key."""
+        """Return the values of every Secret, by key."""
         return {
             obj["metadata"]["name"]: {
                 key: base64.b64decode(value).decode() for key, value in obj.get("data", {}).items()
@@ -58,48 +58,51 @@ class Cluster:
         }
 
     def find(self, kind: str, name: str) -> Object:
-        """The one object of that kind whose name begins so."""
+        """Return the only object of that kind whose name has that prefix."""
         (found,) = [o for o in self.objects if o["kind"] == kind and o["metadata"]["name"].startswith(name)]
         return found
 
     def run(self, kind: str, name: str) -> None:
         """Run a Job's or CronJob's containers one after the other.
 
-        :raise AssertionError: one ends with another code than 0; the message ends with its log.
+        :raise AssertionError: one exits with another code than 0; the message contains the end of its log.
         """
         for container in self.containers(kind, name):
             container.run()
 
     def start(self, kind: str, name: str) -> Container:
-        """Start a workload's one pod and wait until its probes say that it is ready."""
+        """Start a workload's only pod and wait until its probes succeed."""
         container = self.launch(kind, name)
         container.await_ready()
         return container
 
     def launch(self, kind: str, name: str) -> Container:
-        """Start a workload's one pod, its sidecars first, and wait for nothing. Its last container."""
+        """Start a workload's only pod, its sidecars first, without waiting. Return its last container."""
         for container in self.containers(kind, name):
             container.start()
             self.started.append(container)
         return container
 
     def exec(self, kind: str, name: str, *command: str) -> str:
-        """What a command says inside a workload's last container. :raise CalledProcessError: it fails."""
+        """Return the output of a command inside a workload's last container.
+
+        :raise CalledProcessError: it fails.
+        """
         return self.containers(kind, name)[-1].exec(list(command))
 
     def stop(self) -> None:
-        """End all that was started, the last one first."""
+        """Stop everything that was started, in reverse order."""
         while self.started:
             self.started.pop().stop()
 
     def secret_folder(self, name: str) -> Path:
-        """Where a mounted Secret's files are."""
+        """Return the folder of a mounted Secret's files."""
         folder = self.area / "volumes" / f"secret-{name}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def write_secret(self, name: str, values: dict[str, str]) -> None:
-        """Change a mounted Secret as the kubelet does: all at once, by the link "..data"."""
+        """Change a mounted Secret like the kubelet does: atomically, by the link "..data"."""
         folder = self.secret_folder(name)
         new = Path(tempfile.mkdtemp(prefix="..", dir=folder))
         new.chmod(0o755)
@@ -110,14 +113,14 @@ class Cluster:
         link.rename(folder / "..data")
 
     def containers(self, kind: str, name: str) -> list[Container]:
-        """A workload's containers in the order they start."""
+        """Return a workload's containers in the order they start."""
         spec = self.find(kind, name)["spec"]
         pod = spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"]
         return [Container(self, name, pod, each) for each in [*pod.get("initContainers", []), *pod["containers"]]]
 
 
 class Container:
-    """One container of a pod. What it writes is kept in a log of its pod's name and its own."""
+    """One container of a pod. Its output goes to a log named after its pod and itself."""
 
     def __init__(self, cluster: Cluster, pod_name: str, pod: Object, spec: Object) -> None:
         self.cluster, self.pod_name, self.pod, self.spec = cluster, pod_name, pod, spec
@@ -129,13 +132,13 @@ class Container:
         self.process = Process(f"{pod_name}/{spec['name']}", command, self.log, self.env)
 
     def start(self) -> None:
-        """Start it, and wait for nothing."""
+        """Start it without waiting."""
         self.process.start()
 
     def stop(self, timeout: float = 60) -> bool:
-        """Ask its program to end, by the signal that its image says, and kill what is left; whether it ended itself."""
+        """Ask its program to stop, by the image's signal, and kill what is left; return whether it stopped itself."""
         if pid := self.process.pid:
-            # The first child of bubblewrap, which itself passes no signal on.
+            # The first child of bubblewrap, which itself forwards no signals.
             for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 os.kill(int(child), signal.Signals[self.image.stop_signal])
         ended = self.process.await_end(timeout)
@@ -143,12 +146,15 @@ class Container:
         return ended
 
     def run(self) -> None:
-        """Run it to its end. :raise AssertionError: it ends with another code than 0."""
+        """Run it to its end.
+
+        :raise AssertionError: it exits with another code than 0.
+        """
         code, text = self.run_for_code()
         assert code == 0, f"{self.pod_name}/{self.spec['name']} ended with {code}:\n{text[-3000:]}"
 
     def run_for_code(self) -> tuple[int, str]:
-        """Run it to its end; its exit code and all it said."""
+        """Run it to its end; return its exit code and output."""
         done = subprocess.run(
             self.process.command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -168,12 +174,15 @@ class Container:
         wait_until(lambda: self.probe(self.spec[name]), what, timeout, stop_if=self.process.failure)
 
     def exec(self, command: list[str]) -> str:
-        """What a command says inside it. :raise CalledProcessError: it fails."""
+        """Return the output of a command inside it.
+
+        :raise CalledProcessError: it fails.
+        """
         done = subprocess.run(self._inside(command), env=self.env, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     def probe(self, probe: Object) -> bool:
-        """Whether the probe, as the manifest says it, succeeds now."""
+        """Whether the manifest's probe succeeds now."""
         if "exec" in probe:
             return (
                 subprocess.run(self._inside(probe["exec"]["command"]), env=self.env, capture_output=True).returncode

@@ -1,4 +1,4 @@
-"""A container's command and environment come out as a kubelet would make them."""
+"""A container's command and environment are computed as a kubelet would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def env_of(*variables: dict[str, Any]) -> dict[str, str]:
     return environment({"name": "c", "env": list(variables)}, BARE, SECRETS)
 
 
-def test_a_variable_is_made_of_those_before_it() -> None:
+def test_a_variable_may_refer_to_those_before_it() -> None:
     first, second = {"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2"}
     assert env_of(first, second) == {"A": "1", "B": "12"}
     assert env_of(second, first) == {"A": "1", "B": "$(A)2"}
@@ -28,7 +28,7 @@ def test_only_a_name_in_parentheses_after_one_dollar_is_a_reference(text: str, v
     assert env_of({"name": "A", "value": "1"}, {"name": "B", "value": text})["B"] == value
 
 
-def test_a_secrets_value_is_taken_as_it_is() -> None:
+def test_a_secrets_value_is_taken_literally() -> None:
     reference = {"secretKeyRef": {"name": "credentials", "key": "password"}}
     password = {"name": "PASSWORD", "valueFrom": reference}
     assert env_of({"name": "A", "value": "1"}, password, {"name": "URL", "value": "//u:$(PASSWORD)@database/"}) == {
@@ -46,12 +46,12 @@ def test_a_secrets_value_is_taken_as_it_is() -> None:
         ({"fieldRef": {"fieldPath": "metadata.name"}}, "fieldRef"),
     ],
 )
-def test_a_value_that_nothing_gives_is_an_error_that_names_it(source: dict[str, Any], words: str) -> None:
+def test_a_missing_value_is_an_error_that_names_it(source: dict[str, Any], words: str) -> None:
     with pytest.raises(LookupError, match=words):
         env_of({"name": "A", "valueFrom": source})
 
 
-def test_an_optional_value_that_nothing_gives_is_left_out() -> None:
+def test_a_missing_optional_value_is_omitted() -> None:
     assert env_of({"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}}) == {}
 
 
@@ -64,7 +64,7 @@ def test_an_optional_value_that_nothing_gives_is_left_out() -> None:
         ({"command": ["sh"], "args": ["-c", "$(A)"]}, ["sh", "-c", "1"]),
     ],
 )
-def test_what_the_manifest_leaves_out_is_the_images(said: dict[str, Any], arguments: list[str]) -> None:
+def test_what_the_manifest_omits_comes_from_the_image(said: dict[str, Any], arguments: list[str]) -> None:
     image = Image({}, ["entry"], ["serve"], {"PATH": "/bin"})
     container = {"name": "c", "env": [{"name": "A", "value": "1"}], **said}
     env = environment(container, image, {})

@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 class Names(BaseResolver):  # type: ignore[misc]
-    """Answers over UDP and TCP while it is entered. ``texts`` and ``aliases`` are what it says, by name."""
+    """Answers over UDP and TCP while entered. ``texts`` and ``aliases`` are its records, by name."""
 
     def __init__(self) -> None:
         self.texts: dict[str, list[str]] = {}
@@ -26,7 +26,7 @@ class Names(BaseResolver):  # type: ignore[misc]
 
     @property
     def address(self) -> str:
-        """As the settings' ``resolvers`` have it."""
+        """Its address, in the form of the setting ``resolvers``."""
         return f"{HOST}#{self.port}"
 
     def __enter__(self) -> Self:
@@ -42,7 +42,7 @@ class Names(BaseResolver):  # type: ignore[misc]
             server.server.server_close()
 
     def resolve(self, request: Any, _handler: Any) -> Any:
-        """The answer to one question."""
+        """Return the answer to one query."""
         reply = request.reply()
         name = str(request.q.qname).rstrip(".")
         if self.refuses:

@@ -1,4 +1,4 @@
-"""The platform's own controllers as they ship, as a process of this machine."""
+"""The platform's own controllers as shipped, as a process of this machine."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ CONTROLLERS_USER = {
 def controllers(
     plane: ControlPlane, home: Path, resolver: str, relay: Relay | None = None, dashboard: str = ""
 ) -> Iterator[str]:
-    """The process, with the rights of its shipped role; the address of its metrics.
+    """Run the process with the rights of its shipped role; yield the address of its metrics.
 
-    :param home: a folder for its files. :param resolver: the DNS server that it asks, as the settings have it.
-    :param relay: by which it mails owners. :param dashboard: the dashboard's address.
+    :param home: a folder for its files.
+    :param resolver: the DNS server to use, in the setting's form.
+    :param relay: the relay for mails to owners.
+    :param dashboard: the dashboard's address.
     """
     bind = f"127.0.0.1:{free_ports(1)[0]}"
     hostnames = {"verification": "dns", "resolvers": [resolver]}
@@ -68,6 +70,6 @@ def controllers(
 
 
 def metric(url: str, name: str) -> float | None:
-    """The value of the first sample whose name and labels begin so; None where there is none."""
+    """Return the value of the first sample with that prefix (name and labels); None if there is none."""
     lines = requests.get(url, timeout=5).text.splitlines()
     return next((float(line.split()[-1]) for line in lines if line.startswith(name)), None)

@@ -1,4 +1,4 @@
-"""The platform's own controllers as they ship: a process with the rights of its role, on the real API server."""
+"""The platform's own controllers as shipped: a process with the rights of its role, on the real API server."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names() -> Iterator[Names]:
 
 @pytest.fixture(scope="module")
 def metrics(plane: ControlPlane, names: Names, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The process; the address of its metrics."""
+    """The process' metrics address."""
     with controllers(plane, tmp_path_factory.mktemp("controllers"), names.address) as url:
         yield url
 
@@ -67,9 +67,7 @@ def reads(client: Client, name: str) -> bool:
 
 
 @pytest.mark.usefixtures("metrics")
-def test_an_owner_reads_their_own_stores_with_kubectl_and_nobody_elses(
-    plane: ControlPlane, clients: dict[str, Client]
-) -> None:
+def test_an_owner_reads_only_their_own_stores_with_kubectl(plane: ControlPlane, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("anns"))
     clients["bob"].create(store("bobs", owner="bob"))
     wait_until(lambda: reads(clients["ann"], "anns") and reads(clients["bob"], "bobs"), "both read their own")
@@ -112,7 +110,7 @@ RULE: dict[str, Any] = {
         ("store-platform:reader:y", {"verbs": ["get", "watch"]}, False),
     ],
 )
-def test_the_controllers_write_roles_of_readers_alone(
+def test_the_controllers_may_only_write_roles_of_readers(
     clients: dict[str, Client], name: str, rule: dict[str, Any], allowed: bool
 ) -> None:
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}}
@@ -125,7 +123,7 @@ def test_the_controllers_write_roles_of_readers_alone(
     assert error.value.code == 403
 
 
-def test_a_host_is_verified_by_the_record_that_its_claim_names(plane: ControlPlane, names: Names, metrics: str) -> None:
+def test_a_host_is_verified_by_the_record_in_its_claim(plane: ControlPlane, names: Names, metrics: str) -> None:
     record = {"name": "_store-platform.shop.example.com", "value": "store-platform=abc"}
     claim = {"apiVersion": API, "kind": "HostnameClaim", "metadata": {"name": "shop"}}
     plane.client.create({**claim, "spec": {"host": "shop.example.com", "record": record}})
@@ -139,5 +137,5 @@ def test_a_host_is_verified_by_the_record_that_its_claim_names(plane: ControlPla
     assert metric(metrics, 'store_controller_last_run{controller="hostnames"}')
 
 
-def test_a_namespace_of_a_store_that_is_no_more_is_counted(metrics: str) -> None:
+def test_a_namespace_of_a_deleted_store_is_counted(metrics: str) -> None:
     wait_until(lambda: metric(metrics, "store_leftover_namespaces") == 1, "it is counted")

@@ -1,4 +1,4 @@
-"""A host is verified once its TXT record says so, asked of a real DNS server."""
+"""A host is verified once its TXT record has the token, looked up at a real DNS server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def resolver(names: Names) -> Resolver:
 
 
 class Claims:
-    """Stands where the API server is: claims, and the statuses written to them."""
+    """Stands in for the API server: claims, and the statuses written to them."""
 
     def __init__(self, *claims: dict[str, Any]) -> None:
         self.claims = list(claims)
@@ -43,7 +43,7 @@ class Claims:
 
 
 class Clock:
-    """Continues when it is asked to."""
+    """A clock that advances only when a test advances it."""
 
     now = 1000.0
 
@@ -66,7 +66,7 @@ def test_the_record_verifies_the_host(names: Names, resolver: Resolver) -> None:
     assert verified(run(resolver, Claims(claim())))
 
 
-def test_a_record_behind_an_alias_verifies_it_too(names: Names, resolver: Resolver) -> None:
+def test_a_record_behind_an_alias_verifies_the_host(names: Names, resolver: Resolver) -> None:
     names.aliases[RECORD] = "proof.example.net"
     names.texts["proof.example.net"] = [VALUE]
     assert verified(run(resolver, Claims(claim())))
@@ -82,7 +82,7 @@ def test_a_record_behind_an_alias_verifies_it_too(names: Names, resolver: Resolv
         ([f"{VALUE}x", f" {VALUE}"], f"{RECORD} has 2 other TXT records"),
     ],
 )
-def test_anything_else_does_not_and_is_reported(
+def test_any_other_record_does_not_and_is_reported(
     names: Names, resolver: Resolver, texts: list[str] | None, message: str
 ) -> None:
     if texts is not None:
@@ -96,7 +96,7 @@ def test_the_record_of_another_owner_proves_nothing(names: Names, resolver: Reso
     assert not verified(run(resolver, Claims(claim(value="store-platform=of-another"))))
 
 
-def test_a_name_server_that_fails_is_reported(names: Names, resolver: Resolver) -> None:
+def test_a_failing_name_server_is_reported(names: Names, resolver: Resolver) -> None:
     names.refuses = True
     seen = run(resolver, Claims(claim()))
     assert "don't answer" in seen["status"]["message"]
@@ -104,7 +104,7 @@ def test_a_name_server_that_fails_is_reported(names: Names, resolver: Resolver) 
         resolver.texts(RECORD)
 
 
-def test_what_is_verified_is_not_asked_about_again(names: Names, resolver: Resolver) -> None:
+def test_a_verified_host_is_not_looked_up_again(names: Names, resolver: Resolver) -> None:
     names.texts[RECORD] = [VALUE]
     cluster = Claims(claim())
     run(resolver, cluster)
@@ -113,7 +113,7 @@ def test_what_is_verified_is_not_asked_about_again(names: Names, resolver: Resol
     assert cluster.writes == 1
 
 
-def test_a_claim_to_another_host_is_to_be_proven_anew(names: Names, resolver: Resolver) -> None:
+def test_a_claim_to_another_host_has_to_be_proven_again(names: Names, resolver: Resolver) -> None:
     names.texts[RECORD] = [VALUE]
     proven = run(resolver, Claims(claim()))
     moved = {**claim("bank.example.com"), "status": proven["status"]}
@@ -121,7 +121,7 @@ def test_a_claim_to_another_host_is_to_be_proven_anew(names: Names, resolver: Re
     assert not verified(run(resolver, Claims(moved)))
 
 
-def test_it_is_asked_ever_more_rarely_and_nothing_is_written_twice(names: Names, resolver: Resolver) -> None:
+def test_lookups_become_rarer_and_an_unchanged_status_is_not_written(names: Names, resolver: Resolver) -> None:
     clock, cluster = Clock(), Claims(claim())
     controller = Hostnames(cluster, resolver, clock)  # type: ignore[arg-type]
     asked: list[float] = []

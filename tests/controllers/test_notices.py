@@ -1,4 +1,4 @@
-"""The platform mails an owner what happened to their shop: each once, though parts are killed or down."""
+"""Owners are mailed what happened to their shop, exactly once even if parts are killed or unavailable."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def shop(name: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
         ([condition("UpgradeFailed")], {"adminEmail": "a@b.c, all@example.com"}, []),
     ],
 )
-def test_an_owner_is_mailed_about_these(conditions: list[Any], spec: dict[str, Any], kinds: list[str]) -> None:
+def test_an_owner_is_mailed_about_these_events(conditions: list[Any], spec: dict[str, Any], kinds: list[str]) -> None:
     assert [each.kind for each in due(shop("flowers", {"conditions": conditions}, **spec))] == kinds
 
 
-def test_another_end_or_another_failure_is_another_mail_and_the_same_is_the_same() -> None:
+def test_a_new_event_is_a_new_mail_and_the_same_event_is_not() -> None:
     def identity(since: str) -> str:
         (found,) = due(shop("flowers", {"conditions": [{**condition("BackupFailed"), "lastTransitionTime": since}]}))
         return found.identity
@@ -76,7 +76,7 @@ def test_another_end_or_another_failure_is_another_mail_and_the_same_is_the_same
 
 @pytest.mark.parametrize("kind", ENGLISH)
 @pytest.mark.parametrize(("country", "words", "link"), [("AT", GERMAN, "Zur Seite"), ("US", ENGLISH, "Open the page")])
-def test_a_mail_is_in_the_language_of_the_country_in_two_forms(kind: str, country: str, words: Any, link: str) -> None:
+def test_a_mail_is_in_the_countrys_language_as_text_and_html(kind: str, country: str, words: Any, link: str) -> None:
     reported = {"rejected": "2", "running": "1", "closes": CLOSES, "deletes": CLOSES}
     mail = written(kind, reported, "Käse & <Brot> {x}", country, f"{DASHBOARD}/stores/flowers/")
     assert str(mail["Subject"]).startswith("Käse & <Brot> {x}: ")
@@ -90,7 +90,7 @@ def test_a_mail_is_in_the_language_of_the_country_in_two_forms(kind: str, countr
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MailServer]:
-    """The mail server that the relay passes mails on to."""
+    """The mail server that the relay forwards to."""
     with mail_server("the-pr0viders-passw0rd") as made:
         yield made
 
@@ -110,14 +110,14 @@ def plane(binary: object) -> Iterator[ControlPlane]:
 
 
 def become(plane: ControlPlane, wanted: dict[str, Any]) -> None:
-    """Make a Store with that status, as the hooks would report it."""
+    """Create a Store with that status, as the hooks would report it."""
     status = wanted.pop("status")
     made = plane.client.create(wanted)
     plane.client.replace({**made, "status": status}, "status")
 
 
 def notices(plane: ControlPlane) -> list[dict[str, Any]]:
-    """What says that a mail was sent."""
+    """Return the records of sent mails."""
     found: list[dict[str, Any]] = plane.client.list_all(
         COORDINATION, "Lease", labelSelector="platform.urumi.dev/notice=sent"
     )
@@ -126,18 +126,18 @@ def notices(plane: ControlPlane) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where the controllers' files are."""
+    """The controllers' folder."""
     return tmp_path
 
 
-def test_a_sender_that_is_killed_before_it_notes_a_mail_does_not_repeat_it(
+def test_a_sender_killed_before_it_records_a_mail_does_not_repeat_it(
     plane: ControlPlane, relay: Relay, server: MailServer, home: Path
 ) -> None:
     become(plane, shop("flowers", dict(FAILED_UPGRADE), shop={"title": "Käse", "country": "DE", "currency": "EUR"}))
     for _ in range(2):
         with controllers(plane, home, "127.0.0.1#53", relay, DASHBOARD):
             wait_until(lambda: notices(plane), "it is noted that the mail was sent", 60)
-        # As if that had not come about.
+        # As if that write had not happened.
         for note in notices(plane):
             plane.client.delete({**note, "apiVersion": COORDINATION, "kind": "Lease"})
     (found,) = server.to("flowers@example.com")
@@ -147,7 +147,7 @@ def test_a_sender_that_is_killed_before_it_notes_a_mail_does_not_repeat_it(
     assert found["Date"].datetime is not None
 
 
-def test_a_relay_that_is_down_delays_a_mail_and_what_was_noted_is_not_sent_again(
+def test_an_unavailable_relay_delays_a_mail_and_recorded_ones_are_not_resent(
     plane: ControlPlane, relay: Relay, server: MailServer, home: Path
 ) -> None:
     become(plane, shop("tea", dict(FAILED_UPGRADE), shop={"title": "Tea", "country": "US", "currency": "USD"}))
@@ -159,7 +159,7 @@ def test_a_relay_that_is_down_delays_a_mail_and_what_was_noted_is_not_sent_again
         wait_until(lambda: len(notices(plane)) == 2, "both mails are noted", 120)
     (tea,) = server.to("tea@example.com")
     assert str(tea["Subject"]) == "Tea: the update was taken back"
-    # What the relay remembers is gone, and the notes are not.
+    # The relay's memory is lost, but the records are not.
     relay.stop()
     relay.start()
     become(plane, shop("books", dict(FAILED_UPGRADE)))

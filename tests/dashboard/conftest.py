@@ -1,4 +1,4 @@
-"""The dashboard before an intent API on a control plane, with the hooks and the loop that make stores."""
+"""The dashboard with an intent API on a control plane, and the hooks and the controller that create stores."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dashboard(api: Api) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def visitor(dashboard: Dashboard) -> Iterator[Visitor]:
-    """Somebody who is not signed in."""
+    """A visitor who is not signed in."""
     with Visitor(dashboard.url) as visitor:
         yield visitor
 

@@ -1,4 +1,4 @@
-"""The dashboard as it ships, as processes of this machine."""
+"""The dashboard as shipped, as processes of this machine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from tests.values import settings_of
 
 
 class Dashboard(Served):
-    """Some processes of the dashboard with the same settings; started on entering, ended on leaving.
+    """Dashboard processes with the same settings; started on entering, stopped on leaving.
 
-    :param api: where the intent API answers. :param settings: top-level values in place of the shipped settings'.
-    :param links: tokens by the secret words of sign-in links.
+    :param api: the intent API's address.
+    :param settings: top-level values that replace those of the shipped settings.
+    :param links: tokens by the secrets of sign-in links.
     """
 
     what, ready_path = "the dashboard", "/healthz"
@@ -61,7 +62,7 @@ class Dashboard(Served):
 
 
 class Visitor:
-    """A browser without script or pictures: it keeps cookies, follows links and sends forms."""
+    """A browser without scripts and pictures: it keeps cookies, follows links and sends forms."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -75,11 +76,11 @@ class Visitor:
         self.session.close()
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        """A page; where it sends on, the page there."""
+        """Return a page, after following redirects."""
         return self.session.get(self.url + path, timeout=30, **options)
 
     def send(self, path: str, form: dict[str, str], page: str = "", **options: Any) -> requests.Response:
-        """Send a form that stands on ``page`` (the same path if not said), with what that page hides in its forms."""
+        """Send a form of ``page`` (default: the same path), with the hidden fields of that page's forms."""
         hidden = dict(
             re.findall(r'type="hidden" name="(csrf_token|seen|key|once)" value="([^"]*)"', self.get(page or path).text)
         )
@@ -88,5 +89,5 @@ class Visitor:
         return self.session.post(self.url + path, data={**filled, **form}, timeout=30, **options)
 
     def sign_in(self, token: str) -> requests.Response:
-        """The page after it."""
+        """Sign in and return the page after it."""
         return self.send("/signin", {"token": token})

@@ -1,4 +1,4 @@
-"""A new store's form holds what the API's schema says, and becomes the spec that it says."""
+"""A new store's form follows the API's schema, and becomes a valid spec."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_a_field_is_as_long_as_the_schema_says_and_begins_with_its_default() -> None:
+def test_a_field_has_the_schemas_length_and_default() -> None:
     found = fields(DOCUMENT)
     assert found["name"] == Field("/name", "", {"maxlength": "12", "required": "required"})
     assert found["engine"] == Field("/spec/engine", "", {"maxlength": "7", "required": "required"})
@@ -38,7 +38,7 @@ def test_a_field_is_as_long_as_the_schema_says_and_begins_with_its_default() -> 
     assert found["shop.title"] == Field("/spec/shop/title", "", {})
 
 
-def test_what_is_given_becomes_a_spec_and_what_is_empty_is_left_out() -> None:
+def test_filled_fields_become_a_spec_and_empty_ones_are_omitted() -> None:
     given = {
         "name": "a",
         "engine": "medusa",
@@ -51,7 +51,7 @@ def test_what_is_given_becomes_a_spec_and_what_is_empty_is_left_out() -> None:
     assert spec_of({"engine": "medusa", "backup": "yes"}) == {"engine": "medusa", "backup": {"schedule": "0 3 * * *"}}
 
 
-def test_a_shop_from_a_backup_is_like_the_other_but_for_its_title_and_address() -> None:
+def test_a_shop_from_a_backup_copies_all_but_title_and_address() -> None:
     shop = {"title": "Tea", "currency": "CHF", "country": "CH"}
     spec = {"engine": "woocommerce", "plan": "large", "owner": "ann", "hostname": "tea.example.com", "shop": shop}
     wanted = {"engine": "woocommerce", "plan": "large", "owner": "ann", "shop.currency": "CHF", "shop.country": "CH"}
@@ -60,12 +60,12 @@ def test_a_shop_from_a_backup_is_like_the_other_but_for_its_title_and_address() 
     assert spec_of(given)["restoreFrom"] == {"store": "tea", "backup": "2030-01-31T03:00:00Z"}
 
 
-def test_the_page_asks_for_each_field_of_the_api_with_its_default(ann: Visitor, api: Api) -> None:
+def test_the_page_shows_each_field_with_the_apis_default(ann: Visitor, api: Api) -> None:
     page = html.unescape(ann.get("/stores/new").text)
     asked = fields(api.caller("ann").get("/openapi.json"))
     inputs = {found[1]: found[0] for found in re.finditer(r'<input [^>]*name="([^"]+)"[^>]*>', page)}
     lists = dict(re.findall(r'<select [^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.DOTALL))
-    assert set(ASKED) - inputs.keys() - lists.keys() == {"owner"}  # an owner's is their own
+    assert set(ASKED) - inputs.keys() - lists.keys() == {"owner"}  # an owner's is set automatically
     for name in ("name", "hostname", "adminEmail", "shop.title"):
         written = {"value": asked[name].default, **asked[name].attributes}
         assert [f'{key}="{value}"' for key, value in written.items() if f'{key}="{value}"' not in inputs[name]] == []

@@ -1,4 +1,4 @@
-"""What was done to shops, as sentences."""
+"""The history of shops, as sentences."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(["expiresAt", "backup", "plan", "shop", "spec", "metadata.labels"])
 
 
-# The first sentence loads its language, which may take a busy machine longer than an example usually may.
+# The first sentence loads its language, which may take longer than an example usually may.
 @examples(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(action=st.text(), before=JSON, after=JSON | st.dictionaries(FIELDS, JSON))
-def test_whatever_was_sent_and_refused_has_a_sentence(action: str, before: Any, after: Any) -> None:
+def test_any_refused_request_has_a_sentence(action: str, before: Any, after: Any) -> None:
     assert sentence(record(action, before, after))
 
 
-def test_the_reader_the_platform_and_others_are_named_as_an_owner_knows_them() -> None:
+def test_actors_are_named_as_an_owner_knows_them() -> None:
     names = ("ann", "system:serviceaccount:store-platform:reaper", "bob@example.com")
     assert [actor({"actor": name}, "ann") for name in names] == ["You", "The platform", "bob@example.com"]

@@ -1,4 +1,4 @@
-"""A store's whole life in a browser: without script, with it, and by the keyboard alone."""
+"""A store's whole life in a browser: without scripts, with them, and by the keyboard alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ READY_MILLISECONDS = 90_000
 
 
 class Hand:
-    """Somebody at the page; by the mouse, or by the keyboard alone."""
+    """A user of the page; by mouse, or by the keyboard alone."""
 
     def __init__(self, page: Page, *, script: bool, keyboard: bool = False) -> None:
         self.page, self.script, self.keyboard = page, script, keyboard
 
     def press(self, selector: str) -> None:
-        """Use a link or button."""
+        """Click a link or button."""
         if self.keyboard:
             self._reach(selector)
             self.page.keyboard.press("Enter")
@@ -43,7 +43,7 @@ class Hand:
             self.page.fill(selector, text)
 
     def await_state(self, word: str) -> None:
-        """The page's headline says it: with script at once, without it after a reload."""
+        """Wait until the page's headline is this: with scripts immediately, without them after a reload."""
         state = self.page.locator(".state-word")
         if self.script:
             expect(state).to_contain_text(word, timeout=READY_MILLISECONDS)
@@ -51,7 +51,7 @@ class Hand:
             wait_until(lambda: self.page.reload() and word in state.inner_text(), f"the page says {word}", 90)
 
     def _reach(self, selector: str) -> None:
-        """Press the Tab key until the element has the focus, which can be seen."""
+        """Press the Tab key until the element has the focus, which must be visible."""
         target = self.page.locator(selector).first
         for _ in range(120):
             if target.evaluate("element => element === document.activeElement"):
@@ -121,7 +121,7 @@ def context_options() -> dict[str, Any]:
     return {"locale": "en-GB"}
 
 
-def test_a_change_is_seen_without_loading_again_and_moves_nothing(
+def test_a_change_appears_without_reloading_and_moves_nothing(
     page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
 ) -> None:
     hand = Hand(page, script=True)
@@ -143,7 +143,7 @@ def test_a_change_is_seen_without_loading_again_and_moves_nothing(
     expect(page.locator("[aria-live=polite]#announcement")).to_have_text("watched: Closed")
 
 
-def test_a_lost_connection_is_reported_and_what_was_missed_is_shown_when_it_is_back(
+def test_a_lost_connection_is_reported_and_missed_changes_appear_after_it(
     page: Page, plane: ControlPlane, platform: Platform
 ) -> None:
     with Api(plane) as api, Dashboard(api.url) as dashboard:
@@ -164,7 +164,7 @@ def test_a_lost_connection_is_reported_and_what_was_missed_is_shown_when_it_is_b
 
 @pytest.fixture
 def closing(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform) -> Callable[..., Hand]:
-    """Signs in to see a store that is open, and that closes between its page and the page's stream."""
+    """Sign in to a page of an open store that is closed between the page's rendering and its stream."""
 
     def arrange(name: str, **stream: Any) -> Hand:
         def close(route: Route) -> None:
@@ -183,7 +183,7 @@ def closing(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, pla
     return arrange
 
 
-def test_what_happens_before_the_page_follows_is_shown_once_it_does(
+def test_changes_before_the_stream_starts_are_shown(
     page: Page, dashboard: Dashboard, closing: Callable[..., Hand]
 ) -> None:
     hand = closing("before", status=503)
@@ -213,7 +213,7 @@ def test_a_change_that_can_not_be_shown_at_once_is_shown_later(
     hand.await_state("Closed")
 
 
-def test_addresses_and_commands_are_copied(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane) -> None:
+def test_addresses_and_commands_can_be_copied(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     api.caller("ann").create("copied")
     sign_in(Hand(page, script=True), dashboard, plane)
@@ -224,7 +224,7 @@ def test_addresses_and_commands_are_copied(page: Page, dashboard: Dashboard, api
     assert page.evaluate("navigator.clipboard.readText()") == "kubectl get store copied -o yaml"
 
 
-def test_times_are_exact_in_the_readers_zone_when_they_are_pointed_at(
+def test_hovering_shows_exact_times_in_the_readers_zone(
     browser: Browser, dashboard: Dashboard, api: Api, plane: ControlPlane
 ) -> None:
     api.caller("ann").create("timed")

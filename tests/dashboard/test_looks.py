@@ -1,6 +1,6 @@
-"""Each page as a picture, in light and dark, wide and narrow; axe-core finds nothing, and nothing is cut off.
+"""Take a picture of each page, in light and dark, wide and narrow; axe-core finds nothing, and nothing is cut off.
 
-The pictures are kept below ``build/screenshots``, or where STORE_PLATFORM_SCREENSHOTS says.
+The pictures are stored below ``build/screenshots``, or in STORE_PLATFORM_SCREENSHOTS.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ PAGES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def stores(api: Api, platform: Platform) -> None:
-    """One that is open, one that is closed and one that needs its owner."""
+    """Three shops: an open one, a closed one and one that needs attention."""
     ann = api.caller("ann")
     ann.create("corner-shop", plan="medium", hostname="toys.example.com", backup={"schedule": "0 3 * * *"})
     ann.create("toys", suspended=True)
     platform.await_phase("corner-shop", "Ready")
-    platform.apply("clash", owner="ann@example.com", hostname="toys.example.com")  # the API would refuse it
+    platform.apply("clash", owner="ann@example.com", hostname="toys.example.com")  # the API would reject it
     platform.await_phase("clash", "Failed")
     platform.await_phase("toys", "Suspended")
 
@@ -53,7 +53,7 @@ def stores(api: Api, platform: Platform) -> None:
 def look(
     request: pytest.FixtureRequest, browser: Browser, dashboard: Dashboard, plane: ControlPlane
 ) -> Iterator[tuple[str, BrowserContext]]:
-    """An admin's browser in one of the four ways, signed in."""
+    """An admin's browser in one of the four variants, signed in."""
     scheme, width = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-GB")
     page = context.new_page()
@@ -74,7 +74,7 @@ def judge(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_read_by_everybody(look: tuple[str, BrowserContext], dashboard: Dashboard, name: str) -> None:
+def test_every_page_is_accessible_and_fits(look: tuple[str, BrowserContext], dashboard: Dashboard, name: str) -> None:
     kind, context = look
     page = context.new_page()
     page.goto(dashboard.url + PAGES[name])
@@ -82,7 +82,7 @@ def test_a_page_can_be_read_by_everybody(look: tuple[str, BrowserContext], dashb
     page.close()
 
 
-def test_a_form_with_errors_can_be_read_by_everybody(look: tuple[str, BrowserContext], dashboard: Dashboard) -> None:
+def test_a_form_with_errors_is_accessible_and_fits(look: tuple[str, BrowserContext], dashboard: Dashboard) -> None:
     kind, context = look
     page = context.new_page()
     page.goto(f"{dashboard.url}/stores/new")
@@ -93,7 +93,7 @@ def test_a_form_with_errors_can_be_read_by_everybody(look: tuple[str, BrowserCon
     page.close()
 
 
-def test_what_is_pressed_is_large_enough_for_a_finger(look: tuple[str, BrowserContext], dashboard: Dashboard) -> None:
+def test_touch_targets_are_large_enough(look: tuple[str, BrowserContext], dashboard: Dashboard) -> None:
     _, context = look
     page = context.new_page()
     page.goto(f"{dashboard.url}/stores/corner-shop/")

@@ -1,4 +1,4 @@
-"""The tasks of an owner who knows no Kubernetes: what they read at each step, on a desk and on a phone, with script and
+"""The tasks of an owner who knows no Kubernetes: the text at each step, on a desktop and on a phone, with scripts and
 without, and the pictures of the owner guide.
 
 With STORE_PLATFORM_WRITE_EXPECTED=1 the pictures replace those in ``docs/pictures``.
@@ -35,16 +35,16 @@ WAIT = 60_000
 
 @pytest.fixture(scope="module", autouse=True)
 def stores(api: Api, platform: Platform) -> None:
-    """A shop that is open, one that is closed and one that needs its owner."""
+    """Three shops: an open one, a closed one and one that needs attention."""
     ann = api.caller("ann")
     spec = {"plan": "medium", "hostname": "flowers.example.com", "backup": {"schedule": "0 3 * * *"}}
     ann.create("flowers", shop={"title": "Flowers & More"}, **spec)
     ann.create("toys", suspended=True, shop={"title": "Toys"})
     platform.await_phase("flowers", "Ready")
-    platform.apply("clash", owner="ann@example.com", hostname="flowers.example.com")  # the API would refuse it
+    platform.apply("clash", owner="ann@example.com", hostname="flowers.example.com")  # the API would reject it
     platform.await_phase("clash", "Failed")
     platform.await_phase("toys", "Suspended")
-    # Backups run no program here, so their reports are written where the platform keeps them.
+    # Backups run no program here, so their reports are written to the status directly.
     made = datetime.now(UTC) - timedelta(hours=9)
     at = made.strftime("%Y-%m-%dT%H:%M:%SZ")
     usage = {"measuredAt": at, "databaseBytes": 82_000_000, "uploadsBytes": 38_000_000, "orders": 14}
@@ -55,7 +55,7 @@ def stores(api: Api, platform: Platform) -> None:
 
 @contextmanager
 def signed_in(browser: Browser, dashboard: Dashboard, plane: ControlPlane, **options: Any) -> Iterator[Page]:
-    """A page of ann's."""
+    """A page with ann signed in."""
     with browser.new_context(base_url=dashboard.url, **options) as context:
         context.set_default_timeout(15_000)
         page = context.new_page()
@@ -77,7 +77,7 @@ def owner(
 
 
 def read(page: Page) -> str:
-    """What an owner reads without opening anything."""
+    """Return what an owner sees without opening a section."""
     text = page.locator("body").inner_text()
     found = TECHNICAL.search(text)
     assert not found, f"{page.url} shows {found[0]!r} in: {text[max(0, found.start() - 100) : found.end() + 100]}"
@@ -92,7 +92,7 @@ def test_no_page_shows_an_owner_anything_technical(owner: Page, path: str) -> No
     assert read(owner)
 
 
-def test_no_german_page_has_an_english_sentence_or_anything_technical(
+def test_german_pages_have_no_english_sentence_and_nothing_technical(
     browser: Browser, dashboard: Dashboard, plane: ControlPlane
 ) -> None:
     with GERMAN.open("rb") as file:
@@ -105,7 +105,7 @@ def test_no_german_page_has_an_english_sentence_or_anything_technical(
             assert [text for text in english if text in shown] == [], path
 
 
-def test_the_first_thing_on_a_shops_page_is_its_title_and_how_it_is(owner: Page) -> None:
+def test_a_shops_page_starts_with_its_title_and_state(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     text = read(owner)
     assert owner.locator("h1").inner_text() == "Flowers & More"
@@ -113,7 +113,7 @@ def test_the_first_thing_on_a_shops_page_is_its_title_and_how_it_is(owner: Page)
     assert sorted(words, key=text.index) == words
 
 
-def test_a_backup_time_is_set_and_read_as_a_sentence(owner: Page) -> None:
+def test_a_backup_time_is_set_and_shown_as_a_sentence(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     owner.select_option("#backup-hour", "5")
     owner.click("#backups form[action$=backup] button:not(.danger)")
@@ -122,7 +122,7 @@ def test_a_backup_time_is_set_and_read_as_a_sentence(owner: Page) -> None:
     assert owner.locator("#backup-hour").input_value() == "5"
 
 
-def test_an_address_of_another_shop_is_refused_at_its_field_and_kept(owner: Page) -> None:
+def test_an_address_of_another_shop_is_rejected_at_its_field_and_kept(owner: Page) -> None:
     owner.goto("/stores/toys/")
     owner.fill("#field-hostname", "flowers.example.com")
     owner.click("#address form[action$=address] button")
@@ -133,7 +133,7 @@ def test_an_address_of_another_shop_is_refused_at_its_field_and_kept(owner: Page
     expect(owner.locator("h1")).to_have_text("Toys")
 
 
-def test_an_end_date_is_set_read_and_taken_back(owner: Page) -> None:
+def test_an_end_date_is_set_shown_and_removed(owner: Page) -> None:
     owner.goto("/stores/toys/")
     owner.fill("#field-day", "2031-12-24")
     owner.click("#extend form button >> nth=0")
@@ -144,7 +144,7 @@ def test_an_end_date_is_set_read_and_taken_back(owner: Page) -> None:
     assert "Your shop has no end date." in read(owner)
 
 
-def test_the_title_is_changed(owner: Page) -> None:
+def test_the_title_can_be_changed(owner: Page) -> None:
     owner.goto("/stores/toys/")
     for title in ("Toys & Games", "Toys"):
         owner.fill("#field-title", title)
@@ -153,7 +153,7 @@ def test_the_title_is_changed(owner: Page) -> None:
         expect(owner.locator("h1")).to_have_text(title)
 
 
-def test_a_wrong_email_is_refused_at_its_field_and_kept(owner: Page) -> None:
+def test_an_invalid_email_is_rejected_at_its_field_and_kept(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     owner.fill("#field-email", "ann@example")
     owner.click("#title form[action$=email] button")
@@ -168,7 +168,7 @@ def test_the_plan_is_shown_by_what_it_provides(owner: Page) -> None:
     assert re.search(r"up to \d+ processors, \d+ [GM]iB memory, \d+ GiB for data", read(owner))
 
 
-def test_what_is_in_use_of_the_plan_and_the_orders_are_read_beside_it(owner: Page) -> None:
+def test_usage_and_orders_are_shown_beside_the_plan(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     text = read(owner)
     assert "78.2 MiB of 20 GiB for data, 36.2 MiB of 10 GiB for uploaded files." in text
@@ -176,8 +176,8 @@ def test_what_is_in_use_of_the_plan_and_the_orders_are_read_beside_it(owner: Pag
     assert re.search(r"The last one: 9 hours ago, 11\.9 MiB\.", text)
 
 
-def test_a_time_that_a_shop_was_expected_at_is_never_past(owner: Page) -> None:
-    """Without a script, the server's own words say it: see tests/unit/test_state.py."""
+def test_an_expected_time_is_never_shown_after_it_has_passed(owner: Page) -> None:
+    """Without scripts, the server chooses the words: see tests/unit/test_state.py."""
     owner.goto("/stores/flowers/")
     if not owner.evaluate("typeof age === 'function'"):
         pytest.skip("the page has no script")
@@ -192,7 +192,7 @@ def test_a_time_that_a_shop_was_expected_at_is_never_past(owner: Page) -> None:
     assert owner.evaluate(words, [-1]) == "It is late."
 
 
-def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> None:
+def test_a_new_shop_starts_with_its_title_and_lists_have_names(owner: Page) -> None:
     owner.goto("/stores/new")
     text = read(owner)
     fields = owner.locator("main form input:not([type=hidden]), main form select")
@@ -202,7 +202,7 @@ def test_a_new_shop_begins_with_its_title_and_lists_have_names(owner: Page) -> N
     assert "Create the shop" in text
 
 
-def test_a_shop_that_needs_its_owner_says_what_to_do_and_leads_there(owner: Page) -> None:
+def test_a_shop_that_needs_attention_says_what_to_do_and_links_there(owner: Page) -> None:
     owner.goto("/stores/clash/")
     text = read(owner)
     assert "Needs attention" in text
@@ -210,7 +210,7 @@ def test_a_shop_that_needs_its_owner_says_what_to_do_and_leads_there(owner: Page
     assert owner.url.endswith("#address")
 
 
-def test_the_history_is_sentences_about_the_owner_first(owner: Page) -> None:
+def test_the_history_consists_of_sentences_starting_with_the_reader(owner: Page) -> None:
     owner.goto("/audit?store=flowers")
     assert re.search(r"You created flowers", read(owner))
 

@@ -1,4 +1,4 @@
-"""The pages without script: what they say, what they refuse, and what never is in them."""
+"""The pages without scripts: their texts, what they reject, and what they must never contain."""
 
 from __future__ import annotations
 
@@ -31,26 +31,24 @@ def shop(api: Api, platform: Platform) -> str:
 
 
 def words(answer: requests.Response) -> str:
-    """What a page says, without its tags."""
+    """Return a page's text, without tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
 
 
-def test_who_is_not_signed_in_is_asked_to_and_comes_back(visitor: Visitor, plane: ControlPlane, shop: str) -> None:
+def test_a_visitor_is_sent_to_sign_in_and_back(visitor: Visitor, plane: ControlPlane, shop: str) -> None:
     asked = visitor.get(f"/stores/{shop}/")
     assert asked.url == f"{visitor.url}/signin?next=/stores/{shop}/"
     back = visitor.send("/signin", {"token": token_of(plane, "ann"), "next": f"/stores/{shop}/"})
     assert back.url == f"{visitor.url}/stores/{shop}/"
 
 
-def test_a_token_that_nobody_knows_is_refused_beside_its_field(visitor: Visitor) -> None:
+def test_an_unknown_token_is_rejected_beside_its_field(visitor: Visitor) -> None:
     answer = visitor.sign_in("wrong")
     assert answer.status_code == 401
-    assert "the cluster knows nobody by this token" in words(answer)
+    assert "the cluster does not accept this token" in words(answer)
 
 
-def test_the_session_is_a_new_one_after_signing_in_and_worth_nothing_after_signing_out(
-    visitor: Visitor, plane: ControlPlane
-) -> None:
+def test_signing_in_starts_a_new_session_and_signing_out_ends_it(visitor: Visitor, plane: ControlPlane) -> None:
     visitor.get("/signin")
     before = visitor.session.cookies["session"]
     visitor.sign_in(token_of(plane, "ann"))
@@ -62,7 +60,7 @@ def test_the_session_is_a_new_one_after_signing_in_and_worth_nothing_after_signi
         assert thief.get("/").url.startswith(f"{visitor.url}/signin")
 
 
-def test_the_cookie_is_closed_to_scripts_and_other_sites_and_holds_no_token(ann: Visitor, plane: ControlPlane) -> None:
+def test_the_cookie_is_httponly_samesite_and_contains_no_token(ann: Visitor, plane: ControlPlane) -> None:
     answer = ann.send("/signin", {"token": token_of(plane, "ann")}, allow_redirects=False)
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
@@ -89,24 +87,24 @@ def test_the_token_is_in_no_page(ann: Visitor, plane: ControlPlane, shop: str) -
         ("/a\r\nSet-Cookie: b", "/"),
     ],
 )
-def test_signing_in_leads_nowhere_but_here(target: str, path: str) -> None:
+def test_signing_in_redirects_only_to_this_dashboard(target: str, path: str) -> None:
     assert here(target) == path
 
 
-def test_a_form_without_its_secret_changes_nothing(ann: Visitor, plane: ControlPlane, shop: str) -> None:
+def test_a_form_without_its_token_changes_nothing(ann: Visitor, plane: ControlPlane, shop: str) -> None:
     answer = ann.session.post(f"{ann.url}/stores/{shop}/do/suspend", timeout=10)
     assert answer.status_code == 400
     assert "This form is no longer valid" in words(answer)
     assert plane.client.get(API, "Store", shop)["spec"]["suspended"] is False
 
 
-def test_who_tries_too_often_to_sign_in_has_to_wait(api: Api) -> None:
+def test_sign_ins_are_rate_limited(api: Api) -> None:
     with Dashboard(api.url, {"rates": {"signIn": "2/minute"}}) as dashboard, Visitor(dashboard.url) as visitor:
         statuses = [visitor.sign_in("wrong").status_code for _ in range(3)]
     assert statuses == [401, 401, 429]
 
 
-def test_pages_allow_no_script_or_style_of_their_own(ann: Visitor, shop: str) -> None:
+def test_pages_contain_no_inline_script_or_style(ann: Visitor, shop: str) -> None:
     for page in ("/signin", "/", "/stores/new", f"/stores/{shop}/", "/audit"):
         answer = ann.get(page)
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
@@ -114,7 +112,7 @@ def test_pages_allow_no_script_or_style_of_their_own(ann: Visitor, shop: str) ->
         assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon[a-z]+=", answer.text) == []
 
 
-def test_a_first_visit_takes_less_than_60_kb_and_nothing_from_elsewhere(visitor: Visitor, plane: ControlPlane) -> None:
+def test_a_first_visit_takes_less_than_60_kb_and_nothing_external(visitor: Visitor, plane: ControlPlane) -> None:
     page = visitor.sign_in(token_of(plane, "ann")).text
     own = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page))
     assert len(own) == 4
@@ -122,7 +120,7 @@ def test_a_first_visit_takes_less_than_60_kb_and_nothing_from_elsewhere(visitor:
     assert [url for url in re.findall(r'(?:src|<link[^>]*href)="([^"]+)"', page) if not url.startswith("/")] == []
 
 
-def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(ann: Visitor, plane: ControlPlane) -> None:
+def test_errors_are_beside_their_fields_and_input_is_kept(ann: Visitor, plane: ControlPlane) -> None:
     form = {"name": "Wrong Name", "engine": "medusa", "plan": "medium", "hostname": "nodots", "shop.title": "Tee & Tea"}
     answer = ann.send("/stores/new", form)
     assert answer.status_code == 422
@@ -133,7 +131,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(ann: Vi
     assert plane.client.find(API, "Store", "Wrong Name") is None
 
 
-def test_the_manifest_can_be_seen_before_anything_is_made(ann: Visitor, plane: ControlPlane) -> None:
+def test_the_manifest_can_be_seen_before_anything_is_created(ann: Visitor, plane: ControlPlane) -> None:
     form = {"name": "only-seen", "engine": "medusa", "plan": "small", "backup": "yes", "do": "preview"}
     shown = html.unescape(ann.send("/stores/new", form).text)
     assert "kind: Store\nmetadata:\n  name: only-seen\n" in shown
@@ -141,7 +139,7 @@ def test_the_manifest_can_be_seen_before_anything_is_made(ann: Visitor, plane: C
     assert plane.client.find(API, "Store", "only-seen") is None
 
 
-def test_a_name_is_judged_while_it_is_typed(ann: Visitor, shop: str) -> None:
+def test_a_name_is_validated_while_it_is_typed(ann: Visitor, shop: str) -> None:
     assert ann.get("/stores/new/name?name=a-free-one").json() == {"free": True, "words": "This name is free."}
     assert ann.get(f"/stores/new/name?name={shop}").json()["free"] is False
     assert "Choose a name" in ann.get("/stores/new/name?name=Not_Free").json()["words"]
@@ -150,7 +148,7 @@ def test_a_name_is_judged_while_it_is_typed(ann: Visitor, shop: str) -> None:
 S3 = {"backup": {"s3": {"endpoint": "https://s3.example.com", "bucket": "stores", "region": "eu"}}}
 
 
-def test_a_new_shop_is_asked_for_from_a_backup_of_another_one(plane: ControlPlane, platform: Platform) -> None:
+def test_a_new_shop_can_be_created_from_another_shops_backup(plane: ControlPlane, platform: Platform) -> None:
     backup, store = "2030-01-31T03:00:00Z", {"apiVersion": API, "kind": "Store", "metadata": {"name": "source"}}
     with Api(plane, hooks_settings=S3) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
         api.caller("ann").create("source", plan="medium", shop={"title": "Tea", "country": "CH", "currency": "CHF"})
@@ -175,7 +173,7 @@ def test_a_new_shop_is_asked_for_from_a_backup_of_another_one(plane: ControlPlan
             plane.client.delete({**store, "metadata": {"name": name}})
 
 
-def test_no_new_shop_is_offered_from_a_backup_that_no_other_shop_can_read(ann: Visitor, plane: ControlPlane) -> None:
+def test_no_new_shop_is_offered_from_a_backup_on_a_volume(ann: Visitor, plane: ControlPlane) -> None:
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "own-volume"}}
     spec = {"engine": "medusa", "owner": "ann@example.com", "version": "0.0.0"}
     plane.client.create({**store, "spec": spec})
@@ -189,13 +187,13 @@ def test_no_new_shop_is_offered_from_a_backup_that_no_other_shop_can_read(ann: V
     plane.client.delete(store)
 
 
-def test_a_backup_of_somebody_elses_shop_begins_no_form(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
+def test_a_form_can_not_start_from_another_owners_backup(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
     with Visitor(dashboard.url) as ben:
         ben.sign_in(token_of(plane, "ben"))
         assert ben.get(f"/stores/new?restoreFrom.store={shop}").status_code == 404
 
 
-def test_a_backup_is_made_now_and_listed_once_it_is(ann: Visitor, plane: ControlPlane, shop: str) -> None:
+def test_a_backup_is_requested_and_listed_once_it_is_made(ann: Visitor, plane: ControlPlane, shop: str) -> None:
     page = f"/stores/{shop}/"
     ann.send(f"{page}do/backup", {"hour": "3"}, page=page)
     ann.send(f"{page}do/back-up-now", {}, page=page)
@@ -209,7 +207,7 @@ def test_a_backup_is_made_now_and_listed_once_it_is(ann: Visitor, plane: Control
     assert "Back up now" not in words(ann.get(page))
 
 
-def test_passwords_are_in_the_page_only_after_they_were_asked_for(ann: Visitor, api: Api, shop: str) -> None:
+def test_passwords_are_in_the_page_only_after_a_request(ann: Visitor, api: Api, shop: str) -> None:
     password = api.caller("ann").get(f"/stores/{shop}/credentials")["password"]
     assert password not in ann.get(f"/stores/{shop}/").text
     shown = ann.send(f"/stores/{shop}/credentials", {}, page=f"/stores/{shop}/")
@@ -218,7 +216,7 @@ def test_passwords_are_in_the_page_only_after_they_were_asked_for(ann: Visitor, 
     assert password not in ann.get(f"/stores/{shop}/").text
 
 
-def test_what_is_hostile_in_a_store_is_text_in_its_pages(ann: Visitor, plane: ControlPlane) -> None:
+def test_hostile_values_in_a_store_are_shown_as_text(ann: Visitor, plane: ControlPlane) -> None:
     evil = "<script>alert(1)</script>\"'><img src=x>{{ 7*7 }}"
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "hostile"}}
     spec = {"engine": "medusa", "owner": "ann@example.com", "version": "0.0.0", "shop": {"title": evil}}
@@ -241,19 +239,19 @@ def test_what_is_hostile_in_a_store_is_text_in_its_pages(ann: Visitor, plane: Co
         assert 'href="javascript' not in text
 
 
-def test_a_store_of_somebody_elses_is_not_there(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
+def test_another_owners_store_is_not_found(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
     with Visitor(dashboard.url) as ben:
         ben.sign_in(token_of(plane, "ben"))
         answer = ben.get(f"/stores/{shop}/")
         assert (answer.status_code, "There is no such shop" in words(answer)) == (404, True)
 
 
-def test_what_is_not_for_a_role_says_so(ann: Visitor) -> None:
+def test_a_page_that_a_role_may_not_see_says_so(ann: Visitor) -> None:
     answer = ann.get("/quotas")
     assert (answer.status_code, "This is not for you" in words(answer)) == (403, True)
 
 
-def test_support_looks_and_changes_nothing(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
+def test_support_sees_everything_and_changes_nothing(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:
     with Visitor(dashboard.url) as sue:
         sue.sign_in(token_of(plane, "sue"))
         assert shop in words(sue.get("/"))
@@ -262,7 +260,7 @@ def test_support_looks_and_changes_nothing(dashboard: Dashboard, plane: ControlP
         assert [each for each in ("Show sign-in", "Change the plan", "Delete") if each in page] == []
 
 
-def test_an_admin_sets_a_limit_and_it_holds(ada: Visitor, api: Api) -> None:
+def test_an_admin_sets_a_limit_and_it_applies(ada: Visitor, api: Api) -> None:
     answer = ada.send("/quotas", {"owner": "ann@example.com", "maxStores": "7"})
     assert "The limit applies from now on." in words(answer)
     assert api.caller("ann").get("/quota")["maxStores"] == 7
@@ -271,7 +269,7 @@ def test_an_admin_sets_a_limit_and_it_holds(ada: Visitor, api: Api) -> None:
     assert api.caller("ann").get("/quota")["isDefault"] is True
 
 
-def test_the_history_tells_what_was_done_here(ann: Visitor, shop: str) -> None:
+def test_the_history_shows_what_was_done_here(ann: Visitor, shop: str) -> None:
     ann.send(f"/stores/{shop}/do/plan", {"plan": "medium"}, page=f"/stores/{shop}/")
     sentence = "You changed shop: plan medium"
     wait_until(lambda: sentence in words(ann.get(f"/audit?store={shop}")), "the history has it", 20)
@@ -279,7 +277,7 @@ def test_the_history_tells_what_was_done_here(ann: Visitor, shop: str) -> None:
     assert "dashboard,update,shop" in ann.get(f"/audit.csv?store={shop}").text
 
 
-def test_a_change_that_is_refused_says_why_where_it_was_asked(ann: Visitor, shop: str) -> None:
+def test_a_refused_change_shows_the_reason_at_its_form(ann: Visitor, shop: str) -> None:
     answer = ann.send(f"/stores/{shop}/do/address", {"hostname": "nodots"}, page=f"/stores/{shop}/")
     assert answer.status_code == 200
     assert answer.url.partition("#")[0] == f"{ann.url}/stores/{shop}/"
@@ -289,13 +287,13 @@ def test_a_change_that_is_refused_says_why_where_it_was_asked(ann: Visitor, shop
     assert "Choose a full address of your own that no other shop has" not in words(again)
 
 
-def test_every_address_of_a_form_can_be_loaded_again(ann: Visitor, shop: str) -> None:
+def test_every_address_of_a_form_can_be_reloaded(ann: Visitor, shop: str) -> None:
     for path in ("do/address", "do/suspend", "credentials"):
         answer = ann.get(f"/stores/{shop}/{path}")
         assert (answer.status_code, answer.url) == (200, f"{ann.url}/stores/{shop}/")
 
 
-def test_a_reload_of_the_shown_password_shows_and_records_nothing(ann: Visitor, api: Api, shop: str) -> None:
+def test_reloading_the_shown_password_shows_and_records_nothing(ann: Visitor, api: Api, shop: str) -> None:
     page = ann.get(f"/stores/{shop}/").text
     form = {name: re.findall(f'name="{name}" value="([^"]+)"', page)[0] for name in ("csrf_token", "once")}
 
@@ -314,13 +312,13 @@ def test_a_reload_of_the_shown_password_shows_and_records_nothing(ann: Visitor, 
     assert revealed() == before + 1
 
 
-def test_a_limit_below_what_an_owner_has_is_set_with_a_warning(ada: Visitor, shop: str) -> None:
+def test_a_limit_below_an_owners_number_of_shops_is_set_with_a_warning(ada: Visitor, shop: str) -> None:
     answer = words(ada.send("/quotas", {"owner": "ann@example.com", "maxStores": "0"}))
     assert "more than the new limit of 0. They stay; another one is refused." in answer
     ada.send("/quotas", {"owner": "ann@example.com", "maxStores": ""})
 
 
-def test_who_may_have_no_more_shops_gets_no_form(ann: Visitor, ada: Visitor, shop: str) -> None:
+def test_an_owner_at_their_limit_gets_no_form(ann: Visitor, ada: Visitor, shop: str) -> None:
     ada.send("/quotas", {"owner": "ann@example.com", "maxStores": "0"})
     page = ann.get("/stores/new").text
     assert "ask your platform team for a higher limit" in page
@@ -336,38 +334,38 @@ def test_pages_are_in_the_readers_language(visitor: Visitor) -> None:
     assert "Anmelden" in words(visitor.get("/signin"))
 
 
-def test_filters_order_and_page_are_in_the_address(ann: Visitor, shop: str) -> None:
+def test_filter_order_and_page_are_in_the_address(ann: Visitor, shop: str) -> None:
     assert shop in words(ann.get(f"/?text={shop}&phase=&sort=-createdAt"))
     nothing = words(ann.get("/?text=no-such-store"))
     assert "No shops match." in nothing
 
 
-def test_who_has_no_store_is_shown_how_to_begin(dashboard: Dashboard, plane: ControlPlane) -> None:
+def test_an_owner_without_shops_is_shown_how_to_start(dashboard: Dashboard, plane: ControlPlane) -> None:
     with Visitor(dashboard.url) as ben:
         ben.sign_in(token_of(plane, "ben"))
         assert "Begin with a small sample shop" in words(ben.get("/"))
         assert 'value="my-first-shop"' in ben.get("/stores/new?name=my-first-shop").text
 
 
-def test_an_address_that_is_none_has_a_page(ann: Visitor) -> None:
+def test_an_unknown_address_has_an_error_page(ann: Visitor) -> None:
     answer = ann.get("/nowhere")
     assert (answer.status_code, "There is no such page" in words(answer)) == (404, True)
 
 
 @pytest.mark.parametrize("query", ["sort=unheard", "phase=Broken", "cursor=x", f"text={'x' * 20_000}"])
-def test_an_address_with_an_invalid_filter_is_the_readers_fault(ann: Visitor, query: str) -> None:
+def test_an_invalid_filter_is_a_client_error(ann: Visitor, query: str) -> None:
     page = ann.get(f"/?{query}")
     assert 400 <= page.status_code < 500
     assert "Go back to your shops." in words(page) or page.status_code == 414
 
 
-def test_hidden_fields_may_hold_anything(ann: Visitor, shop: str) -> None:
+def test_hidden_fields_may_contain_anything(ann: Visitor, shop: str) -> None:
     form = {"name": "hidden-fields", "engine": "unheard", "plan": "small", "key": "\u2603" * 20}
     assert ann.send("/stores/new", form).status_code == 422
     assert ann.send(f"/stores/{shop}/do/plan", {"plan": "medium", "seen": "\u2603"}).status_code < 500
 
 
-def test_without_the_api_a_page_says_what_goes_on(plane: ControlPlane) -> None:
+def test_without_the_api_a_page_explains_what_still_works(plane: ControlPlane) -> None:
     with Api(plane) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
         ann.sign_in(token_of(plane, "ann"))
         api.processes[0].stop()
@@ -380,7 +378,7 @@ def test_without_the_api_a_page_says_what_goes_on(plane: ControlPlane) -> None:
         assert ann.get("/").status_code == 200
 
 
-def test_who_asks_too_much_of_the_api_learns_for_how_long(plane: ControlPlane) -> None:
+def test_a_rate_limited_reader_is_told_for_how_long(plane: ControlPlane) -> None:
     rates = {"url": "memory://", "read": "5/minute", "write": "5/minute", "costly": "5/minute", "refused": "5/minute"}
     with Api(plane, settings={"rates": rates}) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
         ann.sign_in(token_of(plane, "ann"))
@@ -391,21 +389,21 @@ def test_who_asks_too_much_of_the_api_learns_for_how_long(plane: ControlPlane) -
 
 @pytest.fixture
 def with_issuer(plane: ControlPlane) -> Iterator[tuple[Issuer, Dashboard]]:
-    """A dashboard where one signs in at an issuer, before an API that trusts it."""
+    """A dashboard where users sign in at an issuer, with an API that trusts it."""
     with Issuer() as issuer, Api(plane, settings={"oidc": issuer.settings()}) as api:
         oidc = {"issuer": issuer.url, "clientId": AUDIENCE, "scopes": "openid"}
         with Dashboard(api.url, {"oidc": oidc}) as dashboard:
             yield issuer, dashboard
 
 
-def test_signing_in_at_an_issuer_is_by_code_with_pkce(with_issuer: tuple[Issuer, Dashboard]) -> None:
+def test_signing_in_at_an_issuer_uses_a_code_with_pkce(with_issuer: tuple[Issuer, Dashboard]) -> None:
     _, dashboard = with_issuer
     with Visitor(dashboard.url) as visitor:
         page = visitor.get("/signin/issuer?next=/audit")
         assert (page.url, "olga" in words(page)) == (f"{dashboard.url}/audit", True)
 
 
-def test_a_code_that_another_browser_began_with_signs_nobody_in(with_issuer: tuple[Issuer, Dashboard]) -> None:
+def test_another_browsers_code_signs_nobody_in(with_issuer: tuple[Issuer, Dashboard]) -> None:
     _, dashboard = with_issuer
     with Visitor(dashboard.url) as began, Visitor(dashboard.url) as other:
         to_issuer = began.get("/signin/issuer", allow_redirects=False).headers["Location"]
@@ -415,7 +413,7 @@ def test_a_code_that_another_browser_began_with_signs_nobody_in(with_issuer: tup
         assert "did not confirm who you are" in words(answer)
 
 
-def test_a_sign_in_link_works_only_where_it_is_given(
+def test_a_sign_in_link_works_only_where_it_is_configured(
     api: Api, plane: ControlPlane, dashboard: Dashboard, visitor: Visitor
 ) -> None:
     path = f"/signin/link/{'a' * 40}"
@@ -433,7 +431,7 @@ KEYS = {
 }
 
 
-def test_keys_of_a_payment_provider_are_set_and_never_shown(ann: Visitor, shop: str) -> None:
+def test_payment_keys_are_set_and_never_shown(ann: Visitor, shop: str) -> None:
     page = f"/stores/{shop}/"
     answer = ann.send(f"{page}do/connect", KEYS, page=page)
     assert answer.url.partition("#")[0] == f"{ann.url}{page}"
@@ -462,7 +460,7 @@ def test_a_mail_server_is_set_and_its_password_never_shown(ann: Visitor, shop: s
     wait_until(lambda: "smtp.ann.example" not in words(ann.get(page)), "the server is forgotten", 60)
 
 
-def test_a_key_that_is_refused_is_not_shown_again(ann: Visitor, shop: str) -> None:
+def test_a_rejected_key_is_not_shown_again(ann: Visitor, shop: str) -> None:
     page = f"/stores/{shop}/"
     answer = ann.send(f"{page}do/connect", {**KEYS, "field.secretKey": "NotToBeShown"}, page=page)
     assert 'such as "sk_live_..."' in words(answer)
@@ -470,7 +468,7 @@ def test_a_key_that_is_refused_is_not_shown_again(ann: Visitor, shop: str) -> No
     assert "NotToBeShown" not in str(ann.session.cookies)
 
 
-def test_a_new_shop_says_when_it_will_be_ready_and_an_ended_one_offers_no_more(
+def test_a_new_shop_shows_its_expected_time_and_an_expired_one_no_actions(
     ann: Visitor, api: Api, plane: ControlPlane, platform: Platform, shop: str
 ) -> None:
     def put(name: str, status: dict[str, Any]) -> None:

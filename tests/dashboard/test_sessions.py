@@ -1,4 +1,4 @@
-"""Who is signed in: what is kept of them and of nobody else, how it is renewed, and how it ends."""
+"""Sessions: what is stored, how it is renewed, and how it ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def one_issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="module")
 def dashboard_of(plane: ControlPlane, one_issuer: Issuer) -> Iterator[Dashboard]:
-    """One where people sign in at the issuer."""
+    """A dashboard where users sign in at the issuer."""
     oidc = {"issuer": one_issuer.url, "clientId": AUDIENCE, "scopes": "openid offline_access"}
     with Api(plane, settings={"oidc": one_issuer.settings()}) as api, Dashboard(api.url, {"oidc": oidc}) as dashboard:
         yield dashboard
@@ -44,7 +44,7 @@ def dashboard_of(plane: ControlPlane, one_issuer: Issuer) -> Iterator[Dashboard]
 
 @pytest.fixture
 def issuer(one_issuer: Issuer) -> Issuer:
-    """As it was at first."""
+    """The issuer in its initial state."""
     one_issuer.fails, one_issuer.lasts, one_issuer.claims, one_issuer.refreshed = False, 300, {}, 0
     return one_issuer
 
@@ -55,7 +55,7 @@ def signed_in(dashboard: Dashboard) -> Visitor:
     return visitor
 
 
-def test_a_page_that_is_left_frees_its_stream_at_the_dashboard_and_at_the_api(api: Api, plane: ControlPlane) -> None:
+def test_leaving_a_page_releases_its_stream_at_the_dashboard_and_the_api(api: Api, plane: ControlPlane) -> None:
     with Dashboard(api.url, {"streams": 1}) as dashboard, Visitor(dashboard.url) as ann:
         ann.sign_in(token_of(plane, "ann"))
         for _ in range(3):
@@ -73,7 +73,7 @@ def _opened(visitor: Visitor) -> requests.Response | None:
     return None
 
 
-def test_who_is_not_signed_in_takes_no_room_on_the_server(dashboard: Dashboard) -> None:
+def test_visitors_without_sign_in_use_no_memory_on_the_server(dashboard: Dashboard) -> None:
     (pid,) = {dashboard.processes[0].pid}
     assert pid
     worker = psutil.Process(pid).children()[-1]
@@ -96,7 +96,7 @@ def kept(request: pytest.FixtureRequest) -> Any:
     return KeptInRedis(server.name, 60)
 
 
-def test_one_person_has_only_so_many_sign_ins_and_takes_nobody_elses(kept: Any) -> None:
+def test_sign_ins_per_user_are_limited_without_affecting_others(kept: Any) -> None:
     kept.put("bens", SignedIn("ben", "owner", "t"))
     for number in range(MOST_OF_ONE + 5):
         kept.put(f"anns-{number}", SignedIn("ann", "owner", f"t{number}"))
@@ -110,7 +110,7 @@ def test_one_person_has_only_so_many_sign_ins_and_takes_nobody_elses(kept: Any) 
 
 
 @pytest.mark.parametrize("public", ["https://d.example.com", "http://d.test"])
-def test_a_cookie_over_https_is_this_hosts_alone(public: str) -> None:
+def test_over_https_the_cookie_has_the_host_prefix(public: str) -> None:
     app = make_app(Settings({**settings_of("dashboard"), "api": {"url": "http://api"}, "publicURL": public}, "k" * 32))
     header = app.test_client().get("/signin", base_url=public).headers["Set-Cookie"]
     encrypted = public.startswith("https")
@@ -120,7 +120,7 @@ def test_a_cookie_over_https_is_this_hosts_alone(public: str) -> None:
     assert ("Secure" in header) is encrypted
 
 
-def test_a_session_goes_on_after_its_token_by_the_refresh_token(dashboard_of: Dashboard, issuer: Issuer) -> None:
+def test_the_refresh_token_extends_a_session_beyond_its_token(dashboard_of: Dashboard, issuer: Issuer) -> None:
     issuer.lasts = 2
     with signed_in(dashboard_of) as olga:
         issuer.lasts, issuer.refreshed = 300, 0
@@ -131,7 +131,7 @@ def test_a_session_goes_on_after_its_token_by_the_refresh_token(dashboard_of: Da
         assert issuer.refreshed == 1
 
 
-def test_a_token_that_can_not_be_renewed_ends_the_session_at_its_end(dashboard_of: Dashboard, issuer: Issuer) -> None:
+def test_a_session_ends_with_a_token_that_can_not_be_renewed(dashboard_of: Dashboard, issuer: Issuer) -> None:
     issuer.lasts = 3
     with signed_in(dashboard_of) as olga:
         issuer.refresh_tokens.clear()
@@ -171,7 +171,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("claims", BAD, ids=str)
-def test_an_id_token_that_does_not_hold_leads_back_to_the_sign_in_page(
+def test_an_invalid_id_token_leads_back_to_the_sign_in_page(
     dashboard_of: Dashboard, issuer: Issuer, claims: dict[str, Any]
 ) -> None:
     issuer.claims = claims
@@ -188,7 +188,7 @@ def test_an_issuer_that_fails_leads_back_to_the_sign_in_page(dashboard_of: Dashb
         assert visitor.get("/signin/issuer").status_code in (401, 503)
 
 
-def test_beginning_to_sign_in_again_and_again_does_not_fill_the_cookie(dashboard_of: Dashboard, issuer: Issuer) -> None:
+def test_repeated_sign_in_attempts_do_not_fill_the_cookie(dashboard_of: Dashboard, issuer: Issuer) -> None:
     with Visitor(dashboard_of.url) as visitor:
         for _ in range(10):
             visitor.get("/signin/issuer", allow_redirects=False)

@@ -1,4 +1,4 @@
-"""Every text of the pages is there in German, and what is compiled is what was translated."""
+"""Every text of the pages has a German translation, and the compiled catalogue is current."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extra
 
 
 def texts() -> set[str]:
-    """What the pages say."""
+    """The texts of the pages."""
     found = extract_from_dir(str(DASHBOARD), METHODS, keywords={"_": None, "gettext": None})
     return {message for _, _, message, _, _ in found if isinstance(message, str)}
 
@@ -26,17 +26,17 @@ def catalog() -> Catalog:
         return read_po(file, locale="de")
 
 
-def test_every_text_has_its_german_and_none_is_left_over() -> None:
+def test_every_text_has_a_german_translation_and_none_is_unused() -> None:
     said = {message.id: message.string for message in catalog() if message.id}
     assert texts() == said.keys()
     assert [text for text, german in said.items() if not german] == []
 
 
-def test_what_is_filled_in_is_the_same_in_both_languages() -> None:
+def test_placeholders_are_the_same_in_both_languages() -> None:
     assert [error for message in catalog() for error in message.check(catalog())] == []
 
 
-def test_what_is_compiled_is_what_was_translated() -> None:
+def test_the_compiled_catalogue_is_current() -> None:
     with (GERMAN / "messages.mo").open("rb") as file:
         compiled = {message.id: message.string for message in read_mo(file) if message.id}
     assert compiled == {message.id: message.string for message in catalog() if message.id}

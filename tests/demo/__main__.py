@@ -1,7 +1,7 @@
-"""The platform on this machine, with three stores: ``make demo``.
+"""The platform on this machine, with three stores (``make demo``).
 
-On a machine with Docker and kind: in a kind cluster. On a Linux machine where you are root: on a real node of its own
-processes, if you agree. Elsewhere: on the local control plane, where everything is real but the containers.
+On a machine with Docker and kind: in a kind cluster. On a Linux machine as root: on a real node of its own processes,
+if you agree. Otherwise: on the local control plane, where everything is real except the containers.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ What changes is shown here. Ctrl-C ends the demo and removes everything.
 
 
 def main() -> int:
-    """Run the demo; 0 when all was well, 1 with the cause when it was not."""
+    """Run the demo; return 0 on success, 1 after printing the cause of a failure."""
     parser = argparse.ArgumentParser(prog="make demo ARGS=", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end once all stores are Ready: 0, or 1 with the cause")
     parser.add_argument("--smoke", action="store_true", help="run the smoke test instead of showing stores, and end")
@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def chosen(console: Console, simulated: bool, yes: bool) -> AbstractContextManager[Cluster]:
-    """The most real cluster that this machine and its user allow."""
+    """Return the most realistic kind of cluster that this machine and its user allow."""
     if not simulated and all(map(shutil.which, ("docker", "kind", "kubectl"))) and kind.docker_runs():
         return kind.cluster(console)
     controller.bring(console)
@@ -99,8 +99,8 @@ def chosen(console: Console, simulated: bool, yes: bool) -> AbstractContextManag
 
 
 def smoke(cluster: Cluster) -> int:
-    """The smoke test's result."""
-    # Tied to this process: alone it would wait for a cluster that has ended with this process.
+    """Run the smoke test and return its result."""
+    # Tied to this process, because alone it would wait for a cluster that has ended with this process.
     tied = [sys.executable, "-IS", str(LAUNCHER), str(os.getpid())]
     command = [*tied, sys.executable, "-m", "tests.smoke", f"--base-url={cluster.base_url}"]
     path = f"{cluster.bin_dir}:{os.environ['PATH']}"
@@ -129,16 +129,16 @@ def show(cluster: Cluster, console: Console, leave: bool) -> int:
 
 
 def buy(cluster: Cluster, console: Console, watching: Watching) -> None:
-    """Place an order in each store, as a visitor does; none where containers are simulated.
+    """Place an order in each store, as a visitor does; none if containers are simulated.
 
-    :raise DemoError: a store does not sell.
+    :raise DemoError: an order failed.
     """
     if not cluster.base_url:
         return
     for name, store in watching.stores.items():
         shop = Shop(store["status"]["url"], cluster.base_url)
         try:
-            wait_until(shop.title, f"{shop.url} answers", 60)  # the ingress controller notices it a little later
+            wait_until(shop.title, f"{shop.url} answers", 60)  # the ingress controller notices it slightly later
             console.print(f"{name} sells: a visitor has placed order {shop.order()}.")
         except FAILURES as error:
             raise DemoError(f"{name} does not sell: {error}") from error
@@ -147,11 +147,11 @@ def buy(cluster: Cluster, console: Console, watching: Watching) -> None:
 
 
 def pay(cluster: Cluster, console: Console, watching: Watching) -> None:
-    """Give the first store the keys of the payment provider, and pay there by card.
+    """Give a store that a browser can open the keys of the payment provider, and pay there by card.
 
     :raise DemoError: that is not possible.
     """
-    name, store = next(iter(watching.stores.items()))
+    name, store = next(each for each in watching.stores.items() if each[1]["status"]["url"].endswith(".localhost"))
     console.print(f"{name} gets the keys of a payment provider; its pods see them within two minutes ...")
     secret = ("secret", "integration-payments", "--namespace", f"store-{name}")
     cluster.kubectl("patch", *secret, "--type=merge", "-p", json.dumps({"stringData": dict(cluster.payments)}))
@@ -167,7 +167,7 @@ def pay(cluster: Cluster, console: Console, watching: Watching) -> None:
 
 
 def shops(cluster: Cluster, watching: Watching) -> str:
-    """A line for each store that a browser on this machine can open; none where containers are simulated."""
+    """Return a line for each store that a browser on this machine can open; none if containers are simulated."""
     if not cluster.base_url:
         return ""
     urls = [store["status"]["url"] for store in watching.stores.values()]
@@ -175,7 +175,7 @@ def shops(cluster: Cluster, watching: Watching) -> str:
 
 
 def payments(cluster: Cluster) -> str:
-    """How cards are tried, and where mails are seen; nothing where there are neither."""
+    """Return how to try cards and where to read mails; "" if there are neither."""
     mails = f"  the mails      {cluster.mailbox}\n" if cluster.mailbox else ""
     return f"{mails}\n{CARDS}" if mails else ""
 

@@ -1,4 +1,4 @@
-# A shop's backend that finds the demo's payment provider where Stripe is, for keys that move no money.
+# A shop's backend that uses the demo's payment provider instead of Stripe, for keys that move no money.
 ARG BACKEND
 FROM ${BACKEND}
 ENV STRIPE_API_URL=http://52.0.0.1:443 STRIPE_PAGES=http://localhost:*

@@ -1,4 +1,4 @@
-"""A cluster as the demo sees it: a kubeconfig, and a kubectl."""
+"""A cluster as the demo uses it: a kubeconfig, and a kubectl."""
 
 from __future__ import annotations
 
@@ -17,23 +17,28 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Kubectl:
-    """A kubectl and what it goes by; ``bin_dir`` is the folder that it is in."""
+    """A kubectl and its environment; ``bin_dir`` is its folder."""
 
     kubeconfig: Path
     bin_dir: Path
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """What kubectl prints. :raise DemoError: it failed, with what it said."""
+        """Return kubectl's output.
+
+        :raise DemoError: it failed; the message contains its error.
+        """
         return run(str(self.bin_dir / "kubectl"), *arguments, stdin=stdin, KUBECONFIG=str(self.kubeconfig))
 
 
 @dataclass(frozen=True)
 class Cluster(Kubectl):
-    """``api`` is where the intent API answers; ``tokens`` are an "owner"'s and an "admin"'s, ``links`` sign each of
-    them in at the dashboard; ``base_url`` is the ingress controller's, empty where there is none; ``port`` is what a
-    browser on this machine adds to a store's address, such as ":8080"; ``mailbox`` shows what is sent by the platform's
-    mail relay, empty where there is none; ``payments`` are an owner's keys of the payment provider, none where there is
-    no provider."""
+    """``api``: the intent API's address.
+
+    ``tokens``: an "owner"'s and an "admin"'s; ``links``: for signing each of them in at the dashboard. ``base_url``:
+    the ingress controller's, "" if there is none. ``port``: what a browser on this machine appends to a store's
+    address, such as ":8080". ``mailbox``: shows the mails sent by the platform's relay, "" if there is none.
+    ``payments``: an owner's keys of the payment provider, empty if there is none.
+    """
 
     api: str
     tokens: Mapping[str, str]
@@ -44,13 +49,16 @@ class Cluster(Kubectl):
     payments: Mapping[str, str] = field(default_factory=dict)
 
     def stores(self) -> list[dict[str, Any]]:
-        """All Stores, by name."""
+        """Return all Stores, by name."""
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", "stores", "-o", "json"))["items"]
         return items
 
 
 def run(*command: str, stdin: str | None = None, **environment: str) -> str:
-    """What a command prints. :raise DemoError: it failed, with what it said."""
+    """Return a command's output.
+
+    :raise DemoError: it failed; the message contains its error.
+    """
     done = subprocess.run(command, env={**os.environ, **environment}, input=stdin, capture_output=True, text=True)
     if done.returncode:
         raise DemoError(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-2000:]}")

@@ -1,4 +1,4 @@
-"""The real Metacontroller for the demo, where this machine can have it."""
+"""Find or build the real Metacontroller for the demo, if this machine can."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ REACHED_SECONDS = 10
 
 
 def bring(console: Console) -> None:
-    """Name the real Metacontroller by METACONTROLLER: one that is installed, else one built from its public repository.
+    """Set METACONTROLLER to the real Metacontroller: an installed one, otherwise one built from its public repository.
 
-    Where neither can be had, the demo's stand-in takes its place, and the reason is shown.
+    If neither is possible, the demo uses the stand-in and shows the reason.
     """
     if find_metacontroller():
         return

@@ -1,4 +1,4 @@
-"""A port of the loopback address that leads to another address: browsers take *.localhost for the loopback."""
+"""Forward a port of the loopback address to another address: browsers resolve *.localhost to the loopback address."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A browser needs no port in an address with the first one.
+# With the first port, a browser's address needs no port number.
 PORTS = (80, 8080, 0)
 
 
 @contextmanager
 def forwarded(address: str, port: int = 80) -> Iterator[int]:
-    """The port of 127.0.0.1 whose connections lead to that address meanwhile: 80 where it is free."""
+    """Yield the port of 127.0.0.1 that is forwarded to that address: 80 if it is free."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=_run, args=(loop,), name="forward", daemon=True)
     thread.start()
@@ -28,7 +28,7 @@ def forwarded(address: str, port: int = 80) -> Iterator[int]:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    """Run the loop until it is stopped, and end the connections that are still open."""
+    """Run the event loop until it is stopped, and close the connections that are still open."""
     loop.run_forever()
     loop.run_until_complete(_end(asyncio.all_tasks(loop)))
     loop.close()
@@ -61,6 +61,6 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(data)
             await writer.drain()
     except OSError:
-        pass  # one side has gone, and so goes the other
+        pass  # when one side closes, close the other
     finally:
         writer.close()

@@ -1,4 +1,4 @@
-"""The demo in a kind cluster: the chart, official Metacontroller, an ingress controller, containers that run."""
+"""The demo in a kind cluster: the chart, official Metacontroller, an ingress controller, real containers."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from .cluster import Cluster, DemoError, Kubectl, run
 
 NAME = "store-platform-demo"
 IMAGE = "store-platform:0.1.0"
-# The callers of the demo are service accounts; the groups of those are their namespaces.
+# The callers of the demo are service accounts; their groups are those of their namespaces.
 NAMESPACES = {"owner": "demo-owners", "admin": "demo-admins"}
 LINKS = "sign-in-links"
-# The namespace of mail.yaml, and where its mail server is.
+# The namespace of mail.yaml, and its mail server's host.
 MAIL = "demo-mail"
 MAIL_HOST = f"mail.{MAIL}"
-# Its manifests for kind, with host ports.
+# ingress-nginx's manifests for kind, with host ports.
 INGRESS_NGINX = "https://raw.githubusercontent.com/kubernetes/ingress-nginx/controller-v1.13.3/deploy/static/provider/kind/deploy.yaml"
-# Where kind.yaml lets it answer.
+# The address at which kind.yaml makes it reachable.
 BASE_URL = "http://127.0.0.1"
 ROOT = Path(__file__).parents[2]
 BUILD_IMAGES = str(ROOT / "templates" / "build-images")
 
 
 def docker_runs() -> bool:
-    """Whether there is a Docker engine behind the client."""
+    """Whether a Docker engine is running."""
     return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
 
 
 @contextmanager
 def cluster(console: Console) -> Iterator[Cluster]:
-    """A kind cluster with Metacontroller and the platform in it, deleted afterwards."""
+    """A kind cluster with Metacontroller and the platform, deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="store-platform-demo-") as folder:
         kubeconfig = Path(folder) / "kubeconfig"
         kind = ("kind", "--name", NAME, "--kubeconfig", str(kubeconfig))
@@ -76,7 +76,7 @@ def cluster(console: Console) -> Iterator[Cluster]:
 
 
 def _load_shops(console: Console) -> None:
-    """What the demo's stores run, built here: no registry has it."""
+    """Build and load the images of the demo's stores: no registry has them."""
     console.print("Building the shops' images (some minutes the first time) ...")
     medusa = [image for image in run(BUILD_IMAGES, "--list").split() if image.startswith("store-medusa-")]
     run(BUILD_IMAGES, *[image.partition(":")[0] for image in medusa], BUILDER="docker")
@@ -112,7 +112,7 @@ def _install(cluster: Kubectl, console: Console, folder: Path) -> None:
     helm, chart = str(build()), Path(shutil.copytree(CHART, folder / "chart"))
     run(helm, "dependency", "build", str(chart))
     values = {
-        # Accounts of the demo's own namespaces are owners and admins of the API.
+        # Accounts in the demo's own namespaces are owners and admins of the API.
         "api": {"settings": {"roles": {role: [f"system:serviceaccounts:{name}"] for role, name in NAMESPACES.items()}}},
         "dashboard": {"linksSecret": LINKS},
         "hooks": {"settings": {"mail": {"senderDomain": "mail.example.com"}}},
@@ -134,14 +134,14 @@ def _token(cluster: Kubectl, namespace: str) -> str:
 
 
 def _give_links(cluster: Kubectl, links: Mapping[str, str]) -> None:
-    """Links that sign in at the dashboard, for as long as the cluster is there."""
+    """Configure sign-in links for the dashboard."""
     secret = ("create", "secret", "generic", LINKS, "--namespace=store-platform", "--from-file=links.yaml=/dev/stdin")
     cluster.kubectl(*secret, stdin=json.dumps({"links": links}))
 
 
 @contextmanager
 def _forwarded(cluster: Kubectl, service: str, namespace: str = "store-platform") -> Iterator[str]:
-    """Where a service answers on this machine meanwhile."""
+    """Yield the address on this machine that a service is forwarded to."""
     command = [
         str(cluster.bin_dir / "kubectl"),
         "port-forward",

@@ -20,7 +20,7 @@ from .cluster import Cluster
 
 @contextmanager
 def cluster(console: Console) -> Iterator[Cluster]:
-    """A control plane of this machine's own processes, and the platform on it; nothing is left afterwards."""
+    """A control plane of processes on this machine with the platform; nothing is left afterwards."""
     console.print("The control plane runs as processes, and KWOK simulates the containers.")
     with ControlPlane(users=USERS) as plane:
         console.print(f"The API server answers at {plane.server}.")

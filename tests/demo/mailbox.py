@@ -27,7 +27,7 @@ LIST = (
 {% endfor %}</table>
 {% else %}<p>No mail has been sent yet.</p>{% endif %}"""
 )
-# The frame lets a mail's HTML show itself and do nothing else.
+# The frame's sandbox shows a mail's HTML without scripts and navigation.
 MAIL = (
     HEAD
     + """<title>{{ mail["Subject"] }}</title><p><a href="/">Mailbox</a></p><h1>{{ mail["Subject"] }}</h1>
@@ -39,7 +39,7 @@ MAIL = (
 
 
 def application(mail: MailServer) -> Flask:
-    """The pages of that server's mails: all of them at "/", the newest first, and each at "/<number>"."""
+    """Return the pages of that server's mails: the list at "/", newest first, and each mail at "/<number>"."""
     app = Flask(__name__)
 
     @app.get("/")
@@ -59,7 +59,7 @@ def application(mail: MailServer) -> Flask:
 
 @contextmanager
 def mailbox(mail: MailServer) -> Iterator[str]:
-    """Where those pages are meanwhile, on this machine alone."""
+    """Serve those pages during the context, on this machine only; yield their address."""
     server = make_server("127.0.0.1", 0, application(mail), threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="mailbox", daemon=True)
     thread.start()

@@ -16,16 +16,16 @@ from tests.node.node import Node
 
 from .forward import forwarded
 
-# Where the images of PayingImages look for it.
+# Its address in the images of PayingImages.
 ADDRESS, PORT = "52.0.0.1", 443
 DOCKERFILE = Path(__file__).with_name("backend.Dockerfile")
 
 
 class PayingImages(Images):
-    """Those of a node whose shops pay at the demo's payment provider."""
+    """The images of a node whose shops use the demo's payment provider."""
 
     def shop(self, image: str) -> Image:
-        """One of a shop's, by its name and tag."""
+        """Return one of a shop's images, by its name and tag."""
         if not image.startswith("store-medusa-backend:"):
             return super().shop(image)
         shipped = Images().shop(image)
@@ -38,7 +38,7 @@ class PayingImages(Images):
 
 @contextmanager
 def provider(node: Node) -> Iterator[None]:
-    """It serves shops of the node, and its pages open in a browser of this machine."""
+    """Serve the shops of the node, and the pages to a browser on this machine."""
     with forwarded(node.place.address, PORT) as port:
         pages = f"http://localhost:{port}"
         node.namespaces.run("ip", "address", "add", f"{ADDRESS}/32", "dev", "lo")

@@ -28,11 +28,11 @@ from .forward import forwarded
 from .mailbox import mailbox
 from .provider import PayingImages, provider
 
-# What goes wrong while it is made, by no fault of this program's.
+# Failures while it is created that are not bugs of this program.
 FAILURES = (BuildError, HelmError, ImageError, PackagesMissing, WaitTimeout)
 
 LINKS = "sign-in-links"
-# One machine carries what would be several nodes: every plan asks for little, and may use what it names.
+# One machine carries what would be several nodes: each plan requests little, and may use up to its limits.
 LITTLE = {
     "database": {"requests": {"cpu": "50m", "memory": "128Mi"}},
     "backend": {"requests": {"cpu": "100m", "memory": "320Mi"}},
@@ -43,9 +43,9 @@ __all__ = ["agreed", "cluster", "why_not"]
 
 
 def agreed(console: Console, yes: bool) -> bool:
-    """Show what is done to this machine, and whether its user agrees.
+    """Show what is done to this machine, and return whether its user agrees.
 
-    :param yes: they have said so already.
+    :param yes: they have agreed already.
     """
     console.print("The demo can run the stores for real, in containers on a node of this machine's own processes.")
     console.print(f"It installs these packages: {', '.join(missing(*PACKAGES)) or 'none, all are here'}.")
@@ -65,7 +65,7 @@ def agreed(console: Console, yes: bool) -> bool:
 
 @contextmanager
 def cluster(console: Console) -> Iterator[Cluster]:
-    """A node with the platform, the chart's way; nothing is left afterwards."""
+    """A node with the platform, installed by the chart; nothing is left afterwards."""
     try:
         console.print("Installing packages, building programs and images ...")
         need(*PACKAGES)
@@ -97,7 +97,7 @@ def _values() -> dict[str, Any]:
 
 
 def _prepare(plane: Any, words: dict[str, str]) -> None:
-    """Links that sign in at the dashboard, for as long as the demo runs."""
+    """Create sign-in links for the dashboard, for as long as the demo runs."""
     tokens = {"owner": token_of(plane, "ann"), "admin": token_of(plane, "ada")}
     links = {"links": {words[name]: token for name, token in tokens.items()}}
     metadata = {"name": LINKS, "namespace": NAMESPACE}

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from .controller import REPOSITORY, SCRIPT, bring
 
-# Whatever this machine reaches: the demo builds nothing here.
+# Independent of what this machine can reach: the demo builds nothing here.
 UNREACHABLE = {
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "url./nowhere.insteadOf",
@@ -24,7 +24,7 @@ UNREACHABLE = {
 }
 
 
-def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_demo_creates_three_ready_stores_and_leaves_nothing_behind(tmp_path: Path) -> None:
     done = run("tests.demo", "--simulated", "--exit", TMPDIR=str(tmp_path), **UNREACHABLE)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("corner-shop", "book-shop", "department-store"):
@@ -32,8 +32,8 @@ def test_the_demo_makes_three_ready_stores_and_leaves_nothing_behind(tmp_path: P
     assert left_in(tmp_path) == []
 
 
-def test_the_demo_ends_with_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    # Where the tests run in the background of a shell, Ctrl-C is ignored, which children inherit.
+def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    # If tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
     command = ["env", "--default-signal=INT", sys.executable, "-m", "tests.demo", "--simulated"]
     with subprocess.Popen(
         command, env={**os.environ, **UNREACHABLE, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
@@ -47,7 +47,7 @@ def test_the_demo_ends_with_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> 
 
 
 def repository(tmp_path: Path, tag: str) -> dict[str, str]:
-    """An environment in which Metacontroller's public repository is one of this machine, with a commit of that tag."""
+    """An environment in which Metacontroller's public repository is a local one, with a commit of that tag."""
     folder = tmp_path / "repository"
     git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com"]
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
@@ -56,7 +56,7 @@ def repository(tmp_path: Path, tag: str) -> dict[str, str]:
     return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder}.insteadOf", "GIT_CONFIG_VALUE_0": REPOSITORY}
 
 
-def test_a_tag_of_metacontroller_that_was_moved_is_not_built(tmp_path: Path) -> None:
+def test_a_moved_tag_of_metacontroller_is_not_built(tmp_path: Path) -> None:
     environment = {**os.environ, **repository(tmp_path, "v4.17.2")}
     built = subprocess.run([SCRIPT, tmp_path / "built"], env=environment, capture_output=True, text=True, check=False)
     assert (built.returncode, built.stdout, list((tmp_path / "built").iterdir())) == (1, "", [])
@@ -64,7 +64,7 @@ def test_a_tag_of_metacontroller_that_was_moved_is_not_built(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("tag", "reason"), [("v4.17.2", "It can't be built"), ("", "can't be reached")])
-def test_without_metacontroller_a_stand_in_is_named_with_the_reason(
+def test_without_metacontroller_the_stand_in_and_the_reason_are_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tag: str, reason: str
 ) -> None:
     environment = repository(tmp_path, tag) if tag else UNREACHABLE
@@ -86,7 +86,7 @@ def test_without_metacontroller_a_stand_in_is_named_with_the_reason(
 
 
 def left_in(folder: Path) -> list[str]:
-    """Files and processes that are still there."""
+    """Return files and processes that still exist."""
     processes = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     return [str(file) for file in folder.iterdir()] + [line for line in processes if str(folder) in line]
 

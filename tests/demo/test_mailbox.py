@@ -1,4 +1,4 @@
-"""The demo's mailbox shows what was sent, and lets nothing of a mail run."""
+"""The demo's mailbox shows sent mails, and runs none of their scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mail() -> Iterator[MailServer]:
 
 @pytest.fixture
 def pages(mail: MailServer) -> Iterator[str]:
-    """Where the mailbox is."""
+    """The mailbox' address."""
     with mailbox(mail) as address:
         yield address
 

@@ -23,7 +23,7 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(self.headers["Host"].encode())
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def ingress() -> Iterator[ThreadingHTTPServer]:
         server.shutdown()
 
 
-def test_a_browser_reaches_the_node_by_a_loopback_port_as_long_as_the_demo_runs(ingress: ThreadingHTTPServer) -> None:
+def test_a_browser_reaches_the_node_by_a_loopback_port_during_the_demo(ingress: ThreadingHTTPServer) -> None:
     with forwarded("127.1.2.3", ingress.server_port) as port, requests.Session() as session:
         session.trust_env = False
         answer = session.get(f"http://127.0.0.1:{port}/", headers={"Host": "one.stores.localhost"}, timeout=10)
@@ -46,17 +46,17 @@ def test_a_browser_reaches_the_node_by_a_loopback_port_as_long_as_the_demo_runs(
 
 @pytest.fixture
 def console() -> Console:
-    """One that is no terminal."""
+    """A stream that is not a terminal."""
     return Console(file=io.StringIO(), width=500)
 
 
 def said(console: Console) -> str:
-    """What it showed."""
+    """Return what it showed."""
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def test_nothing_is_installed_where_nobody_can_be_asked(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_installed_if_nobody_can_be_asked(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert not real.agreed(console, yes=False)
     assert "It installs these packages: " in said(console)

@@ -1,4 +1,4 @@
-"""Stores' conditions as they change, one line each."""
+"""Print stores' conditions as they change, one line each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLORS = {
 
 
 class Watching:
-    """Prints each change of a cluster's Stores since it was made."""
+    """Print each change of a cluster's Stores since this was created."""
 
     def __init__(self, cluster: Cluster, console: Console) -> None:
         self.cluster, self.console = cluster, console
@@ -32,7 +32,7 @@ class Watching:
         self._shown: dict[tuple[str, str], tuple[str, str]] = {}
 
     def until_ready(self, seconds: float) -> dict[str, str]:
-        """Show changes until all Stores are Ready or the time is over; what blocks each that is not."""
+        """Print changes until all Stores are Ready or the time is over; return what blocks each one that is not."""
         while blocked := self._look():
             if time.monotonic() - self.started > seconds:
                 break
@@ -40,13 +40,13 @@ class Watching:
         return blocked
 
     def forever(self) -> None:
-        """Show changes until Ctrl-C."""
+        """Print changes until Ctrl-C."""
         while True:
             self._look()
             time.sleep(EVERY)
 
     def table(self) -> Table:
-        """The Stores as they were seen last."""
+        """Return the latest state of the Stores as a table."""
         table = Table("store", "plan", "phase", "address")
         for name, store in self.stores.items():
             status = store.get("status", {})
@@ -74,7 +74,7 @@ class Watching:
             return
         self._shown[name, condition["type"]] = seen
         if condition["type"] == "Progressing" or (condition["type"], condition["status"]) == ("Ready", "False"):
-            return  # they say again what another condition says
+            return  # they repeat another condition
         sign = "[green]✓[/]" if condition["status"] == "True" else "[yellow]…[/]"
         self._say(name, f"{sign} {condition['type']:<16} {escape(condition['message'])}")
 

@@ -1,1 +1,1 @@
-"""The documents: what is generated in them is current, and what they show works."""
+"""The documents: generated parts are current, and commands in them work."""

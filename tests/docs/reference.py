@@ -1,4 +1,4 @@
-"""The reference pages below ``docs/reference``, from the sources that define what they list."""
+"""Generate the reference pages in ``docs/reference`` from the sources that define their content."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ GENERATED = "<!-- Generated: python -m tests.docs -->\n"
 
 
 def pages() -> dict[str, str]:
-    """The generated pages, by their file's name."""
+    """Return the generated pages, by file name."""
     return {"store.md": store(), "conditions.md": conditions(), "values.md": values(), "operations.md": operations()}
 
 
 def store() -> str:
-    """Every field of a Store, from the CRD."""
+    """Return the page about every field of a Store, from the CRD."""
     lines = [GENERATED, "# Store fields\n", "`kubectl explain store.spec --recursive` shows the same.\n"]
     for name in ("spec", "status"):
         lines += [f"## {name}\n", "| field | type | default | description |", "|---|---|---|---|"]
@@ -53,7 +53,7 @@ def _fields(node: Node, path: str) -> Iterator[str]:
 
 
 def conditions() -> str:
-    """Every condition with the words for owners, and every reason with its remedy."""
+    """Return the page about every condition with its labels for owners, and every reason with its remedy."""
     lines = [GENERATED, "# Conditions and reasons\n", "## Conditions\n"]
     lines += ["A store has one condition for each stage of its engine, in this order.\n"]
     lines += ["| condition | stages that it covers | engines | owners read |", "|---|---|---|---|"]
@@ -84,7 +84,7 @@ def _condition(name: str, words: str, engines: Mapping[str, Engine]) -> str:
 
 
 def values() -> str:
-    """Every value of the chart with its comment and its default."""
+    """Return the page about every value of the chart with its comment and default."""
     text = (CHART / "values.yaml").read_text()
     lines = [GENERATED, "# Chart values\n", "From `charts/store-platform/values.yaml`. A list or mapping that is not\n"]
     lines[-1] += "described by its parts is shown whole.\n"
@@ -114,7 +114,7 @@ def _comment_above(line: int, lines: list[str]) -> str:
 
 
 def operations() -> str:
-    """Every operation of the intent API."""
+    """Return the page about every operation of the intent API."""
     lines = [GENERATED, "# Operations of the intent API\n"]
     lines += ["Addresses are below `/api/v1`. `/openapi.json` has every parameter, schema and error.\n"]
     lines += ["| operation | for | rate | use |", "|---|---|---|---|"]
@@ -132,7 +132,7 @@ def _operations() -> Iterator[Operation]:
 
 
 def _cell(text: str) -> str:
-    """Text as one cell of a table."""
+    """Return text as one cell of a table."""
     return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")
 
 

@@ -1,4 +1,5 @@
-"""``python -m tests.docs.terms``: words that the project does not use, and the standard ones, for ``tox -e lint``.
+"""Check the texts for words that the project does not use, and print the standard ones (``python -m tests.docs.terms``,
+part of ``tox -e lint``).
 
 docs/contributing/glossary.md has the terms of the platform.
 """
@@ -33,12 +34,35 @@ TERMS = {
     r"for ever": "forever",
     r"as its parent's": "as in the base class",
     r"none of ours": "invalid, not one of ...",
+    r"goes on|went on": "continues, continued",
+    r"where there (?:is|are) none": "if there is none",
+    r"nobody knows|knows nobody": "is unknown, does not accept",
+    r"stays? with(?!in|out)": "belongs to, is kept by",
+    r"(?:take|takes|took|taken|taking) (?:it |them )?away": "remove",
+    r"(?:holds?|held|holding) (?:\w+ )?up": "delay, block",
+    r"in the midst": "during",
+    r"nobody asks twice": "say who must not do what",
+    r"what waits|which nothing is made": "name the thing",
+    r"(?:what|nothing) c[ao]mes? of": "the outcome of",
+    r"anew": "again, restarts",
+    r"can(?:'t|not| not) be had": "is unavailable, is impossible",
+    r"(?:is|are) no more(?: than)?(?=[ ,.:;]?$|[,.:;])": "no longer exists",
+    r"lets? go of": "releases",
+    r"(?:shop|store)s? (?:that )?(?:sleeps?|slept)": "is suspended",
+    r"(?:is|are|be|been) taken for": "is mistaken for",
+    r"learns? of": "is notified of, observes",
+    r"for want of": "because there is no",
+    r"is (?:well|whole) again|is well\b": "works again, is ready",
+    r"brought to (?:its|their) end": "completed",
+    r"by the past|of the past": "with outdated state, earlier",
+    r"in good order": "gracefully, in order",
+    r"ever (?:less often|more rarely)": "at growing intervals",
 }
 PATTERN = re.compile("|".join(rf"(?P<t{number}>\b(?:{term})\b)" for number, term in enumerate(TERMS)), re.IGNORECASE)
 
 
 def found() -> Iterator[str]:
-    """Each use, with its place and what to write instead."""
+    """Yield each use, with its place and what to write instead."""
     listed = subprocess.run(["git", "ls-files", *CHECKED], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.split():
         if ROOT / name == Path(__file__):

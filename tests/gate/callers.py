@@ -1,4 +1,4 @@
-"""Who calls in these tests, and what they ask for."""
+"""The callers in these tests, and the Stores that they create."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.stores.platform import API
 
 EVERYBODY = ("system:authenticated",)
 
-# By short name: the user name and groups that the API server knows. "ann-phone" is ann by another token.
+# By short name: the user name and groups of the API server's users. "ann-phone" is ann with another token.
 CALLERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ann": ("ann@example.com", ("owners", *EVERYBODY)),
     "ann-phone": ("ann@example.com", ("owners", *EVERYBODY)),
@@ -29,7 +29,7 @@ ANN = CALLERS["ann"][0]
 
 
 def store(name: str, owner: str = ANN, annotations: dict[str, str] | None = None, **spec: Any) -> Object:
-    """A Store as somebody would ask for it."""
+    """Return a Store as a caller would create it."""
     metadata: Object = {"name": name} | ({"annotations": annotations} if annotations else {})
     return {
         "apiVersion": API,
@@ -40,7 +40,7 @@ def store(name: str, owner: str = ANN, annotations: dict[str, str] | None = None
 
 
 def bind_owners(plane: ControlPlane) -> None:
-    """Let the group "owners" have stores by kubectl, and wait until the policy and the roles hold."""
+    """Allow the group "owners" to have stores by kubectl, and wait until the policy and the roles apply."""
     plane.client.apply(
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -1,4 +1,4 @@
-"""A control plane with the callers that matter to the gate, and two of its processes behind one address."""
+"""A control plane with the gate's callers, and two gate processes behind one address."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def plane(binary: object) -> Iterator[ControlPlane]:
 
 
 def new_plane() -> ControlPlane:
-    """One more of these."""
+    """Return another one of these."""
     return ControlPlane(users={**API_USER, **{name: User(*caller) for name, caller in CALLERS.items()}})
 
 
 @pytest.fixture(scope="module")
 def gate(plane: ControlPlane) -> Iterator[Gate]:
-    """Two processes; owners may use kubectl, the policy holds."""
+    """Two processes; owners may use kubectl, and the policy applies."""
     with Gate(plane, processes=2) as gate:
         bind_owners(plane)
         yield gate
@@ -49,14 +49,14 @@ def clients(plane: ControlPlane, gate: Gate) -> Iterator[dict[str, Client]]:
 
 @pytest.fixture
 def empty(gate: Gate) -> Iterator[None]:
-    """No store and no quota before a test and after it."""
+    """Remove all stores and quotas before and after a test."""
     clean(gate.client)
     yield
     clean(gate.client)
 
 
 def clean(client: Client) -> None:
-    """Delete every Store and StoreQuota, whatever holds it."""
+    """Delete every Store and StoreQuota, including their finalizers."""
     for found in client.list_all(API, "Store"):
         free = {"metadata": {"finalizers": None}, "spec": {"deletionProtection": False}}
         client.patch({"apiVersion": API, "kind": "Store", **found}, free)

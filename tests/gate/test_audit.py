@@ -1,4 +1,4 @@
-"""Everything that is asked of a store, through the API server itself, is reported by the audit."""
+"""Every request about a store, through the real API server, is in the audit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ VOUCHER = {"platform.urumi.dev/requested-by": "me"}
 
 
 def await_record(gate: Gate, timeout: float = 60, **wanted: str) -> Record:
-    """The newest record with those values, once there is one."""
+    """Return the newest record with those values, once there is one."""
     return wait_until(lambda: gate.records(**wanted), f"the audit has {wanted}", timeout)[-1]
 
 
-def test_a_create_a_change_a_suspension_and_a_delete_are_reported(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_create_a_change_a_suspension_and_a_delete_are_recorded(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("life"))
     clients["ann"].patch(store("life"), {"spec": {"plan": "large", "version": "2.0"}})
     clients["platform-admin"].patch(store("life"), {"spec": {"suspended": True}})
@@ -60,7 +60,7 @@ QUOTA: Object = {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": "
 
 @pytest.fixture(scope="module")
 def refusals(gate: Gate, clients: dict[str, Client]) -> None:
-    """Refusals of every kind, and the time after which an attempt that nothing followed is reported as one."""
+    """Refusals of every kind, and the time after which an attempt without an outcome is reported as one."""
     clients["ann"].create(store("kept", deletionProtection=True))
     refused: list[tuple[str, Callable[[], Any]]] = [
         ("must be you", lambda: clients["bob"].create(store("policy"))),
@@ -73,7 +73,7 @@ def refusals(gate: Gate, clients: dict[str, Client]) -> None:
     for words, ask in refused:
         with pytest.raises(ApiError, match=words):
             ask()
-    # One object of one caller, as far as the audit looks.
+    # To the audit, all three are requests of one caller about one object.
     with pytest.raises(ApiError, match="must stay as it is"):
         clients["ann"].create(store("again", annotations=VOUCHER))
     clients["ann"].create(store("again"))
@@ -91,14 +91,14 @@ def refusals(gate: Gate, clients: dict[str, Client]) -> None:
 
 @pytest.mark.usefixtures("refusals")
 @pytest.mark.parametrize(("name", "actor"), [("policy", "bob"), ("schema", ANN), ("shape", ANN)])
-def test_a_create_that_never_reached_the_gate_is_reported_as_refused(gate: Gate, name: str, actor: str) -> None:
+def test_a_create_refused_before_the_last_webhook_is_reported(gate: Gate, name: str, actor: str) -> None:
     (recorded,) = gate.records(store=name)
     assert (recorded.actor, recorded.action, recorded.outcome) == (actor, "create", "refused")
-    assert recorded.reason == "by the schema or a policy of the API server; the caller's answer names it"
+    assert recorded.reason == "by the schema or a policy of the API server; the response to the caller names it"
 
 
 @pytest.mark.usefixtures("refusals")
-def test_changes_and_a_deletion_that_never_reached_the_gate_are_reported_as_refused(gate: Gate) -> None:
+def test_changes_and_deletions_refused_before_the_last_webhook_are_reported(gate: Gate) -> None:
     recorded = [each for each in gate.records(store="kept") if each.actor != "admin"]
     assert [(each.actor, each.action, each.outcome) for each in recorded] == [
         (ANN, "create", "admitted"),
@@ -109,19 +109,19 @@ def test_changes_and_a_deletion_that_never_reached_the_gate_are_reported_as_refu
 
 
 @pytest.mark.usefixtures("refusals")
-def test_a_quotas_refusal_is_reported_in_its_words_and_once(gate: Gate) -> None:
+def test_a_quotas_refusal_is_reported_once_with_its_message(gate: Gate) -> None:
     (recorded,) = gate.records(store="full")
     assert (recorded.outcome, recorded.reason.partition(",")[0]) == ("refused", "the platform may have 0 stores")
 
 
 @pytest.mark.usefixtures("refusals")
-def test_of_one_object_asked_for_again_each_refusal_and_the_admission_are_reported(gate: Gate) -> None:
-    """The annotation is none of what a record or its key holds, so the three are the same to the audit."""
+def test_repeated_requests_for_one_object_are_reported_one_by_one(gate: Gate) -> None:
+    """The annotation is in no record and no record's key, so the three are the same to the audit."""
     recorded = [each for each in gate.records(store="again") if each.action == "create"]
     assert [each.outcome for each in recorded] == ["refused", "admitted", "refused"]
 
 
-def test_the_apis_own_requests_are_left_to_the_api(gate: Gate, clients: dict[str, Client]) -> None:
+def test_the_apis_own_requests_are_recorded_by_the_api(gate: Gate, clients: dict[str, Client]) -> None:
     clients["api"].create(store("apis"))
     clients["api"].delete(store("apis"))
     clients["ann"].create(store("after"))
@@ -129,7 +129,7 @@ def test_the_apis_own_requests_are_left_to_the_api(gate: Gate, clients: dict[str
     assert gate.records(store="apis") == []
 
 
-def test_a_change_of_the_metadata_alone_is_recorded(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_change_of_metadata_only_is_recorded(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("labelled"))
     clients["ann"].patch(store("labelled"), {"metadata": {"labels": {"a": "b"}}})
     gate.client.patch(store("labelled"), {"metadata": {"finalizers": ["example.com/held"]}})
@@ -144,9 +144,7 @@ def test_a_change_of_the_metadata_alone_is_recorded(gate: Gate, clients: dict[st
     ]
 
 
-def test_a_create_that_came_second_is_recorded_as_refused_on_no_store_of_anothers(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_a_create_that_came_second_is_recorded_as_refused(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("first"))
     with pytest.raises(ApiError, match="already exists") as error:
         clients["bob"].create(store("first", owner="bob"))
@@ -155,7 +153,7 @@ def test_a_create_that_came_second_is_recorded_as_refused_on_no_store_of_another
     assert {each.outcome for each in gate.records(store="first", owner=ANN)} == {"admitted"}
 
 
-def test_of_creates_of_one_name_at_once_one_is_recorded_as_done(gate: Gate, clients: dict[str, Client]) -> None:
+def test_of_concurrent_creates_of_one_name_one_is_recorded_as_done(gate: Gate, clients: dict[str, Client]) -> None:
     def ask(who: str) -> bool:
         try:
             clients[who].create(store("contested", owner=ANN if who == "ann" else who))
@@ -175,7 +173,7 @@ def test_of_creates_of_one_name_at_once_one_is_recorded_as_done(gate: Gate, clie
     wait_until(settled, "one is recorded as done, the others as refused", 90)
 
 
-def test_a_limit_that_is_set_and_changed_is_reported(gate: Gate, clients: dict[str, Client]) -> None:
+def test_setting_and_changing_a_limit_is_recorded(gate: Gate, clients: dict[str, Client]) -> None:
     quota = {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": quota_name("bob")}}
     clients["platform-admin"].create({**quota, "spec": {"owner": "bob", "maxStores": 1}})
     clients["platform-admin"].patch(quota, {"spec": {"maxStores": 2}})
@@ -186,16 +184,14 @@ def test_a_limit_that_is_set_and_changed_is_reported(gate: Gate, clients: dict[s
     ]
 
 
-def test_a_secret_in_a_field_that_should_not_be_reaches_neither_the_audit_nor_a_log(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_a_secret_in_an_unknown_field_is_in_no_audit_record_and_no_log(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("careless", annotations={"note": "hush-hush"}, password="hush-hush"))
     await_record(gate, store="careless")
     assert "hush" not in str(gate.records())
     assert "hush" not in str(list(gate.log_lines()))
 
 
-class TestReceipt:
+class TestDeletionRecord:
     """A deletion ends with an Event that outlives the Store."""
 
     def held(self, gate: Gate, name: str) -> Object:
@@ -203,7 +199,7 @@ class TestReceipt:
         obj["metadata"]["finalizers"] = ["example.com/held"]
         return gate.client.create(obj)
 
-    def test_it_says_what_the_status_last_said(self, gate: Gate) -> None:
+    def test_it_contains_the_last_message_of_the_status(self, gate: Gate) -> None:
         made = self.held(gate, "over")
         condition = {
             "type": "Terminating",
@@ -231,7 +227,7 @@ class TestReceipt:
         gate.client.patch(store("held"), {"metadata": {"finalizers": None}})
         assert len(wait_until(lambda: self.events(gate, "held"), "the deletion record exists")) == 1
 
-    def test_one_that_can_not_be_written_holds_nothing_up_and_is_counted(self, gate: Gate) -> None:
+    def test_a_failure_to_write_it_is_counted_and_blocks_nothing(self, gate: Gate) -> None:
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
         role["metadata"] = {"name": "store-api-events", "namespace": "default"}  # type: ignore[assignment]
         gate.client.patch(role, {"rules": []})

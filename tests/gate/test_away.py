@@ -1,4 +1,4 @@
-"""The gate away, coming back, and its certificate renewed: what that holds up, and what not."""
+"""The gate unavailable, recovering, and with a renewed certificate: what that blocks, and what it does not."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ pytestmark = pytest.mark.usefixtures("empty")
 
 
 @pytest.fixture
-def away(empty: None, gate: Gate, clients: dict[str, Client]) -> Any:
-    """A store was made, and the gate was killed."""
+def gate_killed(empty: None, gate: Gate, clients: dict[str, Client]) -> Any:
+    """A store was created, and the gate was killed."""
     clients["ann"].create(store("there"))
     gate.kill()
     yield
     gate.start()
 
 
-@pytest.mark.usefixtures("away")
-def test_without_the_gate_nothing_is_made_and_everything_else_goes_on(gate: Gate, clients: dict[str, Client]) -> None:
+@pytest.mark.usefixtures("gate_killed")
+def test_without_the_gate_nothing_is_created_and_everything_else_works(gate: Gate, clients: dict[str, Client]) -> None:
     with pytest.raises(ApiError, match=r'failed calling webhook "create[.]stores') as error:
         clients["ann"].create(store("more"))
     assert error.value.code == 500
@@ -51,7 +51,7 @@ def with_finalizer(gate: Gate) -> dict[str, Any]:
     return found
 
 
-def test_a_process_that_dies_is_no_loss_while_another_one_answers(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_killed_process_is_not_noticed_while_another_one_responds(gate: Gate, clients: dict[str, Client]) -> None:
     gate.processes[0].kill()
     try:
         wait_until(lambda: clients["ann"].create(store("made")), "the other process answers")
@@ -67,12 +67,12 @@ def test_a_renewed_certificate_is_served_without_a_restart(gate: Gate) -> None:
     assert [process.pid for process in gate.processes] == pids
 
 
-def test_the_gate_speaks_tls_alone(gate: Gate) -> None:
+def test_the_gate_accepts_only_tls(gate: Gate) -> None:
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://{HOST}:{gate.ports[0]}/healthz", timeout=5)
 
 
-def test_what_was_recorded_before_a_crash_is_missed_after_it(gate: Gate, clients: dict[str, Client]) -> None:
+def test_records_from_before_a_crash_are_completed_after_it(gate: Gate, clients: dict[str, Client]) -> None:
     for number in range(4):
         clients["ann"].create(store(f"quick-{number}"))
     gate.kill()

@@ -1,4 +1,4 @@
-"""Whom the gate serves, what an admin locks, and what is recorded of what came of it: without an API server."""
+"""Whom the gate serves, what an admin locks, and which outcome is recorded: without an API server."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ CREATION = Review("u", "CREATE", "ann", "shop", {}, {"metadata": {"name": "shop"
 
 @pytest.mark.parametrize("path", ["attempts", "changes", "quotas"])
 @pytest.mark.parametrize("token", ["wrong", "", "%00", TOKEN[:-1], f"{TOKEN}x", TOKEN.upper()])
-def test_nobody_is_served_without_the_token(client: FlaskClient, ledger: Ledger, path: str, token: str) -> None:
+def test_requests_without_the_token_are_rejected(client: FlaskClient, ledger: Ledger, path: str, token: str) -> None:
     assert client.post(f"/admission/{token}/{path}", json=review()).status_code == 404
     assert ledger == []
 
 
-def test_a_creation_without_the_stamp_takes_nothing_and_is_not_recorded(
+def test_a_creation_without_the_stamp_reserves_nothing_and_is_not_recorded(
     client: FlaskClient, judge: Judge, ledger: Ledger
 ) -> None:
     response = client.post(CREATIONS, json=review()).get_json()["response"]
@@ -68,7 +68,7 @@ def test_a_creation_without_the_stamp_takes_nothing_and_is_not_recorded(
     ],
     ids=str,
 )
-def test_what_anybody_may_send_to_the_port_is_no_failure_of_the_gate(
+def test_malformed_requests_are_not_failures_of_the_gate(
     client: FlaskClient, ledger: Ledger, over: dict[str, Any]
 ) -> None:
     assert client.post(CREATIONS, json=review(**over)).status_code == 400
@@ -80,7 +80,7 @@ def with_stamp(made: str, **over: Any) -> Review:
     return replace(CREATION, new={**CREATION.new, "metadata": metadata, **over.pop("new", {})}, **over)
 
 
-def test_a_stamp_holds_for_its_creation() -> None:
+def test_a_stamp_is_valid_for_its_creation() -> None:
     proof = Proof(TOKEN)
     assert proof.stamped(with_stamp(proof.stamp(CREATION, "", NOW)), NOW + 59)
 
@@ -96,13 +96,13 @@ def test_a_stamp_holds_for_its_creation() -> None:
     ],
     ids=["user", "name", "owner", "shard", "dry run"],
 )
-def test_a_stamp_does_not_hold_for_another_creation(over: dict[str, Any]) -> None:
+def test_a_stamp_is_not_valid_for_another_creation(over: dict[str, Any]) -> None:
     proof = Proof(TOKEN)
     assert not proof.stamped(with_stamp(proof.stamp(CREATION, "", NOW), **over), NOW)
 
 
 @pytest.mark.parametrize("later", [61, 10_000, -60])
-def test_a_stamp_does_not_hold_at_another_time(later: float) -> None:
+def test_a_stamp_is_not_valid_at_another_time(later: float) -> None:
     proof = Proof(TOKEN)
     assert not proof.stamped(with_stamp(proof.stamp(CREATION, "", NOW)), NOW + later)
 
@@ -110,11 +110,11 @@ def test_a_stamp_does_not_hold_at_another_time(later: float) -> None:
 @pytest.mark.parametrize(
     "made", ["", ".", "1", "x.y", f"{int(NOW)}.", f"{int(NOW)}.{'0' * 64}", "9" * 5000, "\u0661.a"]
 )
-def test_what_is_no_stamp_does_not_hold(made: str) -> None:
+def test_a_malformed_stamp_is_not_valid(made: str) -> None:
     assert not Proof(TOKEN).stamped(with_stamp(made), NOW)
 
 
-def test_a_stamp_of_another_token_does_not_hold() -> None:
+def test_a_stamp_of_another_token_is_not_valid() -> None:
     assert not Proof(TOKEN).stamped(with_stamp(Proof("another token").stamp(CREATION, "", NOW)), NOW)
 
 
@@ -122,7 +122,7 @@ def test_a_stamp_of_another_token_does_not_hold() -> None:
     ("error", "code", "reason"),
     [(NameTaken("taken"), 409, "AlreadyExists"), (NamespaceTaken("in use"), 422, "Invalid")],
 )
-def test_a_name_that_is_taken_is_refused_and_recorded_so(
+def test_a_taken_name_is_refused_and_recorded(
     client: FlaskClient, judge: Judge, ledger: Ledger, error: Exception, code: int, reason: str
 ) -> None:
     judge.error = error
@@ -147,7 +147,7 @@ def changed(old: dict[str, Any], new: dict[str, Any], user: str = "pat", by: str
 
 
 def locked_fields(review: Review) -> str:
-    """The lock that the change ends with; empty for none."""
+    """Return the lock after the change; "" for none."""
     before = review.new["metadata"]["annotations"]
     patched = {each["path"]: each["value"] for each in mutation(review, Proof(TOKEN), "the-api", 1, NOW)}
     return str(patched.get("/metadata/annotations", before).get(LOCKED, ""))
@@ -168,13 +168,13 @@ END = {"expiresAt": "2030-01-01T00:00:00Z"}
         ({}, END, "plan", "plan,expiresAt"),
     ],
 )
-def test_what_an_admin_decides_for_an_owner_is_locked(old: Any, new: Any, before: str, after: str) -> None:
+def test_what_an_admin_sets_for_an_owner_is_locked(old: Any, new: Any, before: str, after: str) -> None:
     assert locked_fields(changed(old, new, locked=before)) == after
     assert locked_fields(changed(old, new, user="the-api", by="pat", locked=before)) == after
 
 
 @pytest.mark.parametrize("by", [{"user": "ann"}, {"user": "the-api", "by": "ann"}], ids=["kubectl", "api"])
-def test_what_an_owner_decides_for_themselves_is_not_locked(by: dict[str, str]) -> None:
+def test_what_owners_set_for_themselves_is_not_locked(by: dict[str, str]) -> None:
     assert locked_fields(changed({}, {**END, "suspended": True}, **by)) == ""
     assert locked_fields(changed(END, {}, locked="expiresAt", **by)) == "expiresAt"
 
@@ -204,7 +204,7 @@ UPDATE = Review(
         (replace(UPDATE, operation="DELETE", new={}), there("2"), True),
     ],
 )
-def test_what_came_of_a_request_is_seen_in_the_store(asked: Review, seen: Any, expected: bool | None) -> None:
+def test_the_outcome_of_a_request_is_seen_in_the_store(asked: Review, seen: Any, expected: bool | None) -> None:
     assert happened(asked, seen) is expected
 
 
@@ -219,7 +219,7 @@ def test_a_change_of_the_metadata_is_recorded(client: FlaskClient, ledger: Ledge
     assert (made.action, list(made.after or {})) == ("update", [f"metadata.{part}"])
 
 
-def test_a_change_of_the_status_by_hand_is_recorded(client: FlaskClient, ledger: Ledger) -> None:
+def test_a_manual_change_of_the_status_is_recorded(client: FlaskClient, ledger: Ledger) -> None:
     old = {"metadata": {"name": "shop", "uid": "1"}, "spec": {"owner": "ann"}, "status": {"phase": "Failed"}}
     new = {**old, "status": {"phase": "Ready"}}
     answer(client, CHANGES, operation="UPDATE", oldObject=old, object=new, subResource="status")
@@ -227,7 +227,7 @@ def test_a_change_of_the_status_by_hand_is_recorded(client: FlaskClient, ledger:
     assert (made.action, made.after) == ("update-status", {"status": {"phase": "Ready"}})
 
 
-def test_the_controllers_own_steps_are_not_recorded(client: FlaskClient, ledger: Ledger) -> None:
+def test_the_controllers_own_updates_are_not_recorded(client: FlaskClient, ledger: Ledger) -> None:
     old = {"metadata": {"name": "shop", "uid": "1"}, "spec": {"owner": "ann"}}
     new = {**old, "metadata": {"name": "shop", "uid": "1", "finalizers": ["metacontroller.io/x"]}}
     for user, recorded in (("the-controller", 0), ("pat", 1)):

@@ -38,7 +38,7 @@ CREATIONS, ATTEMPTS, CHANGES = "/admission/creations", f"/admission/{TOKEN}/atte
 
 
 class Judge:
-    """In place of the reservations: takes every name, or raises what it is asked to."""
+    """Replaces the reservations: accepts every name, or raises what it is configured to."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, str, bool]] = []
@@ -51,7 +51,7 @@ class Judge:
 
 
 class Ledger(list[Record]):
-    """Stands where the audit is."""
+    """Stands in for the audit."""
 
     record = list.append
 
@@ -93,7 +93,7 @@ def review(operation: str = "CREATE", user: str = "ann", dry_run: bool = False, 
 
 
 def stamped(**over: Any) -> dict[str, Any]:
-    """A creation as it is asked about at its end: with the gate's stamp from its beginning."""
+    """A creation's last webhook call, with the stamp from the gate's first one."""
     asked = review(**over)
     metadata = asked["request"]["object"]["metadata"]
     shard = metadata.get("labels", {}).get("platform.urumi.dev/shard", "")
@@ -111,7 +111,7 @@ def answer(client: FlaskClient, path: str = CREATIONS, **over: Any) -> dict[str,
     return made
 
 
-def test_a_create_that_fits_is_answered_with_the_requests_uid(client: FlaskClient, judge: Judge) -> None:
+def test_an_admitted_create_is_answered_with_the_requests_uid(client: FlaskClient, judge: Judge) -> None:
     assert answer(client) == {"uid": "u-1", "allowed": True}
     assert judge.taken == [("shop", "ann", False)]
 
@@ -119,12 +119,12 @@ def test_a_create_that_fits_is_answered_with_the_requests_uid(client: FlaskClien
 @pytest.mark.parametrize(
     ("error", "code", "reason", "words"),
     [
-        (QuotaExceeded("no more fits"), 403, "Forbidden", "no more fits"),
+        (QuotaExceeded("all of them are in use"), 403, "Forbidden", "all of them are in use"),
         (TimeIsUp(), 429, "TooManyRequests", "try again"),
         (ApiException(500, "boom"), 503, "ServiceUnavailable", "can't be counted now: try again"),
     ],
 )
-def test_a_refusal_has_the_code_that_a_client_understands(
+def test_a_refusal_has_a_code_that_clients_understand(
     client: FlaskClient, judge: Judge, ledger: Ledger, error: Exception, code: int, reason: str, words: str
 ) -> None:
     judge.error = error
@@ -136,7 +136,7 @@ def test_a_refusal_has_the_code_that_a_client_understands(
     assert [(each.outcome, each.reason) for each in ledger] == [("refused", response["status"]["message"])]
 
 
-def test_what_a_defect_ends_is_no_admission(client: FlaskClient, judge: Judge) -> None:
+def test_an_internal_error_is_not_an_admission(client: FlaskClient, judge: Judge) -> None:
     judge.error = ZeroDivisionError()
     assert client.post(CREATIONS, json=stamped()).status_code == 500
 
@@ -148,7 +148,7 @@ def test_a_dry_run_leaves_nothing(client: FlaskClient, judge: Judge, ledger: Led
     assert ledger == []
 
 
-def test_the_api_is_held_to_the_quota_and_keeps_its_own_records(
+def test_the_apis_requests_count_against_quotas_and_are_not_recorded(
     client: FlaskClient, judge: Judge, ledger: Ledger
 ) -> None:
     answer(client, user=API_USER)
@@ -156,7 +156,7 @@ def test_the_api_is_held_to_the_quota_and_keeps_its_own_records(
     assert ledger == []
 
 
-def test_an_attempt_goes_on_with_a_shard(client: FlaskClient) -> None:
+def test_an_attempt_is_admitted_and_gets_a_shard(client: FlaskClient) -> None:
     made = answer(client, ATTEMPTS, object={"metadata": {"name": "shop", "labels": {"a": "b"}}})
     labels, annotations = json.loads(base64.b64decode(made["patch"]))
     assert (made["allowed"], made["patchType"]) == (True, "JSONPatch")
@@ -166,14 +166,14 @@ def test_an_attempt_goes_on_with_a_shard(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("spec", [None, "text", [1], {}, {"owner": {"a": 1}}])
-def test_an_attempt_with_any_spec_at_all_goes_on(client: FlaskClient, spec: Any) -> None:
+def test_an_attempt_with_any_spec_is_admitted(client: FlaskClient, spec: Any) -> None:
     assert answer(client, ATTEMPTS, object={"metadata": {}, "spec": spec})["allowed"] is True
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'{"request": {}}', json.dumps(review(operation="CONNECT")).encode(), b"\xff"]
 )
-def test_what_is_no_review_is_a_short_400(client: FlaskClient, body: bytes) -> None:
+def test_a_body_that_is_not_a_review_is_a_short_400(client: FlaskClient, body: bytes) -> None:
     response = client.post(CREATIONS, data=body)
     assert response.status_code == 400
     assert response.text.startswith("the body must be an AdmissionReview of admission.k8s.io/v1")
@@ -185,7 +185,7 @@ def test_a_request_over_the_size_limit_is_413(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_it_tells_that_it_is_there(client: FlaskClient, path: str) -> None:
+def test_the_health_check_responds(client: FlaskClient, path: str) -> None:
     assert client.get(path).text == "ok\n"
 
 
@@ -194,9 +194,9 @@ def parsed(**over: Any) -> Any:
 
 
 class TestRecord:
-    """What of a request is recorded."""
+    """Which parts of a request are recorded."""
 
-    def test_a_request_has_one_key_at_its_beginning_and_its_end(self) -> None:
+    def test_a_request_has_the_same_key_in_its_first_and_last_webhook(self) -> None:
         spec = {"engine": "medusa", "owner": "ann"}
         first = parsed(name="", object={"metadata": {"generateName": "shop-"}, "spec": spec})
         last = parsed(name="shop-x1", object={"metadata": {"generateName": "shop-", "name": "shop-x1"}, "spec": spec})
@@ -213,43 +213,43 @@ class TestRecord:
         assert two
         assert one.key != two.key
 
-    def test_a_spec_of_megabytes_is_reported_by_its_size(self) -> None:
+    def test_a_spec_of_megabytes_is_recorded_by_its_size(self) -> None:
         made = attempt(parsed(object={"metadata": {"name": "big"}, "spec": {"owner": "x" * 1_000_000}}))
         assert made
         assert set(made.after or {}) == {"bytes"}
 
-    def test_secrets_are_hidden_wherever_they_stand(self) -> None:
+    def test_secrets_are_hidden_at_any_depth(self) -> None:
         spec = {"owner": "ann", "adminPassword": "hush", "a": [{"apiKey": "hush", "token": {"b": "hush"}}]}
         made = attempt(parsed(object={"metadata": {"name": "shop", "annotations": {"a": "hush"}}, "spec": spec}))
         assert "hush" not in str(made)
 
-    def test_a_change_has_only_what_differs(self) -> None:
+    def test_a_change_contains_only_what_differs(self) -> None:
         old = {"metadata": {"name": "shop"}, "spec": {"owner": "ann", "plan": "small", "version": "1"}}
         new = {"metadata": {"name": "shop"}, "spec": {"owner": "ann", "plan": "large", "suspended": True}}
         made = decision(parsed(operation="UPDATE", oldObject=old, object=new), "admitted", "")
         assert made
         assert (made.before, made.after) == ({"plan": "small", "version": "1"}, {"plan": "large", "suspended": True})
 
-    def test_it_comes_through_a_spool_as_it_went_in(self, tmp_path: Path) -> None:
+    def test_a_record_is_unchanged_by_the_spool(self, tmp_path: Path) -> None:
         made = attempt(parsed())
         assert made
         assert Record.from_json(json.loads(json.dumps(made.as_json()))) == made
 
 
 class TestQuota:
-    """What a StoreQuota says, without a cluster."""
+    """The content of a StoreQuota, without a cluster."""
 
     @pytest.mark.parametrize(
         ("owner", "name"),
         [("ann", "ann-"), ("Ann@Example.com", "ann-example-com-"), ("@", ""), ("a" * 253, "a" * 40 + "-")],
     )
-    def test_its_name_is_made_of_the_owners(self, owner: str, name: str) -> None:
+    def test_its_name_is_derived_from_the_owners(self, owner: str, name: str) -> None:
         made = quota_name(owner)
         assert made.startswith(name)
         assert len(made) == len(name) + 10
         assert made != GLOBAL
 
-    def test_owners_that_look_alike_have_quotas_of_their_own(self) -> None:
+    def test_similar_owners_have_separate_quotas(self) -> None:
         assert len({quota_name(owner) for owner in ("ann", "Ann", "ann@", "a.n.n", "a-n-n")}) == 5
 
     @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ class TestQuota:
     def test_its_limit_is_its_own_or_the_settings(self, quota: Any, most: int) -> None:
         assert max_stores(quota, 5) == most
 
-    def test_a_reservation_is_over_after_sixty_seconds(self) -> None:
+    def test_a_reservation_expires_after_sixty_seconds(self) -> None:
         ages = {"new": 0, "young": 59.9, "old": 60, "older": 600}
         held = {name: timestamp(NOW - timedelta(seconds=age)) for name, age in ages.items()}
         assert set(reserved({"status": {"reserved": held}}, NOW)) == {"new", "young"}
@@ -273,7 +273,7 @@ class TestQuota:
         ("STORE_PLATFORM_GATE_CERT_FILE", "can't read {home}/none, which STORE_PLATFORM_GATE_CERT_FILE names: No such"),
     ],
 )
-def test_what_keeps_it_from_starting_is_one_line(tmp_path: Path, missing: str, words: str) -> None:
+def test_a_start_up_failure_is_one_line(tmp_path: Path, missing: str, words: str) -> None:
     settings = settings_of("api")
     settings["audit"] |= {"url": f"sqlite:///{tmp_path}/a.db", "spool": f"{tmp_path}/spool"}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))

@@ -1,4 +1,4 @@
-"""A whole platform with its gate: the loop, the hooks and an owner who uses kubectl."""
+"""A complete platform with its gate: the controller, the hooks and an owner who uses kubectl."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .conftest import new_plane
 
 @pytest.fixture(scope="module")
 def plane(binary: object) -> Iterator[ControlPlane]:
-    """One of its own: the loop acts on every store it finds."""
+    """A separate one: the controller acts on every store it finds."""
     with new_plane() as plane:
         yield plane
 
 
-def test_a_store_lives_through_the_gates_absence_and_ends_with_a_deletion_record(
+def test_a_store_survives_the_gates_outage_and_ends_with_a_deletion_record(
     plane: ControlPlane, gate: Gate, clients: dict[str, Client]
 ) -> None:
     ann = clients["ann"]
@@ -41,7 +41,7 @@ def test_a_store_lives_through_the_gates_absence_and_ends_with_a_deletion_record
                 platform.client.find("apps/v1", "Deployment", "storefront", "store-shop")["metadata"]["uid"]
                 != storefront["metadata"]["uid"]
             ),
-            "it is made anew",
+            "it is created again",
         )
         platform.await_phase("shop", "Ready")
         with pytest.raises(ApiError, match="failed calling webhook"):

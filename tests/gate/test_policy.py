@@ -25,7 +25,7 @@ NO_ROLE = "cannot {verb} resource"
 
 YES = None
 
-# Caller: creates for ann, creates with the voucher, changes, changes the voucher, deletes.
+# By caller: creates for ann, creates with the API's annotation, changes, changes the annotation, deletes.
 TABLE: dict[str, tuple[str | None, ...]] = {
     "ann": (YES, NO_VOUCHER, YES, NO_VOUCHER, YES),
     "ann-phone": (YES, NO_VOUCHER, YES, NO_VOUCHER, YES),
@@ -40,7 +40,7 @@ TABLE: dict[str, tuple[str | None, ...]] = {
 
 
 def replaced(client: Client, gate: Gate, change: Object) -> None:
-    """A change as a PUT, which Metacontroller's role allows and its own client sends."""
+    """Change by PUT, which Metacontroller's role allows and its client uses."""
     found = {**gate.client.get(API, "Store", "shop"), "apiVersion": API, "kind": "Store"}
     client.replace({**found, **{part: {**found[part], **values} for part, values in change.items()}})
 
@@ -86,7 +86,9 @@ def test_a_caller_may_do_what_the_table_says(
         {"spec": {"suspended": True}},
     ],
 )
-def test_nothing_of_anothers_store_can_be_changed(gate: Gate, clients: dict[str, Client], change: Object) -> None:
+def test_no_field_of_another_owners_store_can_be_changed(
+    gate: Gate, clients: dict[str, Client], change: Object
+) -> None:
     held = store("shop")
     held["metadata"]["finalizers"] = ["example.com/held"]
     gate.client.create(held)
@@ -95,7 +97,7 @@ def test_nothing_of_anothers_store_can_be_changed(gate: Gate, clients: dict[str,
     gate.client.patch(held, {"metadata": {"finalizers": None}})
 
 
-def test_the_voucher_of_the_api_can_not_be_taken_off_by_the_owner(gate: Gate, clients: dict[str, Client]) -> None:
+def test_an_owner_can_not_remove_the_apis_annotation(gate: Gate, clients: dict[str, Client]) -> None:
     clients["api"].create(store("shop", annotations=VOUCHED))
     for value in ("somebody", None):
         with pytest.raises(ApiError, match="must stay as it is"):
@@ -103,7 +105,7 @@ def test_the_voucher_of_the_api_can_not_be_taken_off_by_the_owner(gate: Gate, cl
     clients["ann"].patch(store("shop"), {"spec": {"plan": "medium"}})
 
 
-def test_an_owner_who_deletes_many_at_once_deletes_none_of_anothers(gate: Gate, clients: dict[str, Client]) -> None:
+def test_deleting_many_stores_at_once_deletes_only_ones_own(gate: Gate, clients: dict[str, Client]) -> None:
     gate.client.create(store("bobs", owner="bob"))
     owner_role: dict[str, Any] = {"verbs": ["deletecollection"], "apiGroups": ["platform.urumi.dev"]}
     name = {"name": "collectors"}
@@ -134,15 +136,15 @@ def test_an_owner_who_deletes_many_at_once_deletes_none_of_anothers(gate: Gate, 
     assert gate.client.get(API, "Store", "bobs")
 
 
-def test_a_deletion_in_the_foreground_comes_to_its_end(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_foreground_deletion_completes(gate: Gate, clients: dict[str, Client]) -> None:
     clients["ann"].create(store("shop"))
     clients["ann"].delete(store("shop"), propagation="Foreground")
-    # The garbage collector looks for new kinds each half minute.
+    # The garbage collector looks for new kinds every half minute.
     wait_until(lambda: gate.client.find(API, "Store", "shop") is None, "the Store is gone", 120)
 
 
-def test_the_garbage_collector_may_take_its_finalizer_off(gate: Gate, clients: dict[str, Client]) -> None:
-    """Where it has an account of its own, as on most clusters; here it is the controller manager's."""
+def test_the_garbage_collector_may_remove_its_finalizer(gate: Gate, clients: dict[str, Client]) -> None:
+    """With its own account, as on most clusters; here it is the controller manager's."""
     held = store("shop")
     held["metadata"]["finalizers"] = ["foregroundDeletion"]
     gate.client.create(held)

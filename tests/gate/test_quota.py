@@ -19,7 +19,7 @@ from .callers import ANN, CALLERS, store
 
 pytestmark = pytest.mark.usefixtures("empty")
 
-# By what an owner themselves uses, by an admin for them, and by the intent API that vouches for them.
+# Through the interfaces: an owner, an admin for them, and the intent API for them.
 INTERFACES: list[tuple[str, dict[str, str]]] = [
     ("ann", {}),
     ("api", {"platform.urumi.dev/requested-by": ANN}),
@@ -36,7 +36,7 @@ def set_quota(client: Client, name: str, most: int, owner: str | None = None) ->
 
 
 def create_all(clients: dict[str, Client], asked: list[tuple[str, Object]]) -> list[ApiError]:
-    """Create them all at once; what was refused. A gate that is too busy asks to try again."""
+    """Create all at once; return what was refused. If a busy gate asks for it, retry."""
 
     def create(each: tuple[str, Object]) -> ApiError | None:
         def answered() -> list[ApiError | None]:
@@ -57,7 +57,7 @@ def names(client: Client) -> list[str]:
     return sorted(obj["metadata"]["name"] for obj in client.list_all(API, "Store"))
 
 
-def test_fifty_creates_at_once_through_every_interface_fill_a_quota_of_five_exactly(
+def test_fifty_concurrent_creates_through_every_interface_fill_a_quota_of_five(
     gate: Gate, clients: dict[str, Client]
 ) -> None:
     asked = [
@@ -71,7 +71,9 @@ def test_fifty_creates_at_once_through_every_interface_fill_a_quota_of_five_exac
     quota = quota_name(ANN)
     assert {error.code for error in refused} == {403}
     for error in refused:
-        assert f"{ANN} may have 5 stores, and no more fits (StoreQuota {quota}): delete a store" in error.message
+        assert (
+            f"{ANN} may have 5 stores, and all of them are in use (StoreQuota {quota}): delete a store" in error.message
+        )
         assert "ask a platform admin to raise spec.maxStores of that StoreQuota" in error.message
     assert all(gate.metric("store_gate_admissions_total", operation="CREATE") for _ in gate.processes)
 
@@ -81,7 +83,7 @@ def test_fifty_creates_at_once_through_every_interface_fill_a_quota_of_five_exac
     assert len(refused) == len(INTERFACES) - 1
 
 
-def test_a_global_limit_holds_for_owners_together(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_global_limit_applies_to_all_owners_together(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, GLOBAL, 5)
     who = {"ann": ANN, "bob": "bob", "odd": CALLERS["odd"][0], "platform-admin": "pat"}
     asked = [(by, store(f"shop-{number}", owner=owner)) for number in range(10) for by, owner in who.items()]
@@ -97,7 +99,7 @@ def test_a_global_limit_holds_for_owners_together(gate: Gate, clients: dict[str,
     assert len(refused) == len(who) - 1
 
 
-def test_a_store_that_the_platform_has_no_room_for_takes_no_reservation_of_its_owner(
+def test_a_store_refused_by_the_global_limit_reserves_nothing_for_its_owner(
     gate: Gate, clients: dict[str, Client]
 ) -> None:
     set_quota(gate.client, GLOBAL, 0)
@@ -106,7 +108,7 @@ def test_a_store_that_the_platform_has_no_room_for_takes_no_reservation_of_its_o
     assert gate.client.get(API, "StoreQuota", quota_name(ANN))["status"] == {"reserved": {}}
 
 
-def test_a_changed_limit_holds_for_the_next_create(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_changed_limit_applies_to_the_next_create(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     clients["ann"].create(store("one"))
     with pytest.raises(ApiError, match="may have 1 store, and"):
@@ -119,9 +121,7 @@ def test_a_changed_limit_holds_for_the_next_create(gate: Gate, clients: dict[str
     assert names(gate.client) == ["one", "two"]
 
 
-def test_an_owners_quota_is_made_with_their_first_store_and_nobody_elses_counts(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_an_owners_quota_is_created_with_their_first_store(gate: Gate, clients: dict[str, Client]) -> None:
     odd = CALLERS["odd"][0]
     for owner in (ANN, odd):
         set_quota(gate.client, quota_name(owner), 1, owner)
@@ -136,7 +136,7 @@ def test_an_owners_quota_is_made_with_their_first_store_and_nobody_elses_counts(
     assert list(made["status"]["reserved"]) == ["bobs"]
 
 
-def test_a_dry_run_is_judged_and_takes_no_reservation(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_dry_run_is_checked_and_reserves_nothing(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     for _ in range(3):
         clients["ann"].create(store("tried"), dryRun="All")
@@ -146,9 +146,7 @@ def test_a_dry_run_is_judged_and_takes_no_reservation(gate: Gate, clients: dict[
     assert gate.records(store="tried") == []
 
 
-def test_a_store_that_is_there_is_reported_as_that_even_where_the_quota_is_used_up(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_an_existing_store_is_reported_even_if_the_quota_is_used_up(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     clients["ann"].create(store("there"))
     with pytest.raises(ApiError) as error:
@@ -157,7 +155,7 @@ def test_a_store_that_is_there_is_reported_as_that_even_where_the_quota_is_used_
     clients["ann"].apply(store("there", plan="large"))
 
 
-def test_a_create_of_a_name_that_is_taken_takes_no_reservation(gate: Gate, clients: dict[str, Client]) -> None:
+def test_a_create_of_a_taken_name_reserves_nothing(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     clients["bob"].create(store("taken", owner="bob"))
     for _ in range(3):
@@ -167,9 +165,7 @@ def test_a_create_of_a_name_that_is_taken_takes_no_reservation(gate: Gate, clien
     clients["ann"].create(store("free"))
 
 
-def test_a_reservation_of_a_name_that_another_owner_got_first_is_released(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_a_reservation_is_released_if_another_owner_got_the_name_first(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     clients["bob"].create(store("raced", owner="bob"))
     quota = gate.client.get(API, "StoreQuota", quota_name(ANN))
@@ -179,7 +175,7 @@ def test_a_reservation_of_a_name_that_another_owner_got_first_is_released(
     assert list(gate.client.get(API, "StoreQuota", quota_name(ANN))["status"]["reserved"]) == ["next"]
 
 
-def test_sixty_creates_at_once_of_one_owner_are_all_decided_in_time(gate: Gate, clients: dict[str, Client]) -> None:
+def test_sixty_concurrent_creates_of_one_owner_are_all_decided_in_time(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 60, ANN)
     assert create_all(clients, [("ann", store(f"shop-{number}")) for number in range(60)]) == []
     assert len(names(gate.client)) == 60
@@ -189,7 +185,7 @@ def test_sixty_creates_at_once_of_one_owner_are_all_decided_in_time(gate: Gate, 
 
 @pytest.fixture
 def refusing(gate: Gate, clients: dict[str, Client]) -> Any:
-    """A webhook of somebody else's that judges beside ours and lets no store named "doomed" be. It is asked now."""
+    """Another webhook beside ours that refuses stores named "doomed"; it is active on return."""
     hooks = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
@@ -227,7 +223,7 @@ def refusing(gate: Gate, clients: dict[str, Client]) -> Any:
     gate.client.delete(hooks)
 
 
-def test_a_create_that_something_else_refuses_releases_its_reservation_within_a_minute(
+def test_a_create_refused_by_another_webhook_releases_its_reservation(
     gate: Gate, clients: dict[str, Client], refusing: Any
 ) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
@@ -247,7 +243,7 @@ def test_a_create_that_something_else_refuses_releases_its_reservation_within_a_
 
 
 def age(gate: Gate, *quotas: str, seconds: float) -> None:
-    """Make reservations older than they are: nobody should wait a minute for a test."""
+    """Make reservations older, so that no test has to wait a minute."""
     for name in quotas:
         quota = gate.client.get(API, "StoreQuota", name)
         for store_name, at in quota["status"]["reserved"].items():
@@ -256,9 +252,7 @@ def age(gate: Gate, *quotas: str, seconds: float) -> None:
         gate.client.replace(quota, "status")
 
 
-def test_a_reservation_that_is_not_over_is_given_back_when_its_store_is_deleted(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_deleting_a_store_releases_its_unexpired_reservation(gate: Gate, clients: dict[str, Client]) -> None:
     set_quota(gate.client, quota_name(ANN), 1, ANN)
     for number in range(3):
         clients["ann"].create(store(f"shop-{number}"))
@@ -272,27 +266,28 @@ def test_a_reservation_that_is_not_over_is_given_back_when_its_store_is_deleted(
         ({"metadata": {"name": "global"}, "spec": {"owner": "ann"}}, "must name an owner, unless it is the one named"),
         ({"metadata": {"name": "ann"}, "spec": {}}, "must name an owner, unless it is the one named"),
         ({"metadata": {"name": "ann"}, "spec": {"owner": "ann"}}, "the first ten digits of the SHA-256"),
-        ({"metadata": {"name": quota_name("bob")}, "spec": {"owner": "ann"}}, f"must be named {quota_name('ann')}: by"),
+        (
+            {"metadata": {"name": quota_name("bob")}, "spec": {"owner": "ann"}},
+            f"must be named {quota_name('ann')}: under",
+        ),
         (
             {"metadata": {"name": quota_name("ann")}, "spec": {"owner": "ann", "maxStores": -1}},
             "greater than or equal to 0",
         ),
     ],
 )
-def test_a_wrong_quota_is_refused_with_what_must_hold(gate: Gate, quota: Object, message: str) -> None:
+def test_an_invalid_quota_is_rejected_with_what_must_hold(gate: Gate, quota: Object, message: str) -> None:
     with pytest.raises(ApiError) as error:
         gate.client.create({"apiVersion": API, "kind": "StoreQuota", **quota})
     assert message in error.value.message
 
 
 @pytest.mark.parametrize("owner", ["ann@example.com", "ANN", "@@@", "x" * 253, CALLERS["odd"][0], "a-"])
-def test_every_owners_quota_can_be_made(gate: Gate, owner: str) -> None:
+def test_a_quota_can_be_created_for_every_owner(gate: Gate, owner: str) -> None:
     set_quota(gate.client, quota_name(owner), 1, owner)
 
 
-def test_a_name_whose_namespace_is_somebody_elses_is_refused_and_costs_no_reservation(
-    gate: Gate, clients: dict[str, Client]
-) -> None:
+def test_a_name_whose_namespace_exists_is_refused_and_reserves_nothing(gate: Gate, clients: dict[str, Client]) -> None:
     gate.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "store-warehouse"}})
     with pytest.raises(ApiError, match="is in use on this cluster: choose another") as error:
         clients["ann"].create(store("warehouse"))

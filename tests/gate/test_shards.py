@@ -1,4 +1,4 @@
-"""Several controllers: a new store gets its share by its name, before anything else looks at it."""
+"""Several controllers: a new store gets its shard by its name, before anything else sees it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_a_new_store_gets_its_shard_and_keeps_its_labels(clients: dict[str, Clie
     assert shards[0] == labels(clients["ann"], "shop-0", colour="red")
 
 
-def test_nobody_chooses_a_new_stores_shard(clients: dict[str, Client]) -> None:
+def test_a_caller_can_not_choose_a_new_stores_shard(clients: dict[str, Client]) -> None:
     own = labels(clients["ann"], "shop")[SHARD]
     for caller in ("ann", "platform-admin"):
         assert labels(clients[caller], "shop", **{SHARD: "7"})[SHARD] == own
 
 
-def test_a_store_without_a_shard_is_not_made(gate: Gate, clients: dict[str, Client]) -> None:
-    """As where the webhook that gives it did not answer in time, which lets a request continue."""
+def test_a_store_without_a_shard_is_refused(gate: Gate, clients: dict[str, Client]) -> None:
+    """As if the webhook that assigns it timed out, which lets a request continue."""
     hooks = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration"}
     hooks["metadata"] = {"name": "store-gate"}  # type: ignore[assignment]
     gate.client.delete(hooks)

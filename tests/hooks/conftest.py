@@ -1,4 +1,4 @@
-"""Settings for tests of the hooks: the shipped files and a root key that never changes."""
+"""Settings for tests of the hooks: the shipped files and a fixed root key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def settings(root_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Settin
 
 @pytest.fixture
 def settings_with(root_key: Path, tmp_path: Path) -> Any:
-    """Settings from the shipped file with top-level values changed, and engines from another folder."""
+    """Return settings from the shipped file with some top-level values changed, and engines from another folder."""
 
     def make(templates: Path = ENGINES, **over: Any) -> Settings:
         file = write_settings("hooks", tmp_path / "settings.yaml", over)
@@ -49,8 +49,9 @@ def settings_with(root_key: Path, tmp_path: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def four_versions(root_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The shipped settings, where Medusa has four versions: two that work, one that can't be migrated to, one that
-    never starts."""
+    """The shipped settings with four versions of Medusa: two that work, one whose migration fails, one that never
+    starts.
+    """
     home = tmp_path_factory.mktemp("four-versions")
     engines = Path(shutil.copytree(ENGINES, home / "engines"))
     file = engines / "medusa" / "engine.yaml"
@@ -63,5 +64,5 @@ def four_versions(root_key: Path, tmp_path_factory: pytest.TempPathFactory) -> S
 
 @pytest.fixture
 def world(settings: Settings) -> World:
-    """A new Store called "demo" of which nothing is made yet."""
+    """A new Store called "demo" without children."""
     return World(settings, store())

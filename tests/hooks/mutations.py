@@ -1,7 +1,7 @@
-"""The core broken in seventeen ways, each of which has to be noticed.
+"""Break the core in seventeen ways, each of which must be noticed.
 
-``python -m tests.hooks.mutations`` breaks a copy of the core in one way after another, tests and explores that, and
-prints what caught it. It ends with 1 where one was not caught. LIFE.md has the result of the last run.
+``python -m tests.hooks.mutations`` applies one mutation after another to a copy of the core, runs the tests and the
+exploration, and prints what caught it. It exits with 1 if one was not caught. LIFE.md has the result of the last run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-# The orders of events that have a name, then the exploration: the first that fails has caught it.
+# The named histories, then the exploration: the first one that fails has caught it.
 TESTS = [
     f"tests/hooks/test_{name}.py" for name in ("life", "status", "staging", "guards", "backup", "resync", "exploration")
 ]
@@ -24,7 +24,7 @@ PARTS = ("api", "common", "dashboard", "hooks", "metacontroller", "templates")
 
 
 class Mutation(NamedTuple):
-    """One way to break a file that a store's life depends on: ``old`` must be there once, and becomes ``new``."""
+    """One change to a file that a store's life depends on: ``old`` must occur once, and becomes ``new``."""
 
     what: str
     file: str
@@ -58,13 +58,13 @@ MUTATIONS = [
         "if False:",
     ),
     Mutation(
-        "another Job begins while a backup that was asked for has pods",
+        "another Job starts while a requested backup has pods",
         "hooks/core/staging.py",
         "if waits_for is None and saving and _has_jobs(stage) and _unfinished(stage, request):",
         "if False:",
     ),
     Mutation(
-        "a live shop closes for a backup that nobody has checked",
+        "a live shop closes for a backup that was not checked",
         "hooks/core/life.py",
         "checked=wanted is not None and (not _open(request, release) or _checked(request, wanted, restores + 1)),",
         "checked=wanted is not None,",
@@ -76,19 +76,19 @@ MUTATIONS = [
         "elif everything or protected(key, seen):",
     ),
     Mutation(
-        "going back forgets that the migration had begun",
+        "a rollback ignores that the migration had started",
         "hooks/core/life.py",
         'restore = release.restore or (release.snapshot if release.migrated else "")',
         "restore = release.restore",
     ),
     Mutation(
-        "a migration of other data counts for these",
+        "a migration of other data counts for this data",
         "hooks/core/life.py",
         'return f"{attempt}#{restores}" if restores else attempt',
         'return ""',
     ),
     Mutation(
-        "the status shows the host that is wanted",
+        "the status shows the host of the spec",
         "hooks/core/status.py",
         'host = next(iter(served), store.hostname if store.hostname in held else "")',
         "host = store.hostname",
@@ -106,7 +106,7 @@ MUTATIONS = [
         "elif False:",
     ),
     Mutation(
-        "the volumes go with what no template names",
+        "volumes are removed with objects that no template names",
         "hooks/core/retention.py",
         'PROTECTED = {"Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"}',
         'PROTECTED = {"Namespace", "Secret", "StatefulSet"}',
@@ -118,19 +118,19 @@ MUTATIONS = [
         "request.now",
     ),
     Mutation(
-        "times beyond the year 9999 are reckoned with",
+        "times beyond the year 9999 are computed",
         "common/times.py",
         "except OverflowError:\n        return LAST if hours > 0 else FIRST",
         "except ZeroDivisionError:\n        return LAST if hours > 0 else FIRST",
     ),
     Mutation(
-        "nobody asks for what follows from a status",
+        "no sync is requested for what follows from a status",
         "hooks/core/sync.py",
         'return _resync(request, settings, "changing") if same else NEXT_STEP_SECONDS',
         "return math.inf",
     ),
     Mutation(
-        "what runs nothing is made before host and namespace are the store's",
+        "objects that run nothing are created before host and namespace are the store's",
         "hooks/core/staging.py",
         "return placed and manifest.key.kind not in",
         "return manifest.key.kind not in",
@@ -139,10 +139,10 @@ MUTATIONS = [
 
 
 def explored(mutation: Mutation, histories: int) -> str:
-    """Test and explore a core that is broken so. What caught it: the first test that failed, and its message; empty
-    where nothing did.
+    """Test and explore the mutated core. Return the first test that failed, and its message; "" if none did.
 
-    :raise ValueError: what is to be broken is not in the file. :raise RuntimeError: the tests did not run.
+    :raise ValueError: the file does not contain what is to be changed.
+    :raise RuntimeError: the tests did not run.
     """
     with tempfile.TemporaryDirectory() as home:
         copied = Path(home)
@@ -179,7 +179,7 @@ def explored(mutation: Mutation, histories: int) -> str:
 
 
 def main(histories: int = 400) -> int:
-    """Break the core in each way; 1 where one is not noticed."""
+    """Apply each mutation; return 1 if one is not noticed."""
     missed = 0
     for mutation in MUTATIONS:
         caught = explored(mutation, histories)

@@ -1,9 +1,9 @@
-"""A simulated cluster around one store, event by event, with what really happened beside what is reported.
+"""A simulated cluster around one store, event by event, with the real state separate from the reported one.
 
-``World`` does at once what a cluster does in the end. Here each controller takes its own steps, so that any of
-them may be late, fail, or be overtaken: Metacontroller (with a view that may be old, and writes that may be lost), the
-Job, Deployment, StatefulSet and CronJob controllers, kubelets, other stores that hold hosts, and people who delete and
-edit. ``tests/stores/test_replay.py`` checks it against the real API server and controllers.
+``World`` immediately reaches the state that a cluster reaches eventually. Here each controller takes its own steps, so
+that any of them may be late, fail, or be overtaken: Metacontroller (whose cache may be stale, and whose writes may be
+lost), the Job, Deployment, StatefulSet and CronJob controllers, kubelets, other stores that hold hosts, and people who
+delete and edit. ``tests/stores/test_replay.py`` compares it with the real API server and controllers.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ GOOD, NEW, UNMIGRATABLE, UNSTARTABLE = "2.21.2", "2.22.0", "2.23.0", "2.24.0"
 VERSIONS = [GOOD, NEW, UNMIGRATABLE, UNSTARTABLE]
 DOMAIN = "stores.localhost"
 HISTORY = 4
-# Longer than a store that is not settled may wait for the next question.
+# In seconds: longer than the resync of a store that is not in steady state.
 SETTLED_SECONDS = 60
 
 
 @dataclass
 class Data:
-    """What is in the database: the restore it came from, the version it was migrated to, how often it was written."""
+    """The database's state: the restore it came from, the version it was migrated to, and the number of writes."""
 
     origin: str = ""
     version: str = ""
@@ -50,7 +50,7 @@ class Pods:
 
 @dataclass
 class Truth:
-    """What really happened, which the hooks can't see."""
+    """The real state, which the hooks can't see."""
 
     data: Data = field(default_factory=Data)
     archives: dict[str, Data] = field(default_factory=dict)
@@ -67,7 +67,8 @@ class Truth:
 class Simulation:
     """One store in a cluster. Every method is one event.
 
-    :param sees_pods: whether pods are related (podDiagnosis). :param unmigratable: the version whose migration fails.
+    :param sees_pods: whether pods are related (podDiagnosis).
+    :param unmigratable: the version whose migration fails.
     """
 
     def __init__(
@@ -90,7 +91,9 @@ class Simulation:
     # Metacontroller
 
     def sync(self, parent_age: int = 0, children_age: int = 0, lost: str = "") -> None:
-        """Ask the core and do what it answers. An age says how many syncs old what is seen of the past is.
+        """Ask the core and apply its response.
+
+        An age is the number of syncs by which a part of the observed state is stale.
 
         :param lost: "status" or "children": these writes fail.
         """
@@ -101,7 +104,7 @@ class Simulation:
         _, seen, version = self.past[max(0, len(self.past) - 1 - children_age)]
         deleted = "deletionTimestamp" in parent["metadata"]
         request = SyncRequest(parent, seen, deleted, self.written(), self._pods() if self.sees_pods else ())
-        # What is not seen yet is an event that comes, and a write that failed is tried again.
+        # What is not seen yet causes an event later, and a failed write is retried.
         self._asked_about = (version, parent["metadata"]["generation"]) if lost != "children" else None
         self.answer = orjson.loads(orjson.dumps(sync(request, self.settings)))
         self._asks_at = self.now + timedelta(seconds=self.answer["resyncAfterSeconds"])
@@ -161,7 +164,7 @@ class Simulation:
         self.live[key]["metadata"] |= {"annotations": annotations, "resourceVersion": str(self.version)}
 
     def _remove(self, key: Key) -> None:
-        """Background deletion: the object goes at once, its pods end later."""
+        """Background deletion: the object is removed at once, its pods end later."""
         self.live.pop(key)
         self.version += 1
         if pods := self.pods.get(key.name):
@@ -173,7 +176,7 @@ class Simulation:
     # The kinds' controllers and the kubelet
 
     def step(self, key: Key) -> bool:
-        """Let the controller of one object and its pods take one step; whether anything changed."""
+        """Let the controller of one object and its pods take one step; return whether anything changed."""
         obj = self.live.get(key)
         if obj is None:
             return False
@@ -195,7 +198,7 @@ class Simulation:
         return changed
 
     def end_pods(self) -> bool:
-        """The pods that are ending have ended; whether there were any."""
+        """End the pods that are terminating; return whether there were any."""
         ending = [pods for pods in self.pods.values() if pods.ending]
         for pods in ending:
             pods.ending = 0
@@ -263,7 +266,7 @@ class Simulation:
             status["conditions"] = [{"type": "Failed", "status": "True", "message": "Job has reached its limit"}]
 
     def _work(self, key: Key, job: Object) -> str:
-        """What a Job does to the data: "done", "failed", or "impossible", where another try can't help."""
+        """Apply a Job's work to the data: return "done", "failed", or "impossible" if a retry can't help."""
         truth = self.truth
         what, _, asked = request_of(job).partition(" ")
         if what in ("check", "restore"):
@@ -288,7 +291,7 @@ class Simulation:
         return "done"
 
     def _step_cron_job(self, key: Key, obj: Object) -> None:
-        """A run begins, is at work, and ends with an archive."""
+        """A run starts, works, and ends with an archive."""
         pods, status = self.pods.setdefault(key.name, Pods()), obj.setdefault("status", {})
         if not pods.running and not obj["spec"]["suspend"] and self.database_runs and not pods.ending:
             pods.running, pods.version = 1, GOOD
@@ -312,7 +315,7 @@ class Simulation:
             self.parent["metadata"]["generation"] += 1
 
     def delete_store(self) -> None:
-        """Ask for the store's deletion."""
+        """Request the store's deletion."""
         self.parent["metadata"].setdefault("deletionTimestamp", self.written())
 
     def delete_child(self, key: Key) -> None:
@@ -327,7 +330,7 @@ class Simulation:
         self._changed(key)
 
     def report(self, key: Key, **status: Any) -> None:
-        """A controller or a kubelet reports something else of an object."""
+        """A controller or a kubelet reports another state of an object."""
         self.live[key]["status"] = {**self.live[key].get("status", {}), **status}
         self._changed(key)
 
@@ -341,21 +344,21 @@ class Simulation:
         self.truth.snapshots.clear()
 
     def order(self) -> None:
-        """A shopper buys something, where a backend serves."""
+        """A shopper buys something if a backend serves."""
         if self.serves:
             self.truth.data.orders += 1
 
     def wait(self, seconds: float) -> None:
-        """Time goes by."""
+        """Advance the clock."""
         self.now += timedelta(seconds=seconds)
 
     def reach(self, time: str | None) -> None:
-        """Time goes by until then, where that is a matter of days."""
+        """Advance the clock to that time, which may be days away."""
         ahead = datetime.fromisoformat(time) - self.now if time else timedelta()
         if timedelta() < ahead < timedelta(days=3):
             self.now += ahead
 
-    # What is
+    # State
 
     @property
     def database_runs(self) -> bool:
@@ -363,12 +366,12 @@ class Simulation:
 
     @property
     def serves(self) -> bool:
-        """Whether any pod that may write orders is there, even one that is ending."""
+        """Whether any pod that may write orders exists, including terminating ones."""
         backend = self.pods.get("backend", Pods())
         return backend.running + backend.ending > 0
 
     def working(self, prefix: str) -> list[str]:
-        """The Jobs of that name that have a pod which runs or is ending."""
+        """Return the Jobs of that name that have a pod which is running or terminating."""
         return [n for n, pods in self.pods.items() if n.startswith(prefix) and pods.running + pods.ending > 0]
 
     @property
@@ -377,22 +380,23 @@ class Simulation:
         return found
 
     def condition(self, kind: str) -> Object:
-        """A condition of the Store."""
+        """Return a condition of the Store."""
         return next((c for c in self.status.get("conditions", []) if c["type"] == kind), {})
 
     def key(self, kind: str, name: str) -> Key:
-        """The key of the first live object of that kind and name; one that is found nowhere if there is none."""
+        """Return the key of the first live object of that kind and name, or a key that matches nothing."""
         return next((k for k in self.live if (k.kind, k.name) == (kind, name)), Key("", kind, "", name))
 
     def written(self) -> str:
         return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def settle(self, rounds: int = 120) -> None:
-        """Let the cluster do its work, with no other event, until nothing changes.
+        """Let the cluster work, without other events, until nothing changes.
 
-        The hooks are asked once the spec or a child has changed, and when they wanted to be. A status is no event.
+        The hooks are called when the spec or a child has changed, and when they requested a resync. A status change is
+        no event.
 
-        :raise AssertionError: that has no end, or something was left for the resync of a settled store.
+        :raise AssertionError: that does not end, or something was left for the resync in steady state.
         """
         for _ in range(rounds):
             before = (self.writes, self.version)
@@ -412,13 +416,13 @@ class Simulation:
         raise AssertionError(f"no end: {self.status}")
 
     def _asks(self) -> bool:
-        """Whether Metacontroller asks the hooks now. It asks for every status while a store is being deleted."""
+        """Whether Metacontroller calls the hooks now. It does so for every status while a store is being deleted."""
         due = self._asks_at is None or self.now >= self._asks_at
         events = self._asked_about != (self.version, self.parent["metadata"]["generation"])
         return due or events or "deletionTimestamp" in self.parent["metadata"]
 
     def _resync(self) -> bool:
-        """Let time go by until the hooks are asked again; whether they were, and nothing was left to be done."""
+        """Advance the clock to the next resync; return whether there was one, and it changed nothing."""
         assert self._asks_at
         seconds, writes = (self._asks_at - self.now).total_seconds(), self.writes
         self.now = self._asks_at
@@ -429,7 +433,7 @@ class Simulation:
         return True
 
     def _more_in_time(self) -> bool:
-        """Whether something waits for time alone: then it goes by."""
+        """Whether something waits only for time; if so, advance the clock."""
         ready = self.condition("Ready")
         if ready.get("status") == "True" or self.status.get("phase") in ("Failed", "Suspended"):
             return False
@@ -468,7 +472,7 @@ class Simulation:
         return obj["metadata"]["uid"], obj["metadata"].get("resourceVersion")
 
     def _frozen(self) -> dict[Key, Object]:
-        """The live objects as they are now. One that has not changed since is the same copy: nobody changes copies."""
+        """Return a copy of the live objects. An unchanged object is the same copy, because nobody changes copies."""
         before, self._copies = self._copies, {}
         for key, obj in self.live.items():
             revision, copied = before.get(key, (None, None))
@@ -478,7 +482,7 @@ class Simulation:
 
 
 def _copied(value: Any) -> Any:
-    """A copy of data that JSON can hold, much faster than copy.deepcopy."""
+    """Return a copy of JSON data, much faster than copy.deepcopy."""
     return pickle.loads(pickle.dumps(value))
 
 
@@ -487,7 +491,7 @@ def _condition(status: Object, kind: str) -> bool:
 
 
 def _covers(live: Any, wanted: Any) -> bool:
-    """Whether a live value has all that is wanted of it."""
+    """Whether a live value contains everything that is desired of it."""
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(name in live and _covers(live[name], wanted[name]) for name in wanted)
     return bool(live == wanted)

@@ -1,4 +1,4 @@
-"""The HTTP shell's contract with Metacontroller, with Prometheus and with who reads its log."""
+"""The HTTP layer's contract with Metacontroller, with Prometheus and with readers of its log."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.mark.parametrize("hook", ["/sync", "/finalize"])
-def test_a_hook_answers_with_exactly_the_contracts_keys(client: FlaskClient, world: World, hook: str) -> None:
+def test_a_hook_responds_with_exactly_the_contracts_keys(client: FlaskClient, world: World, hook: str) -> None:
     response = client.post(hook, data=world.body(), headers=HEADERS)
     assert response.status_code == 200
     assert set(response.json or {}) == {"status", "children", "resyncAfterSeconds", "finalized"}
 
 
-def test_the_answer_is_the_cores(client: FlaskClient, world: World) -> None:
+def test_the_response_is_the_cores(client: FlaskClient, world: World) -> None:
     world.settle()
     answer = client.post("/sync", data=world.body(), headers=HEADERS).json
     assert answer == json.loads(json.dumps(world.ask()))
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])
-def test_without_the_token_a_hook_is_401(client: FlaskClient, world: World, header: dict[str, str]) -> None:
+def test_a_request_without_the_token_is_401(client: FlaskClient, world: World, header: dict[str, str]) -> None:
     response = client.post("/sync", data=world.body(), headers=header)
     assert response.status_code == 401
     assert "children" not in response.text
 
 
-def test_a_token_that_is_no_ascii_is_401(client: FlaskClient, world: World) -> None:
+def test_a_token_that_is_not_ascii_is_401(client: FlaskClient, world: World) -> None:
     assert client.post("/sync", data=world.body(), headers={"Authorization": "Bearer \xff"}).status_code == 401
 
 
@@ -90,7 +90,7 @@ def test_a_request_over_the_size_limit_is_413(client: FlaskClient) -> None:
         (OverflowError("a secret that was sent"), "Error", "an unexpected OverflowError"),
     ],
 )
-def test_a_store_that_can_not_be_answered_keeps_its_children_and_reports_it(
+def test_a_store_whose_response_fails_keeps_its_children_and_reports_it(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str, message: str
 ) -> None:
     world.settle()
@@ -130,7 +130,7 @@ def test_a_store_that_is_reconciled_again_reports_no_failure(
     assert conditions(status) == conditions(settled["status"])
 
 
-def test_a_store_whose_spec_is_refused_is_reconciled(
+def test_a_store_whose_spec_is_refused_counts_as_reconciled(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.settle()
@@ -143,7 +143,7 @@ def test_a_store_whose_spec_is_refused_is_reconciled(
     assert (status["phase"], "Reconciled" in conditions(status)) == ("Failed", False)
 
 
-def test_a_deleted_store_that_can_not_be_answered_is_not_finalized(
+def test_a_deleted_store_whose_response_fails_is_not_finalized(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.settle()
@@ -154,7 +154,7 @@ def test_a_deleted_store_that_can_not_be_answered_is_not_finalized(
     assert len(answer["children"]) == len(world.observed)
 
 
-def test_a_problem_holds_nothing_of_what_was_sent(client: FlaskClient, world: World) -> None:
+def test_a_problem_contains_nothing_of_the_request(client: FlaskClient, world: World) -> None:
     world.settle()
     world.parent["kind"] = "Stolen"
     response = client.post("/sync", data=world.body(), headers=HEADERS)
@@ -169,7 +169,7 @@ def test_an_unknown_path_is_404_and_a_wrong_method_405(client: FlaskClient) -> N
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_needs_no_token(client: FlaskClient, path: str) -> None:
+def test_health_checks_need_no_token(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 200
 
 
@@ -201,7 +201,7 @@ def test_a_request_is_one_json_line_in_the_log(
     }
 
 
-def test_without_its_files_the_service_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_does_not_start_without_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STORE_PLATFORM_SETTINGS", raising=False)
     with pytest.raises(ConfigurationError, match="STORE_PLATFORM_SETTINGS must name a file"):
         shell.create_app()

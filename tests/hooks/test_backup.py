@@ -1,4 +1,4 @@
-"""Backups in the core: scheduled, reported, and taken from once."""
+"""Backups in the core: scheduled, reported, and restored once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def environment(pod: Object) -> dict[str, Any]:
     return {env["name"]: env.get("value") for env in pod["containers"][0]["env"]}
 
 
-def test_a_schedule_makes_a_cron_job_and_its_volume(world: World) -> None:
+def test_a_schedule_creates_a_cron_job_and_its_volume(world: World) -> None:
     world.parent["spec"]["backup"] = NIGHTLY
     answer = world.settle()
     (cron_job,) = of_kind(answer, "CronJob")
@@ -54,7 +54,7 @@ def test_a_schedule_makes_a_cron_job_and_its_volume(world: World) -> None:
     assert answer["status"]["phase"] == "Ready"
 
 
-def test_without_a_schedule_the_cron_job_goes_and_the_volume_stays(world: World) -> None:
+def test_without_a_schedule_the_cron_job_is_removed_and_the_volume_stays(world: World) -> None:
     world.parent["spec"]["backup"] = NIGHTLY
     world.settle()
     del world.parent["spec"]["backup"]
@@ -63,7 +63,7 @@ def test_without_a_schedule_the_cron_job_goes_and_the_volume_stays(world: World)
     assert len(of_kind(answer, "PersistentVolumeClaim", "backups")) == 1
 
 
-def test_a_suspended_stores_cron_job_sleeps_too(world: World) -> None:
+def test_a_suspended_stores_cron_job_is_suspended_too(world: World) -> None:
     world.parent["spec"]["backup"] = NIGHTLY
     world.settle()
     world.parent["spec"]["suspended"] = True
@@ -71,7 +71,7 @@ def test_a_suspended_stores_cron_job_sleeps_too(world: World) -> None:
     assert cron_job["spec"]["suspend"] is True
 
 
-def test_the_newest_backups_are_listed_and_no_more_than_are_kept(world: World) -> None:
+def test_the_newest_backups_are_listed_up_to_the_number_that_is_kept(world: World) -> None:
     world.parent["spec"]["backup"] = NIGHTLY
     world.settle()
     for day in range(1, 6):
@@ -100,7 +100,7 @@ def test_the_newest_backups_are_listed_and_no_more_than_are_kept(world: World) -
         ({}, "2026-01-02T04:00:00Z", False),
     ],
 )
-def test_a_backup_that_failed_is_reported_until_one_succeeds(
+def test_a_failed_backup_is_reported_until_one_succeeds(
     world: World, status: dict[str, Any], now: str, failed: bool
 ) -> None:
     world.parent["spec"]["backup"] = NIGHTLY
@@ -113,7 +113,7 @@ def test_a_backup_that_failed_is_reported_until_one_succeeds(
 
 
 @pytest.mark.parametrize(("engine", "migrating"), [("medusa", "migrate"), ("woocommerce", "provision")])
-def test_a_backup_is_restored_once_with_nothing_serving_and_then_migrated(
+def test_a_backup_is_restored_once_while_nothing_serves_and_then_migrated(
     settings: Settings, engine: str, migrating: str
 ) -> None:
     world = World(settings, store(engine=engine))
@@ -139,7 +139,7 @@ def test_another_stores_backup_needs_an_object_store(world: World) -> None:
     assert (reason, message.startswith("Accepted: spec.restoreFrom.store must be left out")) == ("NoObjectStore", True)
 
 
-def test_a_clone_reads_only_from_its_own_owners_archives(in_object_store: Any) -> None:
+def test_a_clone_reads_only_its_own_owners_archives(in_object_store: Any) -> None:
     def restored_from(owner: str) -> str:
         world = World(in_object_store(), store("clone", owner=owner, restoreFrom={"store": "other"}))
         for _ in range(8):
@@ -154,7 +154,7 @@ def test_a_clone_reads_only_from_its_own_owners_archives(in_object_store: Any) -
     assert restored_from("bob") != prefix
 
 
-def test_the_object_stores_keys_stand_in_a_secret_alone(in_object_store: Any) -> None:
+def test_the_object_stores_keys_are_only_in_a_secret(in_object_store: Any) -> None:
     world = World(in_object_store(), store(backup=NIGHTLY))
     answer = world.settle()
     assert len(of_kind(answer, "Secret", "object-store-")) == 1
@@ -163,7 +163,7 @@ def test_the_object_stores_keys_stand_in_a_secret_alone(in_object_store: Any) ->
     assert of_kind(answer, "PersistentVolumeClaim", "backups") == []
 
 
-def test_other_keys_are_another_secret_and_the_old_one_goes(in_object_store: Any) -> None:
+def test_changed_keys_create_a_new_secret_and_remove_the_old_one(in_object_store: Any) -> None:
     world = World(in_object_store(), store(backup=NIGHTLY))
     world.settle()
     old = world.find("Secret", "object-store-")["metadata"]["name"]
@@ -172,7 +172,7 @@ def test_other_keys_are_another_secret_and_the_old_one_goes(in_object_store: Any
     assert world.find("Secret", "object-store-")["metadata"]["name"] != old
 
 
-def test_an_object_store_without_keys_stops_the_start_and_shows_none(in_object_store: Any) -> None:
+def test_an_object_store_without_keys_prevents_the_start(in_object_store: Any) -> None:
     with pytest.raises(ConfigurationError, match="must be YAML with accessKeyId and secretAccessKey") as error:
         in_object_store({"accessKeyId": "only this"})
     assert "only this" not in str(error.value)
@@ -181,14 +181,12 @@ def test_an_object_store_without_keys_stops_the_start_and_shows_none(in_object_s
 @pytest.mark.parametrize(
     "spec", [{"backup": "nightly"}, {"backup": {}}, {"backup": {"schedule": "x", "keep": 0}}, {"restoreFrom": "x"}]
 )
-def test_a_backup_of_no_form_is_refused(world: World, spec: dict[str, Any]) -> None:
+def test_an_invalid_backup_is_rejected(world: World, spec: dict[str, Any]) -> None:
     world.parent["spec"] |= spec
     assert ready(world.ask()["status"])[0] == "InvalidSpec"
 
 
-def test_what_backs_up_may_reach_the_object_store_and_only_then_anything_outside(
-    in_object_store: Any, world: World
-) -> None:
+def test_only_backup_pods_may_reach_the_object_store_and_nothing_else(in_object_store: Any, world: World) -> None:
     def open_policies(answer: Object) -> list[str]:
         policies = of_kind(answer, "NetworkPolicy")
         return [p["metadata"]["name"] for p in policies if {} in p["spec"].get("egress", [])]
@@ -197,7 +195,7 @@ def test_what_backs_up_may_reach_the_object_store_and_only_then_anything_outside
     assert open_policies(World(in_object_store(), store()).settle()) == ["backup"]
 
 
-def test_a_cron_job_of_another_kind_of_work_is_no_backup(settings: Settings) -> None:
+def test_a_cron_job_of_another_role_is_not_a_backup(settings: Settings) -> None:
     world = World(settings, store(engine="woocommerce"))
     world.settle()
     world.find("CronJob", "cron")["status"] = {"lastSuccessfulTime": "2026-01-02T03:00:00Z"}
@@ -205,7 +203,7 @@ def test_a_cron_job_of_another_kind_of_work_is_no_backup(settings: Settings) -> 
 
 
 def asked(world: World) -> list[Object]:
-    """The Jobs that the core wants for a backup beside the schedule."""
+    """Return the Jobs that the core desires for a requested backup."""
     return of_kind(world.ask(), "Job", "backup-now")
 
 
@@ -218,7 +216,7 @@ NOW = {**NIGHTLY, "requestedAt": "2026-01-05T12:00:00Z"}
 
 
 @pytest.mark.parametrize("engine", ["medusa", "woocommerce"])
-def test_a_backup_is_asked_for_as_the_schedule_would_make_it(settings: Settings, engine: str) -> None:
+def test_a_requested_backup_runs_like_a_scheduled_one(settings: Settings, engine: str) -> None:
     world = World(settings, store(engine=engine, backup=NIGHTLY))
     world.settle()
     world.parent["spec"]["backup"] = NOW
@@ -229,7 +227,7 @@ def test_a_backup_is_asked_for_as_the_schedule_would_make_it(settings: Settings,
     assert labels == cron_job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
 
 
-def test_a_backup_that_was_asked_for_is_reported_once_its_job_is_complete(world: World) -> None:
+def test_a_requested_backup_is_reported_once_its_job_is_complete(world: World) -> None:
     world.parent["spec"]["backup"] = NOW
     world.settle()
     job = world.find("Job", "backup-now")
@@ -246,7 +244,7 @@ def test_a_backup_that_was_asked_for_is_reported_once_its_job_is_complete(world:
     assert [each["metadata"]["name"] for each in asked(world)] == [name]
 
 
-def test_another_request_is_another_job_and_the_old_one_goes(world: World) -> None:
+def test_a_new_request_creates_a_new_job_and_removes_the_old_one(world: World) -> None:
     world.parent["spec"]["backup"] = NOW
     world.settle()
     old = world.find("Job", "backup-now")["metadata"]["name"]
@@ -264,7 +262,7 @@ def test_no_backup_is_made_until_the_shop_is_ready(settings: Settings) -> None:
     assert len(asked(world)) == 1
 
 
-def test_a_suspended_store_makes_the_backup_once_it_is_open(world: World) -> None:
+def test_a_suspended_store_makes_a_requested_backup_once_it_is_open(world: World) -> None:
     world.settle()
     world.parent["spec"] |= {"backup": NOW, "suspended": True}
     world.settle()
@@ -274,7 +272,7 @@ def test_a_suspended_store_makes_the_backup_once_it_is_open(world: World) -> Non
     assert len(asked(world)) == 1
 
 
-def test_a_backup_at_work_ends_before_a_suspended_stores_database_does(world: World) -> None:
+def test_a_running_backup_finishes_before_a_suspended_stores_database_stops(world: World) -> None:
     world.parent["spec"]["backup"] = NOW
     world.settle()
     world.find("Job", "backup-now")["status"] = {"active": 1, "ready": 1}
@@ -287,7 +285,7 @@ def test_a_backup_at_work_ends_before_a_suspended_stores_database_does(world: Wo
 
 
 @pytest.mark.parametrize("change", [{"restoreFrom": {"backup": "latest"}}, {"adminEmail": "new@example.com"}])
-def test_a_backup_makes_way_for_another_job_and_is_made_after_it(world: World, change: Object) -> None:
+def test_a_backup_gives_way_to_another_job_and_is_made_after_it(world: World, change: Object) -> None:
     world.parent["spec"]["backup"] = NOW
     world.settle()
     world.find("Job", "backup-now")["status"] = {"active": 1, "ready": 1}
@@ -307,7 +305,7 @@ def test_a_backup_makes_way_for_another_job_and_is_made_after_it(world: World, c
     assert again["spec"]["suspend"] is False
 
 
-def test_a_backup_that_fails_leaves_the_shop_open_and_names_what_to_do(world: World) -> None:
+def test_a_failed_backup_leaves_the_shop_open_and_says_what_to_do(world: World) -> None:
     world.parent["spec"]["backup"] = NOW
     world.settle()
     failed = {"type": "Failed", "status": "True", "message": "Job has reached the specified backoff limit"}
@@ -318,7 +316,7 @@ def test_a_backup_that_fails_leaves_the_shop_open_and_names_what_to_do(world: Wo
     assert condition(status)["message"] in condition(status, "Ready")["message"]
 
 
-def test_turning_backups_off_takes_the_request_along(world: World) -> None:
+def test_turning_backups_off_cancels_a_request(world: World) -> None:
     world.parent["spec"]["backup"] = NOW
     world.settle()
     del world.parent["spec"]["backup"]

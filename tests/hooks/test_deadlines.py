@@ -1,4 +1,4 @@
-"""What blocks for too long has failed, says so, and says what to do."""
+"""What blocks for too long has failed, is reported, and says what to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOON, REFUSED, LATE = "2026-01-01T00:00:14Z", "2026-01-01T00:00:15Z", "2026-01-0
 
 
 def missing(world: World, kind: str, name: str) -> None:
-    """The object is asked for, and does not come."""
+    """The object is desired, and never observed."""
     for key in [key for key in world.observed if (key.kind, key.name) == (kind, name)]:
         del world.observed[key]
 
@@ -31,7 +31,7 @@ def missing(world: World, kind: str, name: str) -> None:
         ("Service", "backend", "ChildRefused"),
     ],
 )
-def test_an_object_that_does_not_come_was_refused(world: World, kind: str, name: str, reason: str) -> None:
+def test_an_object_that_is_never_observed_was_refused(world: World, kind: str, name: str, reason: str) -> None:
     world.settle()
     missing(world, kind, name)
     world.parent["status"] = world.ask()["status"] | {"observedGeneration": 1}
@@ -43,7 +43,7 @@ def test_an_object_that_does_not_come_was_refused(world: World, kind: str, name:
 
 
 def blocked(world: World, kind: str, name: str, its_status: dict[str, Any], at: str) -> Object:
-    """The status when that has blocked since START and it is now ``at``."""
+    """Return the status at the time ``at``, if that has blocked since START."""
     world.settle()
     world.find(kind, name)["status"] = its_status
     world.parent["status"] = world.ask()["status"] | {"observedGeneration": 1}
@@ -52,7 +52,7 @@ def blocked(world: World, kind: str, name: str, its_status: dict[str, Any], at: 
     return status
 
 
-def test_what_blocks_for_the_deadline_has_failed(world: World) -> None:
+def test_what_blocks_until_the_deadline_has_failed(world: World) -> None:
     status = blocked(world, "StatefulSet", "database", {"observedGeneration": 1, "updatedReplicas": 1}, LATE)
     assert status["phase"] == "Failed"
     assert ready(status)[1] == (
@@ -62,8 +62,8 @@ def test_what_blocks_for_the_deadline_has_failed(world: World) -> None:
     assert status["waiting"] == {"for": "DatabaseReady: StatefulSet database", "since": START}
 
 
-def test_a_store_that_is_not_ready_is_asked_for_again_within_half_a_minute(world: World) -> None:
-    """In case the event that would have asked at once was lost."""
+def test_a_store_that_is_not_ready_is_synced_again_within_half_a_minute(world: World) -> None:
+    """In case the event that should have caused a sync was lost."""
     world.settle()
     world.find("Deployment", "backend")["status"] = {"observedGeneration": 1, "updatedReplicas": 1}
     for uid in map(str, range(100)):
@@ -71,8 +71,8 @@ def test_a_store_that_is_not_ready_is_asked_for_again_within_half_a_minute(world
         assert 0 < world.ask()["resyncAfterSeconds"] < 30
 
 
-# They are no cause: a Job has an end of its own, what is closing is no failure, and the object that
-# another stage waits for has a reason of its own.
+# They have no deadline here: a Job limits its own retries, closing is not a failure, and an object that another stage
+# waits for has its own reason.
 WITHOUT_REMEDY = {"Creating", "JobRunning", "Suspended", "Suspending", "Terminating", "Waiting"}
 
 
@@ -85,14 +85,14 @@ def test_every_reason_that_may_last_has_a_remedy() -> None:
     assert {reason for reason in used if not REASONS[reason].remedy} == WITHOUT_REMEDY
 
 
-def test_the_deadline_begins_anew_when_the_spec_changes(world: World) -> None:
+def test_a_change_of_the_spec_restarts_the_deadline(world: World) -> None:
     blocked(world, "StatefulSet", "database", {"observedGeneration": 1, "updatedReplicas": 1}, LATE)
     world.parent["metadata"]["generation"] = 2
     status = world.ask()["status"]
     assert (status["phase"], status["waiting"]["since"]) == ("Degraded", LATE)
 
 
-def test_a_job_that_runs_may_take_as_long_as_the_data_is_large(world: World) -> None:
+def test_a_running_job_has_no_deadline(world: World) -> None:
     status = blocked(world, "Job", "migrate-", {"active": 1, "ready": 1}, LATE)
     assert (status["phase"], ready(status)[0]) == ("Degraded", "JobRunning")
 
@@ -120,7 +120,9 @@ def test_a_job_that_runs_may_take_as_long_as_the_data_is_large(world: World) -> 
         ),
     ],
 )
-def test_a_pods_own_words_come_before_counts(world: World, container: dict[str, Any], reason: str, words: str) -> None:
+def test_a_pods_own_message_comes_before_counts(
+    world: World, container: dict[str, Any], reason: str, words: str
+) -> None:
     world.settle()
     labels = {"app.kubernetes.io/component": "backend"}
     world.pods = [
@@ -135,7 +137,7 @@ CRASHED = {"name": "c", "restartCount": 1, "ready": False, "state": {"running": 
 
 
 def cause_of(world: World, container: Object, at: str, **metadata: Any) -> tuple[str, str]:
-    """Why the store is not ready at that time, with a backend that is not ready and has this container."""
+    """Return why the store is not ready at that time, with a backend that is not ready and has this container."""
     world.settle()
     meta = {"name": "p", "labels": {"app.kubernetes.io/component": "backend"}, **metadata}
     world.pods = [{"metadata": meta, "status": {"containerStatuses": [container]}}]
@@ -144,7 +146,7 @@ def cause_of(world: World, container: Object, at: str, **metadata: Any) -> tuple
     return ready(world.ask()["status"])
 
 
-def test_a_container_that_has_just_crashed_is_named_with_its_cause(world: World) -> None:
+def test_a_container_that_has_just_crashed_is_reported_with_its_cause(world: World) -> None:
     words = "BackendReady: Deployment backend: pod p, container c: exit code 137 (OOMKilled)"
     assert cause_of(world, CRASHED, "2026-01-01T00:09:59Z") == ("CrashLoop", words)
 
@@ -159,7 +161,7 @@ def test_a_container_that_has_just_crashed_is_named_with_its_cause(world: World)
     ],
     ids=["long ago", "ready since", "being deleted", "the node's power failed"],
 )
-def test_a_crash_that_is_past_is_no_cause(world: World, container: Object, at: str, metadata: Object) -> None:
+def test_a_crash_of_long_ago_is_not_a_cause(world: World, container: Object, at: str, metadata: Object) -> None:
     assert cause_of(world, container, at, **metadata)[0] == "PodsNotReady"
 
 
@@ -169,7 +171,7 @@ def test_an_exit_without_a_message_leaves_no_empty_words(world: World) -> None:
     assert cause_of(world, container, START)[1].endswith("container c: exit code 137 (Error)")
 
 
-def test_a_pod_that_was_evicted_is_no_cause_once_another_took_its_place(world: World) -> None:
+def test_an_evicted_pod_is_not_a_cause_once_another_replaced_it(world: World) -> None:
     world.settle()
     labels = {"app.kubernetes.io/component": "backend"}
     ended = {"name": "c", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}
@@ -182,7 +184,7 @@ def test_a_pod_that_was_evicted_is_no_cause_once_another_took_its_place(world: W
     assert ready(world.ask()["status"])[0] == "PodsNotReady"
 
 
-def test_a_job_whose_try_has_failed_is_not_given_up_while_it_has_more(world: World) -> None:
+def test_a_job_with_retries_left_has_not_failed(world: World) -> None:
     world.settle()
     job = world.find("Job", "migrate-")
     job["spec"]["selector"], job["status"] = {"matchLabels": {"job": "1"}}, {"active": 0, "failed": 1}
@@ -195,7 +197,7 @@ def test_a_job_whose_try_has_failed_is_not_given_up_while_it_has_more(world: Wor
     assert (status["phase"], ready(status)[0]) == ("Degraded", "ContainerFailed")
 
 
-def test_an_object_that_was_made_again_has_its_whole_deadline_again(world: World) -> None:
+def test_an_object_that_was_recreated_has_its_whole_deadline_again(world: World) -> None:
     blocked(world, "StatefulSet", "database", {"observedGeneration": 1, "updatedReplicas": 1}, LATE)
     world.find("StatefulSet", "database")["metadata"]["creationTimestamp"] = "2026-01-01T00:09:58Z"
     status = world.ask()["status"]

@@ -1,4 +1,4 @@
-"""Engines and settings are data: adding one changes no Python, a wrong one is named at start."""
+"""Engines and settings are data: adding one needs no Python, an invalid one is named at start-up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .world import World, ready, store
 
 @pytest.fixture
 def engines(tmp_path: Path) -> Path:
-    """A copy of the shipped engines that a test may add to."""
+    """A copy of the shipped engines that a test may extend."""
     return Path(shutil.copytree(ENGINES, tmp_path / "engines"))
 
 
@@ -63,7 +63,7 @@ def test_a_folder_with_an_engine_file_is_an_engine(engines: Path, settings_with:
     assert "adminURL" not in status
 
 
-def test_the_choices_of_an_unknown_engine_are_the_folders_there_are(engines: Path, settings_with: Any) -> None:
+def test_an_unknown_engine_is_rejected_with_the_existing_folders(engines: Path, settings_with: Any) -> None:
     add_engine(engines, SERVICE)
     (refused,) = [
         c["message"]
@@ -73,7 +73,7 @@ def test_the_choices_of_an_unknown_engine_are_the_folders_there_are(engines: Pat
     assert refused == "spec.engine must be one of medusa, tiny, woocommerce: edit the Store to choose one"
 
 
-def test_an_empty_yaml_document_makes_no_child(engines: Path, settings_with: Any) -> None:
+def test_an_empty_yaml_document_creates_no_child(engines: Path, settings_with: Any) -> None:
     add_engine(engines, f"---\n---\n{SERVICE}---\n# nothing\n---\n")
     names = [child["kind"] for child in World(settings_with(engines), store(engine="tiny")).settle()["children"]]
     assert names.count("Service") == 1
@@ -87,7 +87,7 @@ def test_an_empty_yaml_document_makes_no_child(engines: Path, settings_with: Any
         ("kind: Service", "the template tiny/web.yaml must give objects with kind and metadata.name only"),
     ],
 )
-def test_a_template_that_gives_no_objects_is_named(
+def test_a_template_that_produces_no_objects_is_named(
     engines: Path, settings_with: Any, manifest: str, message: str
 ) -> None:
     add_engine(engines, manifest)
@@ -97,7 +97,7 @@ def test_a_template_that_gives_no_objects_is_named(
     assert str(error.value).startswith(message)
 
 
-def test_a_template_that_asks_for_what_there_is_not_stops_the_start(engines: Path, settings_with: Any) -> None:
+def test_a_template_with_an_undefined_variable_prevents_the_start(engines: Path, settings_with: Any) -> None:
     add_engine(engines, "name: {{ store.nothing }}")
     with pytest.raises(ConfigurationError, match=r"engine tiny 1, plan small: .*has no attribute 'nothing'"):
         check_templates(settings_with(engines))
@@ -169,7 +169,9 @@ def test_a_template_that_asks_for_what_there_is_not_stops_the_start(engines: Pat
         ({"adminPath": "//evil.example.com"}, 'adminPath: must be a path, such as "/admin", or empty'),
     ],
 )
-def test_a_wrong_engine_file_is_named_with_its_key(engines: Path, settings_with: Any, over: Any, message: str) -> None:
+def test_an_invalid_engine_file_is_named_with_its_key(
+    engines: Path, settings_with: Any, over: Any, message: str
+) -> None:
     add_engine(engines, SERVICE, **over)
     (engines / "tiny" / "database.yaml").write_text("")
     with pytest.raises(ConfigurationError, match=f"tiny/engine.yaml: {message}"):
@@ -185,7 +187,9 @@ def test_a_wrong_engine_file_is_named_with_its_key(engines: Path, settings_with:
         ("\udcff", "unacceptable character|invalid"),
     ],
 )
-def test_an_engine_file_that_is_no_mapping_is_named(engines: Path, settings_with: Any, text: str, message: str) -> None:
+def test_an_engine_file_that_is_not_a_mapping_is_named(
+    engines: Path, settings_with: Any, text: str, message: str
+) -> None:
     add_engine(engines, SERVICE)
     (engines / "tiny" / "engine.yaml").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ConfigurationError, match=f"(?s)({message}).*tiny/engine.yaml|tiny/engine.yaml.*({message})"):
@@ -193,7 +197,7 @@ def test_an_engine_file_that_is_no_mapping_is_named(engines: Path, settings_with
 
 
 @pytest.mark.parametrize("name", ["Tiny", "ladenü", "a shop", "a" * 41])
-def test_a_folder_that_no_store_can_name_is_refused(engines: Path, settings_with: Any, name: str) -> None:
+def test_a_folder_whose_name_no_store_can_use_is_rejected(engines: Path, settings_with: Any, name: str) -> None:
     add_engine(engines, SERVICE)
     (engines / "tiny").rename(engines / name)
     with pytest.raises(ConfigurationError, match=f"{name}/engine.yaml: must be lowercase letters, digits and dashes"):
@@ -216,7 +220,7 @@ def test_a_folder_that_no_store_can_name_is_refused(engines: Path, settings_with
         ),
     ],
 )
-def test_a_file_that_contradicts_its_manifests_stops_the_start(
+def test_a_file_that_contradicts_its_manifests_prevents_the_start(
     engines: Path, settings_with: Any, over: Any, manifest: str, message: str
 ) -> None:
     add_engine(engines, manifest, **over)
@@ -224,7 +228,7 @@ def test_a_file_that_contradicts_its_manifests_stops_the_start(
         check_templates(settings_with(engines))
 
 
-def test_a_migration_without_a_job_stops_the_start(engines: Path, settings_with: Any) -> None:
+def test_a_migration_without_a_job_prevents_the_start(engines: Path, settings_with: Any) -> None:
     (engines / "common" / "again.yaml").write_text(SERVICE.replace("-web", "-again"))
     migrate = {**SERVE, "role": "migrate", "condition": "Migrated", "manifests": ["common/again.yaml"]}
     add_engine(engines, SERVICE, stages=[SERVE, migrate])
@@ -232,7 +236,7 @@ def test_a_migration_without_a_job_stops_the_start(engines: Path, settings_with:
         check_templates(settings_with(engines))
 
 
-def test_an_engine_without_a_database_has_nothing_to_back_up_and_says_so(engines: Path, settings_with: Any) -> None:
+def test_an_engine_without_a_database_rejects_backups(engines: Path, settings_with: Any) -> None:
     add_engine(engines, SERVICE)
     backup = {"schedule": "0 3 * * *"}
     status = World(settings_with(engines), store(engine="tiny", backup=backup)).ask()["status"]
@@ -245,19 +249,19 @@ def test_an_engine_without_a_database_has_nothing_to_back_up_and_says_so(engines
 @pytest.mark.parametrize(
     ("retired", "message"),
     [
-        ({"shop": ["1.0"]}, "retiredVersions.shop: there is no such engine, but medusa, woocommerce"),
+        ({"shop": ["1.0"]}, "retiredVersions.shop: there is no such engine: choose from medusa, woocommerce"),
         ({"medusa": ["1.0"]}, "retiredVersions.medusa: medusa has no 1.0: remove it from the list"),
         ({"medusa": ["2.21.2", "2.20.1"]}, "retiredVersions.medusa: one version must stay: 2.21.2, 2.20.1"),
     ],
 )
-def test_a_retired_version_that_there_is_not_or_that_is_the_last_stops_the_start(
+def test_retiring_an_unknown_or_the_last_version_prevents_the_start(
     settings_with: Any, retired: Any, message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         settings_with(retiredVersions=retired)
 
 
-def test_a_folder_without_engines_is_refused(tmp_path: Path, settings_with: Any) -> None:
+def test_a_folder_without_engines_is_rejected(tmp_path: Path, settings_with: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"must hold at least one folder with an engine\.yaml"):
         settings_with(tmp_path)
 
@@ -273,25 +277,25 @@ def test_a_folder_without_engines_is_refused(tmp_path: Path, settings_with: Any)
         ({"ingress": {"className": "nginx"}}, "namespace"),
     ],
 )
-def test_a_wrong_setting_is_named(settings_with: Any, over: Any, message: str) -> None:
+def test_an_invalid_setting_is_named(settings_with: Any, over: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=f"settings.yaml is invalid: .*{message}"):
         settings_with(**over)
 
 
 @pytest.mark.parametrize("quantity", ["1000m", "1000", "1024Mi", "0.5", "1 Gi", "1G", "1Gi\n", "", "-1"])
-def test_a_quantity_the_api_server_would_write_otherwise_is_refused(settings_with: Any, quantity: str) -> None:
+def test_a_quantity_that_is_not_canonical_is_rejected(settings_with: Any, quantity: str) -> None:
     plans = settings_of("hooks")["plans"]
     plans["small"]["quota"]["limits.memory"] = quantity
     with pytest.raises(ConfigurationError, match="as Kubernetes writes it back"):
         settings_with(plans=plans)
 
 
-def test_without_a_root_key_the_start_says_how_to_make_one(tmp_path: Path) -> None:
+def test_without_a_root_key_the_error_says_how_to_create_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"No such file.*head -c 32 /dev/urandom \| base64 >"):
         load_root_key(tmp_path / "root.key")
 
 
-def test_a_short_root_key_is_refused_and_not_shown(tmp_path: Path) -> None:
+def test_a_short_root_key_is_rejected_and_not_shown(tmp_path: Path) -> None:
     (tmp_path / "root.key").write_text("too short")
     with pytest.raises(ConfigurationError, match="at least 32 bytes") as error:
         load_root_key(tmp_path / "root.key")
@@ -299,14 +303,14 @@ def test_a_short_root_key_is_refused_and_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "short"])
-def test_a_token_file_without_a_token_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_token_file_without_a_token_is_rejected(tmp_path: Path, text: str) -> None:
     (tmp_path / "token").write_text(text)
     with pytest.raises(ConfigurationError, match="at least 16 characters"):
         load_token(tmp_path / "token")
 
 
 @pytest.mark.parametrize("content", [None, "a: [", "text"])
-def test_a_settings_file_that_is_no_mapping_is_named(tmp_path: Path, root_key: Path, content: str | None) -> None:
+def test_a_settings_file_that_is_not_a_mapping_is_named(tmp_path: Path, root_key: Path, content: str | None) -> None:
     file = tmp_path / "settings.yaml"
     if content is not None:
         file.write_text(content)

@@ -19,7 +19,7 @@ BEFORE, WARNED, CLOSED, LONG_CLOSED = (
 
 @pytest.fixture
 def world(settings: Settings) -> World:
-    """A Ready store with an end."""
+    """A Ready store with an expiry."""
     world = World(settings, store(expiresAt=CLOSES))
     world.settle()
     return world
@@ -32,13 +32,13 @@ def test_nothing_is_reported_until_72_hours_before(world: World) -> None:
     assert answer["status"]["deletesAt"] == "2026-02-08T00:00:00Z"
 
 
-def test_72_hours_before_it_is_reported_and_the_shop_is_open(world: World) -> None:
+def test_it_is_announced_72_hours_before_while_the_shop_is_open(world: World) -> None:
     world.now = WARNED
     status = world.ask()["status"]
     assert (status["phase"], conditions(status)["Expiring"]) == ("Ready", "True")
 
 
-def test_the_next_question_comes_at_the_end_and_not_after_it(world: World) -> None:
+def test_the_next_sync_is_at_the_expiry(world: World) -> None:
     world.now = "2026-01-31T23:59:50Z"
     assert world.ask()["resyncAfterSeconds"] == 11
 
@@ -58,12 +58,12 @@ def test_the_shop_closes_after_a_last_backup(world: World) -> None:
     )
 
 
-def test_a_backup_that_can_not_be_made_keeps_no_shop_open(world: World) -> None:
+def test_a_last_backup_that_fails_does_not_keep_the_shop_open(world: World) -> None:
     world.now = LONG_CLOSED
     assert world.ask()["status"]["phase"] == "Suspending"
 
 
-def test_a_moved_end_opens_the_shop_again(world: World) -> None:
+def test_a_later_expiry_opens_the_shop_again(world: World) -> None:
     world.now = CLOSED
     world.settle()
     world.parent["spec"]["expiresAt"] = "2027-01-01T00:00:00Z"
@@ -72,6 +72,6 @@ def test_a_moved_end_opens_the_shop_again(world: World) -> None:
     assert status["deletesAt"] == "2027-01-08T00:00:00Z"
 
 
-def test_without_an_end_there_is_none(world: World) -> None:
+def test_without_an_expiry_nothing_is_reported(world: World) -> None:
     del world.parent["spec"]["expiresAt"]
     assert "deletesAt" not in world.settle()["status"]

@@ -1,8 +1,8 @@
-"""A store's life, explored: whatever happens in whatever order, the invariants hold and a way forward exists.
+"""Explore a store's life: in any order of events, the invariants hold and a way forward exists.
 
-The model is written down in LIFE.md beside this file. ``STORE_PLATFORM_EXPLORE`` is how many histories are generated
-(the default is what CI runs); ``tox -e explore`` runs more. A counterexample is printed as the shortest history that
-hypothesis finds, as Python that can be pasted into a test.
+LIFE.md beside this file documents the model. ``STORE_PLATFORM_EXPLORE`` is the number of generated histories (the
+default is CI's); ``tox -e explore`` runs more. A counterexample is printed as the shortest history that hypothesis
+finds, as Python that can be pasted into a test.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from .world import store
 
 HISTORIES = int(os.environ.get("STORE_PLATFORM_EXPLORE") or 1000)
 STEPS = 50
-# Where only the first counterexample is wanted, and fast: no search for a shorter one.
+# Only the first counterexample is wanted, fast: it is not shrunk.
 PHASES = [Phase.generate] if os.environ.get("STORE_PLATFORM_EXPLORE_FAST") else [Phase.generate, Phase.shrink]
 OWN, OTHER = f"demo.{DOMAIN}", "shop.example.com"
 ARCHIVES = ["latest", "latest", "20200101T000000Z", "snapshot/none"]
 DATES = ["0001-01-01T00:00:00+14:00", "2026-01-01T00:05:00Z", "2026-01-02T00:00:00Z", "9999-12-31T23:59:59-12:00"]
 ROUNDS = st.integers(0, 9)
 BREAKABLE = ["backend", "database", "storefront", "restore", "migrate", "backup-now"]
-# What the database must not stop under.
+# What must have stopped before the database.
 USING_THE_DATABASE = ("restore", "migrate", "snapshot", "backend", "backup-now")
 TITLES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zs"]), min_size=1, max_size=100)
 
-# What a Failed store's message must name, by what keeps it from being ready: something that somebody can do.
+# What the message of a Failed store must contain, by reason: something that somebody can do.
 REMEDIES = re.compile(r"\b(delete|choose|name|set|edit|move|check|read|remove|restore|shows|tell|change)\b")
 
 
@@ -73,7 +73,7 @@ class Life(RuleBasedStateMachine):
         self.snapshots: set[str] = set()
         self.served_since: dict[str, int] = {}
 
-    # Where a history begins
+    # Initial states
 
     @initialize(open_first=st.booleans(), backups=st.booleans())
     def begin(self, open_first: bool, backups: bool) -> None:
@@ -84,7 +84,7 @@ class Life(RuleBasedStateMachine):
             self.cluster.settle()
 
     def _live(self, rounds: int) -> None:
-        """Let everything take its steps, so often."""
+        """Let everything take that many steps."""
         for number in range(rounds):
             self.cluster.sync()
             self.hold_after_sync()
@@ -96,7 +96,7 @@ class Life(RuleBasedStateMachine):
                 self.cluster.end_pods()
             self.cluster.wait(3)
 
-    # What users do
+    # User operations
 
     @rule(suspended=st.booleans(), rounds=ROUNDS)
     def suspend_or_resume(self, suspended: bool, rounds: int) -> None:
@@ -113,7 +113,7 @@ class Life(RuleBasedStateMachine):
         wanted: Object = {"backup": backup, **({"requestedAt": self.cluster.written()} if asked else {})}
         old = self.cluster.status
         same = old.get("restored") == f"demo/{backup}" and old.get("restoredRequest") == wanted.get("requestedAt")
-        if not same:  # the CRD refuses it
+        if not same:  # the CRD rejects it
             self.cluster.change(restoreFrom=wanted)
         self._live(rounds)
 
@@ -166,7 +166,7 @@ class Life(RuleBasedStateMachine):
     def delete(self) -> None:
         self.cluster.delete_store()
 
-    # What the cluster does
+    # Cluster events
 
     @rule(times=st.integers(1, 4))
     def reconcile(self, times: int) -> None:
@@ -213,7 +213,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(BREAKABLE), rounds=ROUNDS)
     def break_(self, name: str, rounds: int) -> None:
-        """A workload stops working, or a Job's next tries fail."""
+        """Make a workload fail, or a Job's next attempts."""
         for key in self.cluster.live:
             if key.name.startswith(name):
                 self.cluster.truth.broken.add(key.name)
@@ -241,7 +241,7 @@ class Life(RuleBasedStateMachine):
         self._live(rounds)
 
     def _may_go(self, key: Key, recorded: str) -> bool:
-        """Whoever deletes the only record of a restore that was done has it done again."""
+        """Whether it may be deleted: deleting the only record of a completed restore repeats the restore."""
         return not key.name.startswith("restore") or not any(self.cluster.working("restore"))
 
     @rule(name=st.sampled_from(["backend", "storefront", "database"]), rounds=ROUNDS)
@@ -259,7 +259,7 @@ class Life(RuleBasedStateMachine):
         elif host not in held:
             self.cluster.truth.taken_hosts.add(host)
 
-    # What holds always
+    # Invariants
 
     @invariant()
     def hold_always(self) -> None:
@@ -292,7 +292,7 @@ class Life(RuleBasedStateMachine):
         assert backups <= set(cluster.truth.backups), f"{backups} were not all made: {cluster.truth.backups}"
 
     def hold_after_sync(self) -> None:
-        """What holds of an answer to what is now."""
+        """Check a response against the current state."""
         cluster, status = self.cluster, self.cluster.status
         if cluster.gone or "deletionTimestamp" in cluster.parent["metadata"]:
             return
@@ -332,7 +332,7 @@ class Life(RuleBasedStateMachine):
         raise AssertionError(f"no way forward: {cluster.condition('Ready')}")
 
     def _is_steady(self) -> None:
-        """Nothing is written any more, however often the hooks are asked."""
+        """Check that nothing is written any more, however often the hooks are called."""
         cluster = self.cluster
         if cluster.gone:
             return
@@ -375,7 +375,7 @@ class Life(RuleBasedStateMachine):
         assert status["url"] == f"http://{host}", (status["url"], host)
 
     def _take_the_named_action(self) -> None:
-        """Do what the message of a store that is not well says."""
+        """Do what the message of a store that is not ready says."""
         cluster, ready = self.cluster, self.cluster.condition("Ready")
         checked = cluster.condition("RestoreChecked")
         message = ready["message"] if ready["status"] != "True" else checked["message"]

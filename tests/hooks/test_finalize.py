@@ -5,7 +5,7 @@ from __future__ import annotations
 from .world import START, World, conditions, ready
 
 
-def test_a_deleted_store_loses_what_writes_first_and_its_data_then(world: World) -> None:
+def test_a_deleted_store_loses_its_writers_first_and_then_its_data(world: World) -> None:
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
     first = {child["kind"] for child in world.step()["children"]}
@@ -13,7 +13,7 @@ def test_a_deleted_store_loses_what_writes_first_and_its_data_then(world: World)
     assert world.step()["children"] == []
 
 
-def test_a_deleted_store_names_what_remains_and_what_holds_it(world: World) -> None:
+def test_a_deleted_store_reports_what_remains_and_what_holds_it(world: World) -> None:
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
     world.observed = {key: obj for key, obj in world.observed.items() if key.kind in ("Service", "Namespace")}
@@ -33,7 +33,7 @@ def test_many_leftovers_are_counted_and_not_all_named(world: World) -> None:
     assert ready(world.ask(finalizing=True)["status"])[1].endswith(f"; and {len(world.observed) - 5} more")
 
 
-def test_a_namespace_says_what_holds_it(world: World) -> None:
+def test_a_namespace_that_can_not_be_deleted_reports_why(world: World) -> None:
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
     world.observed = {key: obj for key, obj in world.observed.items() if key.kind == "Namespace"}
@@ -45,7 +45,7 @@ def test_a_namespace_says_what_holds_it(world: World) -> None:
     )
 
 
-def test_a_deleted_store_is_finalized_once_its_status_says_that_nothing_remains(world: World) -> None:
+def test_a_deleted_store_is_finalized_once_its_status_reports_nothing_left(world: World) -> None:
     world.settle()
     world.parent["metadata"]["deletionTimestamp"] = START
     world.observed = {}
@@ -63,5 +63,5 @@ def test_a_live_store_that_leaves_its_shard_keeps_every_child(world: World) -> N
     assert answer["status"]["phase"] == "Ready"
 
 
-def test_a_sync_is_never_finalized(world: World) -> None:
+def test_a_sync_never_returns_finalized(world: World) -> None:
     assert world.settle()["finalized"] is False

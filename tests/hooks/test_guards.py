@@ -1,4 +1,4 @@
-"""The guards: an answer that would do harm is not given."""
+"""The guards: a response that would do damage is not sent."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def settled(settings: Settings, request: pytest.FixtureRequest) -> tuple[SyncReq
     return parse(world.body(), world.now), copy.deepcopy(children)
 
 
-def test_a_whole_answer_passes(settled: tuple[SyncRequest, list[Any]]) -> None:
+def test_a_complete_response_passes(settled: tuple[SyncRequest, list[Any]]) -> None:
     check(*settled)
 
 
 @pytest.mark.parametrize("kind", ["Namespace", "PersistentVolumeClaim", "Secret", "StatefulSet"])
-def test_a_dropped_database_namespace_secret_or_claim_is_refused(settled: Any, kind: str) -> None:
+def test_dropping_a_database_namespace_secret_or_claim_is_refused(settled: Any, kind: str) -> None:
     request, children = settled
     with pytest.raises(GuardError, match=f"^{kind} .* must stay until the store is deleted"):
         check(request, [child for child in children if child["kind"] != kind])
 
 
 @pytest.mark.parametrize("bad", [None, "text", {}, {"apiVersion": "v1", "kind": "Secret", "metadata": {}}])
-def test_a_child_that_is_no_object_is_refused(settled: Any, bad: Any) -> None:
+def test_a_child_that_is_not_an_object_is_refused(settled: Any, bad: Any) -> None:
     request, children = settled
     with pytest.raises(GuardError, match="must be an object"):
         check(request, [*children, bad])
 
 
-def test_a_child_answered_twice_is_refused(settled: Any) -> None:
+def test_a_duplicate_child_is_refused(settled: Any) -> None:
     request, children = settled
-    with pytest.raises(GuardError, match="is answered twice"):
+    with pytest.raises(GuardError, match="is in the response twice"):
         check(request, [*children, children[-1]])
 
 

@@ -1,4 +1,4 @@
-"""Generated requests: nothing that is sent makes the hooks fall, or puts in what no template says."""
+"""Generated requests: no request crashes the hooks, or adds objects that no template names."""
 
 from __future__ import annotations
 
@@ -72,9 +72,10 @@ def client(settings: Settings) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def settled(settings: Settings) -> Callable[[], dict[str, Any]]:
-    """What makes the request of a Ready store that has each object a template names, and every secret in it.
+    """A function that returns the request of a Ready store with every object that a template names, and every secret in
+    it.
 
-    A function, as hypothesis writes down what a test was given, and can't where that is so large.
+    A function, because hypothesis prints a test's arguments, and can't print ones of that size.
     """
     world = World(settings, store(backup={"schedule": "0 3 * * *"}))
     world.settle()
@@ -100,13 +101,13 @@ many = examples(max_examples=500, deadline=None, suppress_health_check=[HealthCh
 
 @many
 @given(body=st.binary() | junk.map(lambda value: json.dumps(value).encode()))
-def test_no_body_is_a_server_error(client: FlaskClient, body: bytes) -> None:
+def test_no_body_causes_a_server_error(client: FlaskClient, body: bytes) -> None:
     assert client.post("/sync", data=body, headers=HEADERS).status_code == 400
 
 
 @many
 @given(spec=specs | junk)
-def test_no_spec_is_a_server_error_or_makes_an_object_no_template_names(
+def test_no_spec_causes_a_server_error_or_an_object_without_a_template(
     client: FlaskClient, settled: Callable[[], dict[str, Any]], spec: Any
 ) -> None:
     content = settled()
@@ -144,7 +145,7 @@ def test_a_hostile_string_stays_one_string(settings: Settings, value: str, field
 
 @many
 @given(data=st.data())
-def test_no_observed_child_is_a_server_error_but_the_guards(
+def test_observed_children_cause_no_server_error_except_the_guards(
     client: FlaskClient, settled: Callable[[], dict[str, Any]], data: st.DataObject
 ) -> None:
     content = settled()
@@ -182,7 +183,7 @@ def test_no_secret_is_echoed_in_a_status(client: FlaskClient, settled: Callable[
 
 
 def shape(value: Any) -> Any:
-    """The fields and types of a value, without what its strings say."""
+    """Return the fields and types of a value, without its strings' content."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A host outside the platform's domain is served once it is proven to be the owner's, and nothing is lost before."""
+"""A host outside the platform's domain is served once it is proven to be the owner's; until then nothing changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hosts(world: World) -> set[str]:
 
 
 def prove(world: World, host: str, value: str = "", verified: bool = True) -> None:
-    """What the platform's controllers write."""
+    """Write the proof as the platform's controllers do."""
     (claim,) = [obj for key, obj in world.observed.items() if key.kind == "HostnameClaim"]
     value = value or claim["spec"]["record"]["value"]
     claim["status"] = {"host": host, "value": value, "verified": verified, "message": "" if verified else "not seen"}
@@ -40,7 +40,7 @@ def ingress_hosts(world: World) -> set[str]:
     return {rule["host"] for rule in ingress["spec"]["rules"]}
 
 
-def test_a_new_shop_opens_at_the_platforms_host_and_says_what_is_to_be_done(proving: Settings) -> None:
+def test_a_new_shop_opens_at_the_platforms_host_and_says_how_to_prove_its_own(proving: Settings) -> None:
     world = World(proving, store(hostname=HOST))
     status = world.settle()["status"]
     assert (status["phase"], status["url"]) == ("Ready", f"http://{OWN}")
@@ -62,7 +62,7 @@ def test_the_host_is_served_once_it_is_proven(proving: Settings) -> None:
     assert conditions(status)["HostnameVerified"] == "True"
 
 
-def test_what_was_proven_is_served_whatever_dns_says_later(proving: Settings) -> None:
+def test_a_proven_host_is_served_whatever_dns_says_later(proving: Settings) -> None:
     world = World(proving, store(hostname=HOST))
     world.settle()
     prove(world, HOST)
@@ -72,7 +72,7 @@ def test_what_was_proven_is_served_whatever_dns_says_later(proving: Settings) ->
 
 
 @pytest.mark.parametrize("how", ["another host", "another owner's value", "not verified"])
-def test_no_other_proof_serves_it(proving: Settings, how: str) -> None:
+def test_no_other_proof_is_accepted(proving: Settings, how: str) -> None:
     world = World(proving, store(hostname=HOST))
     world.settle()
     if how == "another host":
@@ -96,7 +96,7 @@ def test_the_old_host_is_served_until_the_new_one_is_proven(proving: Settings) -
     assert (world.settle()["status"]["url"], hosts(world)) == (f"http://{OTHER}", {OTHER})
 
 
-def test_a_host_that_was_served_before_proofs_were_asked_for_stays(settings: Settings, proving: Settings) -> None:
+def test_a_host_served_before_proofs_were_required_is_kept(settings: Settings, proving: Settings) -> None:
     world = World(settings, store(hostname=HOST))
     world.settle()
     world.settings = proving
@@ -104,7 +104,7 @@ def test_a_host_that_was_served_before_proofs_were_asked_for_stays(settings: Set
     assert (status["phase"], status["url"]) == ("Ready", f"http://{HOST}")
 
 
-def test_the_platforms_own_host_is_nobodys_to_prove(proving: Settings) -> None:
+def test_the_platforms_own_hosts_can_not_be_proven(proving: Settings) -> None:
     for spec in ({}, {"hostname": OWN}):
         world = World(proving, store(**spec))
         status = world.settle()["status"]
@@ -112,12 +112,12 @@ def test_the_platforms_own_host_is_nobodys_to_prove(proving: Settings) -> None:
         assert "HostnameVerified" not in conditions(status)
 
 
-def test_where_no_proof_is_asked_for_a_host_is_served_at_once(settings: Settings) -> None:
+def test_if_no_proof_is_required_a_host_is_served_at_once(settings: Settings) -> None:
     world = World(settings, store(hostname=HOST))
     assert (world.settle()["status"]["url"], claims(world)) == (f"http://{HOST}", [])
 
 
-def test_a_closed_shop_still_says_what_is_to_be_proven(proving: Settings) -> None:
+def test_a_closed_shop_still_says_how_to_prove_its_host(proving: Settings) -> None:
     world = World(proving, store(hostname=HOST))
     world.settle()
     world.parent["spec"]["suspended"] = True

@@ -1,4 +1,4 @@
-"""What a store is connected to outside: read from Secrets that the owner writes, and shown without their keys."""
+"""Integrations: read from Secrets that the owner writes, and shown without their keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SERVER = {
 
 
 def connect(world: World, name: str, values: dict[str, str]) -> None:
-    """What the API or an owner with kubectl writes."""
+    """Write the fields, like the API or an owner with kubectl."""
     secret = world.observed[Key("v1", "Secret", f"store-{world.parent['metadata']['name']}", f"integration-{name}")]
     secret["data"] = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
@@ -44,7 +44,7 @@ def condition(status: Any, kind: str) -> tuple[str, str, str]:
 
 @pytest.fixture
 def shop(world: World) -> World:
-    """A shop that is open and connected to nothing."""
+    """An open shop without integrations."""
     world.settle()
     return world
 
@@ -55,7 +55,7 @@ def test_a_store_without_integrations_reports_none(shop: World) -> None:
     assert not {"PaymentsReady", "MailReady"} & {c["type"] for c in status["conditions"]}
 
 
-def test_a_key_that_is_set_is_shown_by_its_end_and_time(shop: World) -> None:
+def test_a_key_is_shown_by_its_end_and_time(shop: World) -> None:
     connect(shop, "payments", KEYS)
     shop.now = "2026-01-02T00:00:00Z"
     shown = shop.settle()["status"]["integrations"]["payments"]
@@ -63,7 +63,7 @@ def test_a_key_that_is_set_is_shown_by_its_end_and_time(shop: World) -> None:
     assert shown["fields"] == {"secretKey": "…1234", "publishableKey": KEYS["publishableKey"]}
 
 
-def test_the_time_of_a_key_stays_until_another_takes_its_place(shop: World) -> None:
+def test_the_time_of_a_key_changes_only_with_the_key(shop: World) -> None:
     connect(shop, "payments", KEYS)
     before = shop.settle()["status"]["integrations"]["payments"]
     shop.now = "2026-01-02T00:00:00Z"
@@ -75,7 +75,7 @@ def test_the_time_of_a_key_stays_until_another_takes_its_place(shop: World) -> N
 
 
 @pytest.mark.parametrize(("name", "values"), [("payments", KEYS), ("mail", SERVER)])
-def test_no_answer_holds_a_secret_field(shop: World, name: str, values: dict[str, str]) -> None:
+def test_no_response_contains_a_secret_field(shop: World, name: str, values: dict[str, str]) -> None:
     connect(shop, name, values)
     answers = [shop.step() for _ in range(6)]
     said = json.dumps(answers)
@@ -85,20 +85,20 @@ def test_no_answer_holds_a_secret_field(shop: World, name: str, values: dict[str
             assert base64.b64encode(values[field].encode()).decode() not in said
 
 
-def test_what_the_platform_applies_of_the_secret_has_no_data(shop: World) -> None:
+def test_the_applied_secret_has_no_data(shop: World) -> None:
     connect(shop, "payments", KEYS)
     (answered,) = [c for c in shop.ask()["children"] if c["metadata"]["name"] == "integration-payments"]
     assert "data" not in answered
 
 
-def test_another_key_changes_no_pod_that_shoppers_reach(shop: World) -> None:
+def test_another_key_changes_no_pod_that_serves_shoppers(shop: World) -> None:
     before = shop.find("Deployment", "backend")["spec"]
     connect(shop, "payments", KEYS)
     shop.settle()
     assert shop.find("Deployment", "backend")["spec"] == before
 
 
-def test_each_revision_is_checked_once_by_a_job_of_its_own(shop: World) -> None:
+def test_each_revision_is_checked_once_by_its_own_job(shop: World) -> None:
     connect(shop, "payments", KEYS)
     shop.settle()
     first = shop.find("Job", "payments-check-")
@@ -108,7 +108,7 @@ def test_each_revision_is_checked_once_by_a_job_of_its_own(shop: World) -> None:
     assert shop.find("Job", "payments-check-")["metadata"]["name"] != first["metadata"]["name"]
 
 
-def test_a_key_that_the_provider_refuses_is_reported_in_its_words_while_the_shop_stays_open(shop: World) -> None:
+def test_a_key_rejected_by_the_provider_is_reported_and_the_shop_stays_open(shop: World) -> None:
     connect(shop, "payments", KEYS)
     for _ in range(3):
         shop.step()
@@ -144,9 +144,7 @@ def test_a_key_that_the_provider_refuses_is_reported_in_its_words_while_the_shop
         ({"more": "hunter2"}, "fields must be these alone: secretKey, publishableKey, webhookSecret"),
     ],
 )
-def test_fields_that_are_invalid_are_named_without_what_they_hold(
-    shop: World, over: dict[str, str], message: str
-) -> None:
+def test_invalid_fields_are_named_without_their_values(shop: World, over: dict[str, str], message: str) -> None:
     connect(shop, "payments", {**KEYS, **over})
     status = shop.settle()["status"]
     said, reason, text = condition(status, "PaymentsReady")
@@ -156,12 +154,12 @@ def test_fields_that_are_invalid_are_named_without_what_they_hold(
     assert status["phase"] == "Ready"
 
 
-def test_what_is_no_base64_or_text_is_invalid_and_nothing_fails(shop: World) -> None:
+def test_data_that_is_not_base64_or_text_is_invalid(shop: World) -> None:
     shop.find("Secret", "integration-payments")["data"] = {"provider": "////", "secretKey": "?", "publishableKey": 1}
     assert condition(shop.settle()["status"], "PaymentsReady")[1] == "InvalidIntegration"
 
 
-def test_keys_that_are_removed_are_forgotten(shop: World) -> None:
+def test_removed_keys_are_forgotten(shop: World) -> None:
     connect(shop, "payments", KEYS)
     shop.settle()
     connect(shop, "payments", {})
@@ -170,7 +168,7 @@ def test_keys_that_are_removed_are_forgotten(shop: World) -> None:
     assert not [key for key in shop.observed if key.name.startswith("payments-check")]
 
 
-def test_the_owner_of_a_clone_learns_that_its_keys_were_not_cloned(settings: Settings) -> None:
+def test_the_owner_of_a_clone_is_told_that_its_keys_were_not_cloned(settings: Settings) -> None:
     clone = World(settings, store("copy"))
     clone.parent["status"] = {"restored": "demo/latest", "restores": 1}
     status = clone.settle()["status"]
@@ -182,7 +180,7 @@ def test_the_owner_of_a_clone_learns_that_its_keys_were_not_cloned(settings: Set
     assert condition(clone.settle()["status"], "PaymentsReady")[0] == "True"
 
 
-def test_a_store_that_got_its_own_backup_back_keeps_its_keys(shop: World) -> None:
+def test_a_store_restored_from_its_own_backup_keeps_its_keys(shop: World) -> None:
     connect(shop, "payments", KEYS)
     shop.parent["spec"]["restoreFrom"] = {"backup": "latest"}
     status = shop.settle()["status"]
@@ -191,7 +189,7 @@ def test_a_store_that_got_its_own_backup_back_keeps_its_keys(shop: World) -> Non
     assert shop.find("Secret", "integration-payments")["data"]
 
 
-def test_a_check_that_is_replaced_while_it_runs_holds_nothing_up(shop: World) -> None:
+def test_a_check_replaced_while_it_runs_blocks_nothing(shop: World) -> None:
     connect(shop, "payments", KEYS)
     shop.step()
     job = shop.find("Job", "payments-check-")
@@ -201,7 +199,7 @@ def test_a_check_that_is_replaced_while_it_runs_holds_nothing_up(shop: World) ->
 
 
 def reachable(world: World, address: str, component: str = "backend") -> set[int]:
-    """The ports of an address outside the store that a component's pods may reach."""
+    """Return the ports of an address outside the store that a component's pods may reach."""
     ports = set()
     for key, policy in world.observed.items():
         if key.kind != "NetworkPolicy":
@@ -249,7 +247,7 @@ def test_a_store_without_integrations_reaches_nothing_outside(shop: World, addre
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_is_set_opens_its_port_of_public_addresses_alone(shop: World, address: str) -> None:
+def test_an_integration_opens_only_its_port_of_public_addresses(shop: World, address: str) -> None:
     connect(shop, "payments", KEYS)
     shop.settle()
     assert reachable(shop, address) == {443}
@@ -273,7 +271,7 @@ def test_no_integration_opens_an_address_that_is_not_public(shop: World, address
     assert reachable(shop, address) == set()
 
 
-def test_the_ranges_of_a_cluster_that_are_public_are_closed_by_the_settings(settings_with: Any) -> None:
+def test_the_settings_exclude_a_clusters_public_ranges(settings_with: Any) -> None:
     world = World(settings_with(egress={"ipv4": ["8.8.8.0/24"], "ipv6": ["2606:4700::/32"]}), store())
     world.settle()
     connect(world, "payments", KEYS)
@@ -283,6 +281,6 @@ def test_the_ranges_of_a_cluster_that_are_public_are_closed_by_the_settings(sett
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "0.0.0.0/0", "fd00::/8", "ten", "10.0.0.0/255.0.0.0"])
-def test_a_range_that_the_api_server_would_refuse_stops_the_start(settings_with: Any, text: str) -> None:
+def test_a_range_that_the_api_server_would_reject_prevents_the_start(settings_with: Any, text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"egress"):
         settings_with(egress={"ipv4": [text], "ipv6": []})

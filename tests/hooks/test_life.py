@@ -1,4 +1,4 @@
-"""A store's life where one operation comes in between another: the status is true, and there is a way forward."""
+"""A store's life when one operation interrupts another: the status is true, and there is a way forward."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shop(four_versions: Settings, request: pytest.FixtureRequest) -> Simulation:
 
 
 def until_at_work(shop: Simulation, job: str) -> Key:
-    """Let everything take its steps until a pod of that Job runs; the Job's key."""
+    """Let everything take steps until a pod of that Job runs; return the Job's key."""
     for _ in range(60):
         for key in list(shop.live):
             if key.name.startswith(job) and shop.pods.get(key.name) and shop.pods[key.name].running:
@@ -47,7 +47,7 @@ def replicas(shop: Simulation, kind: str, name: str) -> int:
     return wanted
 
 
-def test_suspending_while_a_restore_runs_reports_it_only_once_it_is_done(shop: Simulation) -> None:
+def test_suspending_during_a_restore_reports_it_only_once_it_is_done(shop: Simulation) -> None:
     shop.change(restoreFrom={"backup": "latest"})
     job = until_at_work(shop, "restore")
     shop.change(suspended=True)
@@ -61,7 +61,7 @@ def test_suspending_while_a_restore_runs_reports_it_only_once_it_is_done(shop: S
     assert replicas(shop, "StatefulSet", "database") == 0
 
 
-def test_suspending_after_a_restore_failed_reports_nothing_and_resuming_reports_the_failure(shop: Simulation) -> None:
+def test_resuming_after_a_failed_restore_reports_the_failure(shop: Simulation) -> None:
     shop.change(restoreFrom={"backup": "latest"})
     job = until_at_work(shop, "restore")
     shop.truth.broken.add(job.name)
@@ -75,7 +75,7 @@ def test_suspending_after_a_restore_failed_reports_nothing_and_resuming_reports_
     assert (shop.status["phase"], ready(shop)[1]) == ("Failed", "JobFailed")
 
 
-def test_a_store_that_is_suspended_when_it_expires_reports_no_last_backup(shop: Simulation) -> None:
+def test_a_suspended_store_that_expires_reports_no_last_backup(shop: Simulation) -> None:
     shop.change(expiresAt=shop.written())
     until_at_work(shop, "snapshot")
     shop.change(suspended=True)
@@ -85,7 +85,7 @@ def test_a_store_that_is_suspended_when_it_expires_reports_no_last_backup(shop: 
     assert shop.status["lastBackup"] in shop.truth.snapshots
 
 
-def test_a_shop_that_was_open_again_is_saved_again_when_it_gets_the_same_end(shop: Simulation) -> None:
+def test_a_reopened_shop_is_backed_up_again_when_it_gets_the_same_expiry(shop: Simulation) -> None:
     end = shop.written()
     shop.change(expiresAt=end)
     shop.settle()
@@ -100,7 +100,7 @@ def test_a_shop_that_was_open_again_is_saved_again_when_it_gets_the_same_end(sho
     assert shop.truth.snapshots[shop.status["lastBackup"]].orders == 1
 
 
-def test_a_refused_edit_while_it_is_closed_takes_no_time_from_an_upgrade(shop: Simulation) -> None:
+def test_a_refused_edit_while_closed_takes_no_time_from_an_upgrade(shop: Simulation) -> None:
     shop.change(version=NEW)
     until_at_work(shop, "migrate")
     shop.change(suspended=True)
@@ -152,7 +152,7 @@ def test_a_resumed_store_is_not_ready_before_its_pods_are(shop: Simulation) -> N
     assert (shop.status["phase"], ready(shop)[:2]) == ("Degraded", ("False", "Updating"))
 
 
-def test_a_version_that_was_suspended_before_it_ran_is_rejected_if_it_never_starts(shop: Simulation) -> None:
+def test_a_version_suspended_before_it_ran_is_rejected_if_it_never_starts(shop: Simulation) -> None:
     shop.change(version=UNSTARTABLE)
     until_at_work(shop, "migrate")
     shop.change(suspended=True)
@@ -164,7 +164,7 @@ def test_a_version_that_was_suspended_before_it_ran_is_rejected_if_it_never_star
 
 
 @pytest.mark.parametrize("backup", [EARLIER, "snapshot/none"])
-def test_a_restore_that_can_not_be_had_never_closes_a_live_shop(shop: Simulation, backup: str) -> None:
+def test_an_impossible_restore_never_closes_a_live_shop(shop: Simulation, backup: str) -> None:
     shop.change(restoreFrom={"backup": backup})
     for _ in range(30):
         shop.sync()
@@ -178,7 +178,7 @@ def test_a_restore_that_can_not_be_had_never_closes_a_live_shop(shop: Simulation
     assert "name another backup in spec.restoreFrom, or remove it" in ready(shop)[2]
 
 
-def test_a_new_store_does_not_open_without_the_backup_it_is_made_from(four_versions: Settings) -> None:
+def test_a_new_store_does_not_open_without_the_backup_it_is_created_from(four_versions: Settings) -> None:
     shop = Simulation(four_versions, store(restoreFrom={"backup": "latest"}))
     shop.settle()
     assert (shop.status["phase"], shop.serves) == ("Failed", False)
@@ -187,7 +187,7 @@ def test_a_new_store_does_not_open_without_the_backup_it_is_made_from(four_versi
     assert shop.status["phase"] == "Ready"
 
 
-def test_a_second_restore_of_the_same_backup_happens_once_for_each_request(shop: Simulation) -> None:
+def test_a_second_restore_of_the_same_backup_runs_once_per_request(shop: Simulation) -> None:
     for time in ("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"):
         shop.change(restoreFrom={"backup": "latest", "requestedAt": time})
         shop.settle()
@@ -199,7 +199,7 @@ def test_a_second_restore_of_the_same_backup_happens_once_for_each_request(shop:
 
 
 @pytest.mark.parametrize("after", [None, {"backup": "latest", "requestedAt": "2026-01-02T00:00:00Z"}])
-def test_a_failed_restore_gives_way_to_another_or_to_none(shop: Simulation, after: Object | None) -> None:
+def test_a_failed_restore_can_be_replaced_or_cancelled(shop: Simulation, after: Object | None) -> None:
     shop.change(restoreFrom={"backup": "latest"})
     shop.truth.broken.add(until_at_work(shop, "restore").name)
     shop.settle()
@@ -210,7 +210,7 @@ def test_a_failed_restore_gives_way_to_another_or_to_none(shop: Simulation, afte
     assert shop.status.get("restored") == ("demo/latest" if after else None)
 
 
-def test_a_restore_that_is_taken_back_has_ended_before_the_shop_opens(shop: Simulation) -> None:
+def test_a_cancelled_restore_has_ended_before_the_shop_opens(shop: Simulation) -> None:
     shop.change(restoreFrom={"backup": "latest"})
     job = until_at_work(shop, "restore")
     shop.change(restoreFrom=None)
@@ -238,7 +238,7 @@ def test_a_migration_is_stopped_before_a_restore_replaces_its_data(shop: Simulat
     assert shop.status["release"]["running"] == shop.truth.data.version == NEW
 
 
-def test_a_changed_setting_does_not_run_a_restore_twice(shop: Simulation) -> None:
+def test_a_changed_setting_does_not_repeat_a_restore(shop: Simulation) -> None:
     shop.change(restoreFrom={"backup": "latest"})
     job = until_at_work(shop, "restore")
     shop.change(backup={"schedule": "0 3 * * *", "keep": 30})
@@ -248,7 +248,7 @@ def test_a_changed_setting_does_not_run_a_restore_twice(shop: Simulation) -> Non
     assert shop.truth.restores == ["demo/latest#1"]
 
 
-def test_no_backup_or_cron_job_runs_beside_a_restore(shop: Simulation) -> None:
+def test_no_backup_or_cron_job_runs_during_a_restore(shop: Simulation) -> None:
     shop.step(shop.key("CronJob", "backup"))
     shop.change(restoreFrom={"backup": "latest"})
     for _ in range(20):
@@ -265,7 +265,7 @@ def test_no_backup_or_cron_job_runs_beside_a_restore(shop: Simulation) -> None:
     assert shop.live[shop.key("CronJob", "backup")]["spec"]["suspend"] is False
 
 
-def test_a_restore_during_an_upgrade_is_not_undone_when_the_upgrade_is_taken_back(shop: Simulation) -> None:
+def test_a_restore_during_an_upgrade_survives_the_rollback(shop: Simulation) -> None:
     shop.change(version=UNSTARTABLE)
     until_at_work(shop, "migrate")
     shop.change(restoreFrom={"backup": "latest"})
@@ -274,17 +274,17 @@ def test_a_restore_during_an_upgrade_is_not_undone_when_the_upgrade_is_taken_bac
     assert (shop.truth.data.origin, shop.status["restored"]) == ("demo/latest#1", "demo/latest")
 
 
-def test_a_restore_whose_status_was_lost_is_not_done_again(shop: Simulation) -> None:
+def test_a_restore_whose_status_was_lost_is_not_repeated(shop: Simulation) -> None:
     shop.change(restoreFrom={"backup": "latest"})
     shop.settle()
     for name in ("restored", "restores"):
         del shop.parent["status"][name]
-    shop.sync()  # the next resync: a status alone is no event
+    shop.sync()  # the next resync: a status change is no event
     shop.settle()
     assert (shop.status["restored"], shop.truth.restores) == ("demo/latest", ["demo/latest#1"])
 
 
-def test_a_version_turned_back_as_its_migration_is_done_gets_the_snapshot_back(shop: Simulation) -> None:
+def test_a_version_reverted_right_after_its_migration_restores_the_snapshot(shop: Simulation) -> None:
     shop.change(version=NEW)
     shop.step(until_at_work(shop, "migrate"))
     shop.change(version=GOOD)
@@ -292,13 +292,13 @@ def test_a_version_turned_back_as_its_migration_is_done_gets_the_snapshot_back(s
     assert (shop.status["phase"], shop.truth.data.version) == ("Ready", GOOD)
 
 
-def test_a_snapshot_is_gone_back_to_although_another_restore_can_not_be_had(shop: Simulation) -> None:
+def test_a_snapshot_is_restored_although_another_restore_is_impossible(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE, restoreFrom={"backup": "snapshot/none"})
     shop.settle()
     assert (shop.status["release"]["running"], shop.truth.data.version) == (GOOD, GOOD)
 
 
-def test_a_rejected_versions_cause_names_nothing_that_would_not_help(shop: Simulation) -> None:
+def test_a_rejected_versions_cause_names_no_useless_remedy(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     shop.settle()
     message = shop.condition("UpgradeFailed")["message"]
@@ -306,7 +306,7 @@ def test_a_rejected_versions_cause_names_nothing_that_would_not_help(shop: Simul
     assert "delete the Job" not in message
 
 
-def test_a_snapshot_before_an_upgrade_keeps_the_one_that_is_to_be_restored(shop: Simulation) -> None:
+def test_a_snapshot_before_an_upgrade_keeps_the_one_to_be_restored(shop: Simulation) -> None:
     shop.truth.snapshots["old"] = Data("", GOOD)
     shop.change(version=NEW, restoreFrom={"backup": "snapshot/old"})
     job = until_at_work(shop, "snapshot")
@@ -316,7 +316,7 @@ def test_a_snapshot_before_an_upgrade_keeps_the_one_that_is_to_be_restored(shop:
     assert (shop.status["phase"], shop.status["restored"]) == ("Ready", "demo/snapshot/old")
 
 
-def test_a_failed_way_back_from_a_version_gives_way_to_a_backup_that_is_named(shop: Simulation) -> None:
+def test_a_failed_rollback_can_be_replaced_by_a_named_backup(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     until_at_work(shop, "migrate")
     shop.truth.snapshots.clear()
@@ -329,7 +329,7 @@ def test_a_failed_way_back_from_a_version_gives_way_to_a_backup_that_is_named(sh
     assert shop.truth.data.version == shop.status["release"]["running"] == GOOD
 
 
-def test_a_rejected_version_is_tried_again_once_the_spec_has_named_another(shop: Simulation) -> None:
+def test_a_rejected_version_is_tried_again_after_the_spec_named_another(shop: Simulation) -> None:
     shop.change(version=UNMIGRATABLE)
     shop.settle()
     assert shop.status["release"]["rejected"] == UNMIGRATABLE
@@ -341,7 +341,7 @@ def test_a_rejected_version_is_tried_again_once_the_spec_has_named_another(shop:
     assert shop.status["release"]["target"] == UNMIGRATABLE
 
 
-def test_two_stores_that_swap_their_hosts_report_only_their_own_and_how_to_swap(four_versions: Settings) -> None:
+def test_stores_that_swap_hosts_report_only_their_own_and_how_to_swap(four_versions: Settings) -> None:
     shops = [Simulation(four_versions, store(name, hostname=f"{name}.example.com")) for name in ("one", "two")]
 
     def live() -> None:
@@ -367,7 +367,7 @@ def test_two_stores_that_swap_their_hosts_report_only_their_own_and_how_to_swap(
     assert [shop.status["url"] for shop in shops] == ["http://two.example.com", "http://one.example.com"]
 
 
-def test_a_suspended_store_takes_no_traffic_of_a_host_that_another_store_holds(shop: Simulation) -> None:
+def test_a_suspended_store_gets_no_traffic_of_a_host_held_by_another_store(shop: Simulation) -> None:
     shop.change(suspended=True)
     shop.settle()
     shop.truth.taken_hosts.add("shop.example.com")
@@ -396,13 +396,13 @@ def test_a_refused_store_reports_no_host_that_it_lost(shop: Simulation) -> None:
         ("0800-06-01T00:00:00Z", "0800-06-08T00:00:00Z", "Suspended"),
     ],
 )
-def test_every_time_that_is_admitted_is_handled(shop: Simulation, end: str, deletes: str, phase: str) -> None:
+def test_every_admitted_time_is_handled(shop: Simulation, end: str, deletes: str, phase: str) -> None:
     shop.change(expiresAt=end)
     shop.settle()
     assert (shop.status["phase"], shop.status["deletesAt"]) == (phase, deletes)
 
 
-def test_a_child_that_is_lost_is_made_again_before_it_counts_as_refused(shop: Simulation) -> None:
+def test_a_lost_child_is_recreated_before_it_counts_as_refused(shop: Simulation) -> None:
     shop.wait(5000)
     shop.report(shop.key("Deployment", "backend"), availableReplicas=0)
     shop.sync()
@@ -412,7 +412,7 @@ def test_a_child_that_is_lost_is_made_again_before_it_counts_as_refused(shop: Si
     assert ready(shop)[1] == "Creating"
 
 
-def test_a_job_that_was_made_again_has_its_whole_time_again(shop: Simulation) -> None:
+def test_a_recreated_job_has_its_whole_time_again(shop: Simulation) -> None:
     shop.change(version=NEW)
     job = until_at_work(shop, "migrate")
     shop.wait(1000)
@@ -425,7 +425,7 @@ def test_a_job_that_was_made_again_has_its_whole_time_again(shop: Simulation) ->
     assert (shop.status["phase"], ready(shop)[1]) == ("Upgrading", "JobRunning")
 
 
-def test_restored_data_of_an_older_version_are_migrated_to_what_runs(shop: Simulation) -> None:
+def test_restored_data_of_an_older_version_is_migrated_to_the_running_one(shop: Simulation) -> None:
     shop.change(version=NEW)
     shop.settle()
     shop.change(restoreFrom={"backup": "latest"})

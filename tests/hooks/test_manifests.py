@@ -1,6 +1,6 @@
-"""What a store is made of: whole manifests, compared with files that are written to be read.
+"""All manifests of a store, compared with files that are written to be read.
 
-After a wanted change: ``STORE_PLATFORM_WRITE_EXPECTED=1 pytest tests/hooks/test_manifests.py``, then read the diff.
+After an intended change: ``STORE_PLATFORM_WRITE_EXPECTED=1 pytest tests/hooks/test_manifests.py``, then read the diff.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def test_a_small_woocommerce_store(settings: Settings) -> None:
     compare("woocommerce-small.yaml", manifests(settings, engine="woocommerce"))
 
 
-def test_a_large_store_with_every_choice_made(settings_with: Any) -> None:
+def test_a_large_store_with_every_option_set(settings_with: Any) -> None:
     settings = settings_with(
         domain="shops.example.com",
         ingress={"className": "traefik", "namespace": "kube-system", "tlsIssuer": "letsencrypt"},
@@ -62,7 +62,7 @@ def pods_of(children: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
-def test_every_pod_says_what_the_restricted_level_and_the_quota_want(settings: Settings, engine: str) -> None:
+def test_every_pod_meets_the_restricted_level_and_the_quota(settings: Settings, engine: str) -> None:
     pods = pods_of(manifests(settings, engine=engine))
     assert len(pods) == 4
     for pod in pods:
@@ -80,7 +80,7 @@ def test_every_pod_says_what_the_restricted_level_and_the_quota_want(settings: S
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
-def test_no_secret_stands_outside_the_secret(settings: Settings, engine: str) -> None:
+def test_secrets_are_only_in_the_secret(settings: Settings, engine: str) -> None:
     children = manifests(settings, engine=engine)
     (secret,) = [c for c in children if c["kind"] == "Secret" and "data" in c]
     rest = yaml.safe_dump([c for c in children if c["kind"] != "Secret"])
@@ -128,7 +128,7 @@ def number(quantity: str) -> float:
     return float(quantity)
 
 
-def test_an_owners_name_is_no_variable_of_a_container(settings: Settings) -> None:
+def test_an_owners_name_is_not_expanded_in_an_environment(settings: Settings) -> None:
     world = World(settings, store(owner="$(DATABASE_PASSWORD)@example.com"))
     world.settle()
     (backend,) = world.find("Deployment", "backend")["spec"]["template"]["spec"]["containers"]

@@ -1,4 +1,4 @@
-"""What the status keeps of a store's past: when it was first ready, and what its backups reported."""
+"""Measurements that the status keeps: when a store was first ready, and what its backups reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LATER = "2026-01-01T00:09:00Z"
 
 
 def pod(message: Any, ended: str = "2026-01-02T03:00:08Z", code: int = 0, component: str = "backup") -> Object:
-    """A pod of a backup that has ended, as its kubelet reports it."""
+    """Return an ended pod of a backup, as its kubelet reports it."""
     said = message if isinstance(message, str) else json.dumps(message)
     terminated = {"exitCode": code, "finishedAt": ended, "message": said}
     return {
@@ -43,7 +43,7 @@ def back_up(world: World, at: str) -> None:
     world.find("CronJob", "backup")["status"] = {"lastSuccessfulTime": at}
 
 
-def test_the_first_time_a_store_is_ready_is_in_the_status_that_first_says_so(world: World) -> None:
+def test_the_first_ready_status_contains_its_time(world: World) -> None:
     answers = []
     while not answers or answers[-1]["phase"] != "Ready":
         world.now = f"2026-01-01T00:00:{len(answers):02}Z"
@@ -53,7 +53,7 @@ def test_the_first_time_a_store_is_ready_is_in_the_status_that_first_says_so(wor
 
 
 @pytest.mark.parametrize("change", [{"suspended": True}, {"version": "2.20.1"}, {"plan": "gigantic"}])
-def test_the_first_time_stays_whatever_comes_of_the_store(world: World, change: dict[str, Any]) -> None:
+def test_the_first_ready_time_never_changes(world: World, change: dict[str, Any]) -> None:
     first = world.settle()["status"]["firstReady"]
     world.now = LATER
     world.parent["spec"] |= change
@@ -89,12 +89,12 @@ def test_a_report_waits_for_its_backup_to_be_listed(nightly: World) -> None:
     assert nightly.step()["status"]["backupSizes"] == {"2026-01-03T03:00:10Z": 1000}
 
 
-def test_a_report_is_of_its_backup_though_the_nodes_clock_is_ahead(nightly: World) -> None:
+def test_a_report_is_matched_even_if_the_nodes_clock_is_ahead(nightly: World) -> None:
     nightly.pods = [pod(REPORT, "2026-01-02T03:00:40Z")]
     assert nightly.step()["status"]["backupSizes"] == {"2026-01-02T03:00:10Z": 1000}
 
 
-def test_reports_stay_when_their_pods_are_gone_and_newer_ones_take_their_place(nightly: World) -> None:
+def test_reports_outlive_their_pods_until_newer_ones_replace_them(nightly: World) -> None:
     nightly.pods = [pod(REPORT)]
     nightly.step()
     nightly.pods = []
@@ -108,7 +108,7 @@ def test_reports_stay_when_their_pods_are_gone_and_newer_ones_take_their_place(n
     assert nightly.step()["status"]["usage"] == status["usage"]
 
 
-def test_the_size_of_a_backup_that_is_listed_no_more_goes(nightly: World) -> None:
+def test_the_size_of_an_unlisted_backup_is_removed(nightly: World) -> None:
     for day in range(2, 6):
         back_up(nightly, f"2026-01-0{day}T03:00:10Z")
         nightly.pods = [pod(REPORT, f"2026-01-0{day}T03:00:08Z")]
@@ -133,7 +133,7 @@ def test_what_a_backup_could_not_count_is_not_in_the_status(nightly: World) -> N
         '{"orders": 1}' + " " * 1000,
     ],
 )
-def test_a_report_of_another_form_is_no_report(nightly: World, message: Any) -> None:
+def test_a_malformed_report_is_ignored(nightly: World, message: Any) -> None:
     nightly.pods = [pod(message)]
     status = nightly.step()["status"]
     assert (status["backups"], "usage" in status, "backupSizes" in status) == (["2026-01-02T03:00:10Z"], False, False)
@@ -143,6 +143,6 @@ def test_a_report_of_another_form_is_no_report(nightly: World, message: Any) -> 
     "other",
     [pod(REPORT, code=1), pod(REPORT, component="backend"), pod(REPORT, ended="soon"), {"metadata": {}, "status": 1}],
 )
-def test_only_a_backup_that_ended_well_reports(nightly: World, other: Object) -> None:
+def test_only_a_successful_backup_reports(nightly: World, other: Object) -> None:
     nightly.pods = [other]
     assert "usage" not in nightly.step()["status"]

@@ -1,4 +1,4 @@
-"""The registry of reasons is the one place that says what to do: everything else repeats it."""
+"""The registry of reasons is the only place for remedies: everything else reads them from it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from storeplatform.common.reasons import REASONS
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_an_owner_reads_is_there_in_both_languages_and_ends_as_a_sentence() -> None:
+def test_owners_texts_exist_in_both_languages_and_end_as_sentences() -> None:
     words_of = {name: reason.owner for name, reason in REASONS.items() if reason.owner}
     assert len(words_of) > 8
     assert [name for name, words in words_of.items() if words.keys() != {"en", "de"}] == []
     assert [name for name, words in words_of.items() for text in words.values() if not text.endswith(".")] == []
 
 
-def test_the_part_of_the_page_that_helps_is_on_the_page() -> None:
+def test_the_section_that_helps_is_on_the_page() -> None:
     page = (ROOT / "dashboard" / "templates" / "store.html").read_text()
     parts = set(re.findall(r'(?:id="|section\(")([a-z]+)"', page))
     named = {reason.help for reason in REASONS.values() if reason.help}

@@ -1,4 +1,4 @@
-"""The platform's mail relay: every store whose owner has set no mail server has it, by an account of its own."""
+"""The platform's mail relay: every store whose owner has configured no mail server uses it, with its own account."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def with_relay(settings_with: Any) -> Settings:
 
 @pytest.fixture
 def shop(with_relay: Settings) -> World:
-    """A shop that is open, and whose owner has set nothing."""
+    """An open shop whose owner has configured nothing."""
     world = World(with_relay, store())
     world.settle()
     return world
 
 
 def fields(world: World) -> dict[str, str]:
-    """What the store's pods find of the relay."""
+    """Return the relay's fields as the store's pods see them."""
     data = world.find("Secret", SECRET)["data"]
     return {name: base64.b64decode(value).decode() for name, value in data.items()}
 
 
 @pytest.mark.parametrize("engine", ["medusa", "woocommerce"])
-def test_a_store_has_an_account_at_the_relay_that_is_its_own(with_relay: Settings, engine: str) -> None:
+def test_a_store_has_its_own_account_at_the_relay(with_relay: Settings, engine: str) -> None:
     world = World(with_relay, store(engine=engine, adminEmail="ann@example.com"))
     world.settle()
     found = fields(world)
@@ -57,7 +57,7 @@ def test_a_store_has_an_account_at_the_relay_that_is_its_own(with_relay: Setting
     assert found["replyTo"] == "ann@example.com"
 
 
-def test_a_store_that_takes_the_name_of_a_deleted_one_has_another_password(with_relay: Settings) -> None:
+def test_a_store_that_reuses_a_deleted_ones_name_has_another_password(with_relay: Settings) -> None:
     passwords = set()
     for uid in ("uid-1", "uid-2"):
         parent = store()
@@ -78,12 +78,12 @@ def test_the_status_shows_the_sender_and_no_secret(shop: World) -> None:
 
 
 @pytest.mark.parametrize("address", [*PUBLIC, *NOT_PUBLIC])
-def test_the_relay_opens_no_way_to_any_address(shop: World, address: str) -> None:
+def test_the_relay_allows_no_egress_to_an_address(shop: World, address: str) -> None:
     assert reachable_addresses(shop, address) == set()
 
 
 def reachable_addresses(world: World, address: str) -> set[int]:
-    """The ports of an address that a store with a relay reaches; the way to the relay's pods names none."""
+    """Return the ports of an address that a store with a relay reaches. The rule for the relay names no address."""
     for key, policy in world.observed.items():
         if key.kind == "NetworkPolicy" and key.name == "to-mail":
             (rule,) = policy["spec"]["egress"]
@@ -100,7 +100,7 @@ def reachable_addresses(world: World, address: str) -> set[int]:
     return reachable(world, address)
 
 
-def test_a_server_of_the_owners_takes_precedence_and_the_relay_comes_back_after_it(shop: World) -> None:
+def test_the_owners_server_takes_precedence_until_it_is_removed(shop: World) -> None:
     before = shop.find("Deployment", "backend")["spec"]
     relayed = shop.settle()["status"]["integrations"]["mail"]
     connect(shop, "mail", SERVER)
@@ -115,7 +115,7 @@ def test_a_server_of_the_owners_takes_precedence_and_the_relay_comes_back_after_
     assert shop.find("Deployment", "backend")["spec"] == before
 
 
-def test_a_platform_that_gets_a_relay_restarts_no_shop(with_relay: Settings, settings_with: Any) -> None:
+def test_adding_a_relay_restarts_no_shop(with_relay: Settings, settings_with: Any) -> None:
     world = World(settings_with(), store())
     world.settle()
     before = world.find("Deployment", "backend")["spec"]
@@ -125,7 +125,7 @@ def test_a_platform_that_gets_a_relay_restarts_no_shop(with_relay: Settings, set
     assert world.find("Deployment", "backend")["spec"] == before
 
 
-def test_the_account_follows_the_platforms_settings_and_goes_with_the_relay(shop: World, settings_with: Any) -> None:
+def test_the_account_follows_the_settings_and_is_removed_with_the_relay(shop: World, settings_with: Any) -> None:
     shop.settings = settings_with(mail={**MAIL, "senderDomain": "shops.example.org"})
     status = shop.settle()["status"]
     assert fields(shop)["from"] == "demo@shops.example.org"
@@ -137,7 +137,7 @@ def test_the_account_follows_the_platforms_settings_and_goes_with_the_relay(shop
     assert status["phase"] == "Ready"
 
 
-def test_the_owner_of_a_clone_is_told_of_keys_for_what_has_no_relay_alone(with_relay: Settings) -> None:
+def test_the_owner_of_a_clone_is_told_only_of_keys_that_no_relay_replaces(with_relay: Settings) -> None:
     clone = World(with_relay, store("copy"))
     clone.parent["status"] = {"restored": "demo/latest", "restores": 1}
     status = clone.settle()["status"]
@@ -146,7 +146,7 @@ def test_the_owner_of_a_clone_is_told_of_keys_for_what_has_no_relay_alone(with_r
     assert status["integrations"]["mail"]["fields"] == {"from": "copy@mail.example.com"}
 
 
-def test_the_check_of_the_relay_is_tried_for_a_day_and_reports_without_blaming_the_owner(shop: World) -> None:
+def test_the_relays_check_is_retried_for_a_day_and_does_not_blame_the_owner(shop: World) -> None:
     job = shop.find("Job", "mail-check-")
     assert job["spec"]["backoffLimit"] * 360 >= job["spec"]["activeDeadlineSeconds"] == 86400
     (volume,) = [v for v in job["spec"]["template"]["spec"]["volumes"] if "secret" in v]
@@ -157,7 +157,7 @@ def test_the_check_of_the_relay_is_tried_for_a_day_and_reports_without_blaming_t
     assert message.endswith("ask the platform team, or set a mail server of your own")
 
 
-def test_a_domain_without_the_relays_files_stops_the_start(root_key: Any, tmp_path: Any) -> None:
+def test_a_domain_without_the_relays_files_prevents_the_start(root_key: Any, tmp_path: Any) -> None:
     file = write_settings("hooks", tmp_path / "settings.yaml", {"mail": MAIL})
     with pytest.raises(ConfigurationError, match="STORE_PLATFORM_RELAY_KEY_FILE"):
         load_settings(file, ENGINES, root_key)
@@ -168,6 +168,6 @@ def test_a_domain_without_the_relays_files_stops_the_start(root_key: Any, tmp_pa
 
 
 @pytest.mark.parametrize("domain", ["localhost", "Mail.example.com", "mail.example.com\n", "a@b.c", "-a.example.com"])
-def test_a_sender_domain_that_is_none_stops_the_start(settings_with: Any, domain: str) -> None:
+def test_an_invalid_sender_domain_prevents_the_start(settings_with: Any, domain: str) -> None:
     with pytest.raises(ConfigurationError, match="senderDomain"):
         settings_with(mail={**MAIL, "senderDomain": domain})

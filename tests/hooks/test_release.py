@@ -1,4 +1,4 @@
-"""Releases in the core: begun by the spec, ended by what is observed and by the clock."""
+"""Releases in the core: started by the spec, completed by what is observed and by the clock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fail(world: World, name: str) -> None:
     }
 
 
-def test_the_backend_keeps_its_version_until_the_migration_is_through(world: World) -> None:
+def test_the_backend_keeps_its_version_until_the_migration_is_complete(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     images = []
     for _ in range(7):
@@ -58,14 +58,14 @@ def test_the_backend_keeps_its_version_until_the_migration_is_through(world: Wor
     assert sorted(images, key=lambda found: found != images[0]) == images
 
 
-def test_a_ready_target_becomes_what_runs(world: World) -> None:
+def test_a_ready_target_becomes_the_running_version(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     release = world.settle()["status"]["release"]
     assert (release["running"], release["previous"], release["target"]) == (NEW, OLD, NEW)
     assert set(release) == {"running", "previous", "target", "since", "attempt", "origin"}
 
 
-def test_a_deadline_that_passes_before_the_migration_takes_back_without_a_restore(world: World) -> None:
+def test_a_deadline_before_the_migration_rolls_back_without_a_restore(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     world.step(ready=False)
     world.now = LATE
@@ -88,7 +88,7 @@ def test_a_rejected_version_stays_rejected_until_the_spec_changes(world: World) 
     assert (release["running"], release.get("rejected")) == (NEWER, None)
 
 
-def test_a_spec_turned_back_before_anything_was_touched_restores_nothing(world: World) -> None:
+def test_a_spec_reverted_before_any_change_restores_nothing(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     world.step(ready=False)
     world.parent["spec"]["version"] = OLD
@@ -96,7 +96,7 @@ def test_a_spec_turned_back_before_anything_was_touched_restores_nothing(world: 
     assert (release["target"], release.get("rejected"), release.get("restore")) == (OLD, None, None)
 
 
-def test_a_failed_snapshot_takes_back_at_once_and_touches_nothing(world: World) -> None:
+def test_a_failed_snapshot_rolls_back_at_once_and_changes_nothing(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     world.step()
     world.step(ready=False)
@@ -108,7 +108,7 @@ def test_a_failed_snapshot_takes_back_at_once_and_touches_nothing(world: World) 
 
 
 def migrating(world: World, version: str = NEW) -> Object:
-    """Step until the new version's migration runs; its Job."""
+    """Step until the new version's migration runs; return its Job."""
     world.parent["spec"]["version"] = version
     for _ in range(8):
         world.step()
@@ -120,7 +120,7 @@ def migrating(world: World, version: str = NEW) -> Object:
     raise AssertionError("no migration was asked for")
 
 
-def test_a_migration_that_failed_is_restored_from_with_nothing_serving(world: World) -> None:
+def test_a_failed_migration_is_restored_while_nothing_serves(world: World) -> None:
     job = migrating(world)
     job["status"] = {"failed": 4, "conditions": [{"type": "Failed", "status": "True", "message": "too many tries"}]}
     world.step(ready=False)
@@ -138,7 +138,7 @@ def test_a_migration_that_failed_is_restored_from_with_nothing_serving(world: Wo
     assert "restore" not in settled["status"]["release"]
 
 
-def test_a_second_upgrade_that_fails_goes_back_to_the_data_that_was_restored_before_it(world: World) -> None:
+def test_a_second_failed_upgrade_returns_to_the_data_from_before_it(world: World) -> None:
     tries = {"failed": 4, "conditions": [{"type": "Failed", "status": "True", "message": "too many tries"}]}
     migrating(world)["status"] = tries
     world.step(ready=False)
@@ -150,7 +150,7 @@ def test_a_second_upgrade_that_fails_goes_back_to_the_data_that_was_restored_bef
     assert world.step(ready=False)["status"]["release"]["restore"] == "before-2.22.1-20260101t000000z"
 
 
-def test_a_migration_whose_image_never_came_is_no_reason_to_restore(world: World) -> None:
+def test_a_migration_whose_image_was_never_pulled_needs_no_restore(world: World) -> None:
     job = migrating(world)
     job["status"] = {"active": 1}
     job["spec"]["selector"] = {"matchLabels": {"job": "new"}}
@@ -162,12 +162,12 @@ def test_a_migration_whose_image_never_came_is_no_reason_to_restore(world: World
     assert (release["rejected"], release.get("restore")) == (NEW, None)
 
 
-def test_a_version_that_is_left_out_stays_what_runs(world: World) -> None:
+def test_without_spec_version_the_running_version_stays(world: World) -> None:
     del world.parent["spec"]["version"]
     assert world.settle()["status"]["release"]["running"] == OLD
 
 
-def test_a_shop_that_slept_has_its_whole_deadline_again(world: World) -> None:
+def test_a_resumed_shop_has_its_whole_deadline_again(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     world.step(ready=False)
     world.parent["spec"]["suspended"] = True
@@ -178,7 +178,7 @@ def test_a_shop_that_slept_has_its_whole_deadline_again(world: World) -> None:
     assert (release["target"], release.get("rejected")) == (NEW, None)
 
 
-def test_an_object_that_is_not_seen_takes_no_upgrade_back_before_the_deadline(world: World) -> None:
+def test_an_unobserved_object_rolls_back_no_upgrade_before_the_deadline(world: World) -> None:
     world.parent["spec"]["version"] = NEW
     world.step()
     for key in [key for key in world.observed if key.name == "backups"]:

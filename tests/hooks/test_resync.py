@@ -1,4 +1,4 @@
-"""What is written, and when the hooks are asked again: nothing else asks them after a status that they answered."""
+"""What is written, and when the hooks are called again: nothing else triggers a sync after their own status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .world import World, ready, store
 
 
 def waiting_for_the_database(world: World, seconds: int = 0) -> Any:
-    """The answer so long after the database was asked for, while its pod is not ready."""
+    """Return the response so long after the database was desired, while its pod is not ready."""
     for _ in range(3):
         world.step()
     world.step(ready=False)
@@ -21,7 +21,7 @@ def waiting_for_the_database(world: World, seconds: int = 0) -> Any:
     return world.ask()
 
 
-def test_a_new_store_becomes_ready_by_seven_statuses(world: World) -> None:
+def test_a_new_store_becomes_ready_with_seven_status_writes(world: World) -> None:
     written = []
     for _ in range(10):
         before = world.parent.get("status")
@@ -29,13 +29,13 @@ def test_a_new_store_becomes_ready_by_seven_statuses(world: World) -> None:
     assert (sum(written), world.parent["status"]["phase"]) == (7, "Ready")
 
 
-def test_a_text_of_the_regular_course_is_not_reported_at_once(world: World) -> None:
+def test_a_transient_message_is_not_reported_at_once(world: World) -> None:
     before = waiting_for_the_database(world)["status"]
-    assert ready(before) == ("Creating", "DatabaseReady: StatefulSet database is being made")
+    assert ready(before) == ("Creating", "DatabaseReady: StatefulSet database is being created")
     assert before == world.parent["status"]
 
 
-def test_a_text_of_the_regular_course_is_asked_for_again_and_reported_then(world: World) -> None:
+def test_a_transient_message_is_reported_after_a_resync(world: World) -> None:
     assert waiting_for_the_database(world, 2)["resyncAfterSeconds"] == PASSING_SECONDS - 2
     world.now = f"2026-01-01T00:00:{PASSING_SECONDS:02d}Z"
     assert ready(world.ask()["status"])[0] == "RollingOut"
@@ -59,7 +59,7 @@ def test_a_changed_spec_is_reported_at_once(world: World) -> None:
     assert {c["observedGeneration"] for c in world.ask()["status"]["conditions"]} == {2}
 
 
-def test_a_store_is_settled_only_once_its_status_was_seen(world: World) -> None:
+def test_a_store_is_settled_only_once_its_status_was_observed(world: World) -> None:
     paces = world.settings.values["resyncSeconds"]
     world.settle()
     world.parent["status"] = {**world.parent["status"], "observedGeneration": 1}
@@ -68,7 +68,7 @@ def test_a_store_is_settled_only_once_its_status_was_seen(world: World) -> None:
     assert world.ask()["resyncAfterSeconds"] < paces["changing"] * 1.3
 
 
-def test_what_follows_from_a_status_is_asked_for_soon(four_versions: Settings) -> None:
+def test_what_follows_from_a_status_is_synced_soon(four_versions: Settings) -> None:
     shop = Simulation(four_versions, store(version=GOOD))
     shop.settle()
     shop.change(version=NEW)
@@ -76,6 +76,6 @@ def test_what_follows_from_a_status_is_asked_for_soon(four_versions: Settings) -
     shop.sync()
     shop.wait(four_versions.values["upgradeDeadlineSeconds"] + 1)
     shop.sync()
-    # The version is rejected by this status, and what runs takes its place with the next answer.
+    # The version is rejected by this status, and the running version replaces it with the next response.
     assert shop.status["release"]["rejected"] == NEW
     assert shop.answer["resyncAfterSeconds"] == NEXT_STEP_SECONDS

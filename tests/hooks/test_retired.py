@@ -1,4 +1,4 @@
-"""A version that is retired stays with the stores that run it, and no other store gets it."""
+"""Stores that run a retired version keep it, and no other store gets it."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def condition(world: World, kind: str) -> dict[str, Any]:
     return found
 
 
-def test_a_new_store_gets_none_that_is_retired(retired: Settings) -> None:
+def test_a_new_store_can_not_choose_a_retired_version(retired: Settings) -> None:
     refused = World(retired, store(version=OLD)).ask()
     words = f"spec.version {OLD} is retired: edit the Store to choose {NEW}"
     assert ready(refused["status"]) == ("RetiredVersion", f"Accepted: {words}")
     assert refused["children"] == []
 
 
-def test_the_first_that_is_not_retired_is_what_a_new_store_gets(settings_with: Any) -> None:
+def test_the_first_version_that_is_not_retired_is_the_default(settings_with: Any) -> None:
     world = World(settings_with(retiredVersions={"medusa": [NEW]}), store())
     assert world.settle()["status"]["release"]["running"] == OLD
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_store_that_runs_one_stays_ready_and_its_owner_learns_to_move_on(old: World, named: bool) -> None:
+def test_a_store_that_runs_one_stays_ready_and_reports_it(old: World, named: bool) -> None:
     if not named:
         del old.parent["spec"]["version"]
     before = dict(old.observed)
@@ -90,7 +90,7 @@ def test_a_store_that_runs_one_is_deleted(old: World) -> None:
     assert old.ask()["finalized"] is True
 
 
-def test_a_store_that_moves_on_is_reported_no_more_and_gets_no_way_back(old: World) -> None:
+def test_a_store_that_leaves_one_no_longer_reports_it_and_can_not_go_back(old: World) -> None:
     old.parent["spec"]["version"] = NEW
     status = old.settle()["status"]
     assert status["release"]["running"] == NEW
@@ -99,7 +99,7 @@ def test_a_store_that_moves_on_is_reported_no_more_and_gets_no_way_back(old: Wor
     assert ready(old.ask()["status"])[0] == "RetiredVersion"
 
 
-def test_an_upgrade_that_fails_goes_back_to_the_retired_version(old: World) -> None:
+def test_a_failed_upgrade_returns_to_the_retired_version(old: World) -> None:
     old.parent["spec"]["version"] = NEW
     old.step()
     old.now = "2026-01-01T01:00:00Z"

@@ -1,4 +1,4 @@
-"""Stages: what is asked for when, and that nothing which exists is removed."""
+"""Stages: what is desired when, and that nothing that exists is removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .world import World, conditions, ready, store
 
 HOST = {"Hostname demo.stores.localhost"}
 PLACE = HOST | {"Namespace store-demo"}
-# What runs nothing, of whatever stage.
+# Objects that run nothing, of any stage.
 MADE = {
     "Ingress store",
     "LimitRange defaults",
@@ -41,16 +41,16 @@ def names(children: list) -> set[str]:
 
 
 def child(world: World, secret: str) -> Any:
-    """A Secret as the next answer has it."""
+    """Return a Secret as in the next response."""
     (found,) = [c for c in world.ask()["children"] if (c["kind"], c["metadata"]["name"]) == ("Secret", secret)]
     return found
 
 
-def test_the_first_answer_is_the_host_alone(world: World) -> None:
+def test_the_first_response_is_only_the_host(world: World) -> None:
     assert names(world.step()["children"]) == HOST
 
 
-def test_nothing_is_made_in_a_namespace_while_the_host_is_not_the_stores(world: World) -> None:
+def test_nothing_is_created_in_a_namespace_until_the_host_is_the_stores(world: World) -> None:
     world.step()
     world.step()
     (host,) = [key for key in world.observed if key.kind == "Hostname"]
@@ -58,7 +58,7 @@ def test_nothing_is_made_in_a_namespace_while_the_host_is_not_the_stores(world: 
     assert names(world.ask()["children"]) == PLACE
 
 
-def test_nothing_is_made_in_a_namespace_that_is_not_the_stores(world: World) -> None:
+def test_nothing_is_created_in_a_namespace_that_is_not_the_stores(world: World) -> None:
     world.step()
     world.step()
     (namespace,) = [key for key in world.observed if key.kind == "Namespace"]
@@ -66,7 +66,7 @@ def test_nothing_is_made_in_a_namespace_that_is_not_the_stores(world: World) -> 
     assert names(world.ask()["children"]) == PLACE
 
 
-def test_each_stage_adds_what_runs_once_the_one_before_is_ready(world: World) -> None:
+def test_each_stage_adds_workloads_once_the_previous_one_is_ready(world: World) -> None:
     seen: list[set[str]] = []
     for _ in range(7):
         made = names(world.step()["children"])
@@ -83,7 +83,7 @@ def test_each_stage_adds_what_runs_once_the_one_before_is_ready(world: World) ->
     ]
 
 
-def test_nothing_runs_before_quota_limits_and_policies_are_there(world: World) -> None:
+def test_nothing_runs_before_quota_limits_and_policies_exist(world: World) -> None:
     for _ in range(3):
         world.step()
     for guard in ("ResourceQuota", "LimitRange", "NetworkPolicy"):
@@ -94,7 +94,7 @@ def test_nothing_runs_before_quota_limits_and_policies_are_there(world: World) -
     assert "StatefulSet" in {child["kind"] for child in world.ask()["children"]}
 
 
-def test_what_runs_nothing_is_made_again_although_an_earlier_stage_is_not_ready(world: World) -> None:
+def test_what_runs_nothing_is_recreated_while_an_earlier_stage_is_not_ready(world: World) -> None:
     world.settle()
     world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
     for name in ("Service storefront", "Ingress store"):
@@ -102,7 +102,7 @@ def test_what_runs_nothing_is_made_again_although_an_earlier_stage_is_not_ready(
         assert name in names(world.ask()["children"])
 
 
-def test_an_early_object_that_is_there_changes_with_its_stage(world: World) -> None:
+def test_an_existing_early_object_changes_with_its_stage(world: World) -> None:
     world.settle()
     before = world.find("Service", "storefront")["spec"]
     world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
@@ -111,7 +111,7 @@ def test_an_early_object_that_is_there_changes_with_its_stage(world: World) -> N
     assert service["spec"] == before
 
 
-def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:
+def test_a_settled_store_has_every_condition_true(world: World) -> None:
     assert conditions(world.settle()["status"]) == dict.fromkeys(
         [
             "Accepted",
@@ -127,13 +127,13 @@ def test_a_settled_store_is_ready_in_every_condition(world: World) -> None:
     ) | {"Progressing": "False"}
 
 
-def test_a_settled_store_keeps_being_answered_the_same(world: World) -> None:
+def test_a_settled_store_gets_the_same_response(world: World) -> None:
     world.settle()
     assert world.ask() == world.ask()
     assert names(world.ask()["children"]) == names(list(world.observed.values()))
 
 
-def test_an_unready_database_takes_nothing_away(world: World) -> None:
+def test_an_unready_database_removes_nothing(world: World) -> None:
     world.settle()
     world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
     answer = world.ask()
@@ -142,7 +142,7 @@ def test_an_unready_database_takes_nothing_away(world: World) -> None:
     assert ready(answer["status"]) == ("PodsNotReady", "DatabaseReady: StatefulSet database: 0 of 1 pods are ready")
 
 
-def test_later_stages_stay_as_they_were_while_an_earlier_one_is_repaired(world: World) -> None:
+def test_later_stages_stay_unchanged_while_an_earlier_one_is_repaired(world: World) -> None:
     world.settle()
     before = world.find("Deployment", "storefront")["spec"]
     world.find("StatefulSet", "database")["status"]["availableReplicas"] = 0
@@ -151,13 +151,13 @@ def test_later_stages_stay_as_they_were_while_an_earlier_one_is_repaired(world: 
     assert storefront["spec"] == before
 
 
-def test_a_changed_object_holds_its_stage_until_it_is_there(world: World) -> None:
+def test_a_changed_object_blocks_its_stage_until_it_is_ready(world: World) -> None:
     world.settle()
     world.parent["spec"]["plan"] = "medium"
     assert ready(world.ask()["status"]) == ("Updating", "NamespaceReady: ResourceQuota plan is being changed")
 
 
-def test_an_observed_secret_keeps_its_bytes_when_the_store_has_another_uid(world: World) -> None:
+def test_an_observed_secret_keeps_its_data_when_the_store_has_another_uid(world: World) -> None:
     world.settle()
     before = world.find("Secret", "credentials")["data"]
     world.parent["metadata"]["uid"] = "the uid it has after a restore"
@@ -165,7 +165,7 @@ def test_an_observed_secret_keeps_its_bytes_when_the_store_has_another_uid(world
     assert secret["data"] == before
 
 
-def test_an_observed_secret_whose_annotation_has_no_data_is_answered_without_data(world: World) -> None:
+def test_an_observed_secret_whose_annotation_has_no_data_is_applied_without(world: World) -> None:
     world.settle()
     secret = world.find("Secret", "credentials")
     del secret["metadata"]["annotations"][LAST_APPLIED]
@@ -202,7 +202,7 @@ def test_a_smaller_plan_keeps_the_volumes(settings_with: Any) -> None:
     assert sizes(world.settle()["children"]) == {"database": "100Gi", "uploads": "50Gi"}
 
 
-def test_where_volumes_can_not_grow_a_larger_plan_is_ready_and_says_so(world: World) -> None:
+def test_if_volumes_can_not_grow_a_larger_plan_is_ready_and_reports_it(world: World) -> None:
     world.settle()
     world.parent["spec"]["plan"] = "medium"
     answer = world.settle()
@@ -222,7 +222,7 @@ def test_a_protected_object_that_no_template_names_any_more_stays(world: World) 
     assert "Secret credentials-of-old" in names(world.ask()["children"])
 
 
-def test_a_job_of_another_spec_takes_the_old_ones_place(world: World) -> None:
+def test_a_job_with_another_spec_replaces_the_old_one(world: World) -> None:
     world.settle()
     old = world.find("Job", "migrate-")["metadata"]["name"]
     world.parent["spec"]["adminEmail"] = "new@example.com"
@@ -230,7 +230,7 @@ def test_a_job_of_another_spec_takes_the_old_ones_place(world: World) -> None:
     assert world.find("Job", "migrate-")["metadata"]["name"] != old
 
 
-def test_a_plan_change_runs_no_migration(world: World) -> None:
+def test_a_change_of_plan_runs_no_migration(world: World) -> None:
     world.settle()
     job = world.find("Job", "migrate-")["metadata"]["name"]
     world.parent["spec"]["plan"] = "large"
@@ -238,7 +238,7 @@ def test_a_plan_change_runs_no_migration(world: World) -> None:
     assert world.find("Job", "migrate-")["metadata"]["name"] == job
 
 
-def test_a_restart_changes_the_pods_that_shoppers_reach_and_no_others(settings: Settings) -> None:
+def test_a_restart_changes_only_pods_that_serve_shoppers(settings: Settings) -> None:
     world = World(settings, store())
     world.settle()
     before = {(obj["kind"], obj["metadata"]["name"]): obj["spec"] for obj in world.observed.values() if "spec" in obj}
@@ -253,7 +253,7 @@ def test_a_restart_changes_the_pods_that_shoppers_reach_and_no_others(settings: 
     assert annotations == {"platform.urumi.dev/restarted-at": "2026-01-02T00:00:00Z"}
 
 
-def test_a_smaller_plans_quota_comes_once_no_pod_of_the_larger_is_left(settings: Settings) -> None:
+def test_a_smaller_quota_is_applied_once_no_pod_of_the_larger_plan_is_left(settings: Settings) -> None:
     world = World(settings, store(plan="large"))
     world.settle()
     world.parent["spec"]["plan"] = "small"
@@ -266,7 +266,7 @@ def test_a_smaller_plans_quota_comes_once_no_pod_of_the_larger_is_left(settings:
     assert quotas.index("1500m") == sizes.index("Ready")
 
 
-def test_a_larger_plans_quota_comes_before_its_pods(settings: Settings) -> None:
+def test_a_larger_quota_is_applied_before_its_pods(settings: Settings) -> None:
     world = World(settings, store(plan="small"))
     world.settle()
     world.parent["spec"]["plan"] = "large"
@@ -274,7 +274,7 @@ def test_a_larger_plans_quota_comes_before_its_pods(settings: Settings) -> None:
     assert quota["spec"]["hard"]["requests.cpu"] == "8"
 
 
-def test_a_database_that_a_change_never_reaches_is_made_anew(world: World) -> None:
+def test_a_statefulset_whose_rollout_is_stuck_is_restarted(world: World) -> None:
     world.settle()
     database = world.find("StatefulSet", "database")
     labels = {"app.kubernetes.io/component": "database"}

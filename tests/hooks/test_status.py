@@ -1,4 +1,4 @@
-"""The status: it says what is observed, in order, and changes only when something has changed."""
+"""The status: it reports what is observed, in order, and changes only if something has changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LATER = "2026-01-01T01:00:00Z"
 def test_a_new_store_is_pending_on_its_host(world: World) -> None:
     status = world.ask()["status"]
     assert status["phase"] == "Pending"
-    assert ready(status) == ("Creating", "Exposed: Hostname demo.stores.localhost is being made")
+    assert ready(status) == ("Creating", "Exposed: Hostname demo.stores.localhost is being created")
 
 
-def test_a_store_on_its_way_is_provisioning_and_names_what_it_waits_for(world: World) -> None:
+def test_a_provisioning_store_names_what_it_waits_for(world: World) -> None:
     for _ in range(4):
         world.step(ready=False)
         for obj in world.observed.values():
@@ -32,7 +32,7 @@ def test_a_store_on_its_way_is_provisioning_and_names_what_it_waits_for(world: W
     )
 
 
-def test_a_ready_store_tells_its_addresses_and_where_its_passwords_are(world: World) -> None:
+def test_a_ready_store_reports_its_addresses_and_its_credentials_secret(world: World) -> None:
     status = world.settle()["status"]
     assert {name: status[name] for name in ("phase", "url", "adminURL", "credentialsSecret", "engine", "release")} == {
         "phase": "Ready",
@@ -55,7 +55,7 @@ def test_transition_times_are_carried_over(world: World) -> None:
     assert {c["lastTransitionTime"] for c in world.ask()["status"]["conditions"]} == {START}
 
 
-def test_a_flipped_condition_gets_a_new_transition_time(world: World) -> None:
+def test_a_changed_condition_gets_a_new_transition_time(world: World) -> None:
     world.settle()
     world.now = LATER
     world.find("Deployment", "backend")["status"]["availableReplicas"] = 0
@@ -119,7 +119,7 @@ BLOCKED: list[tuple[str, str, dict[str, Any], str, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "name", "its_status", "phase", "reason", "message"), BLOCKED)
-def test_the_first_thing_that_blocks_is_reported_in_its_own_words(
+def test_the_first_blocker_is_reported_in_its_own_words(
     world: World, kind: str, name: str, its_status: dict[str, Any], phase: str, reason: str, message: str
 ) -> None:
     world.settle()
@@ -147,7 +147,7 @@ def test_a_child_that_is_being_deleted_is_not_ready(world: World) -> None:
     world.find("Namespace", "store-demo")["metadata"]["deletionTimestamp"] = START
     assert ready(world.ask()["status"]) == (
         "BeingDeleted",
-        "NamespaceReady: Namespace store-demo is being deleted and will be made again",
+        "NamespaceReady: Namespace store-demo is being deleted and will be created again",
     )
 
 
@@ -164,7 +164,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("field", "value", "reason", "message"), UNKNOWN)
-def test_what_there_is_not_is_refused_with_the_choices_and_makes_nothing(
+def test_an_unavailable_choice_is_refused_with_the_choices(
     world: World, field: str, value: str, reason: str, message: str
 ) -> None:
     world.parent["spec"][field] = value
@@ -174,7 +174,7 @@ def test_what_there_is_not_is_refused_with_the_choices_and_makes_nothing(
     assert ready(answer["status"]) == (reason, f"Accepted: {message}")
 
 
-def test_an_edit_that_can_not_be_had_takes_nothing_from_a_running_shop(world: World) -> None:
+def test_a_refused_edit_removes_nothing_from_a_running_shop(world: World) -> None:
     settled = world.settle()
     world.parent["spec"]["version"] = "0.0.1"
     answer = world.ask()
@@ -189,7 +189,7 @@ def test_the_engine_of_an_accepted_store_can_not_change(world: World) -> None:
     assert ready(world.ask()["status"])[0] == "EngineChanged"
 
 
-def test_a_store_without_a_version_keeps_the_one_it_was_made_with(world: World) -> None:
+def test_a_store_without_a_version_keeps_the_one_it_was_created_with(world: World) -> None:
     world.parent["status"] = {"release": {"target": "2.21.2"}}
     assert world.ask()["status"]["release"]["target"] == "2.21.2"
 

@@ -1,7 +1,7 @@
-"""A cluster in a dictionary: it does with an answer what Metacontroller and the kinds' controllers would.
+"""A cluster in a dictionary: it applies a response like Metacontroller and the kinds' controllers would.
 
-For tests of the core alone. What it can't know (defaulting, admission, garbage collection) is tested on the
-real control plane in tests/cluster.
+For tests of the core only. What it does not simulate (defaulting, admission, garbage collection) is tested on the real
+control plane in tests/cluster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ START = "2026-01-01T00:00:00Z"
 
 
 def store(name: str = "demo", **spec: Any) -> Object:
-    """A Store as the API server gives it."""
+    """Return a Store as the API server returns it."""
     return {
         "apiVersion": "platform.urumi.dev/v1alpha1",
         "kind": "Store",
@@ -29,7 +29,7 @@ def store(name: str = "demo", **spec: Any) -> Object:
 
 
 class World:
-    """One store, what is observed of it, the pods that are related, and a clock that stands still unless it is set."""
+    """One store, its observed children, the related pods, and a clock that stands still unless it is set."""
 
     def __init__(self, settings: Settings, parent: Object) -> None:
         self.settings, self.parent = settings, parent
@@ -38,7 +38,7 @@ class World:
         self.pods: list[Object] = []
 
     def body(self, **over: Any) -> bytes:
-        """The request Metacontroller would send now."""
+        """Return the request that Metacontroller would send now."""
         groups: dict[str, dict[str, Object]] = {}
         for key, obj in self.observed.items():
             path = f"{key.namespace}/{key.name}" if key.namespace else key.name
@@ -48,15 +48,15 @@ class World:
         return json.dumps(content).encode()
 
     def request(self, **over: Any) -> SyncRequest:
-        """The same, as the core reads it."""
+        """Return the same, parsed by the core."""
         return parse(self.body(**over), self.now)
 
     def ask(self, **over: Any) -> Object:
-        """The core's answer, nothing done with it."""
+        """Return the core's response without applying it."""
         return sync(self.request(**over), self.settings)
 
     def step(self, ready: bool = True) -> Object:
-        """Ask once and do what is answered; with ``ready`` every object then does its work."""
+        """Sync once and apply the response; with ``ready`` every object then becomes ready."""
         answer = self.ask()
         self.parent["status"] = answer["status"]
         desired = {Key.of(child): child for child in answer["children"]}
@@ -67,7 +67,7 @@ class World:
         return answer
 
     def settle(self) -> Object:
-        """Step until nothing changes; the last answer."""
+        """Step until nothing changes; return the last response."""
         for _ in range(20):
             before = copy.deepcopy((self.parent, self.observed))
             answer = self.step()
@@ -76,7 +76,7 @@ class World:
         raise AssertionError(f"no end after 20 steps: {answer['status']}")
 
     def find(self, kind: str, name: str) -> Object:
-        """The one observed object of that kind whose name begins so."""
+        """Return the only observed object of that kind whose name has that prefix."""
         (found,) = [obj for key, obj in self.observed.items() if key.kind == kind and key.name.startswith(name)]
         return found
 
@@ -89,7 +89,7 @@ class World:
 
 
 def make_ready(obj: Object) -> None:
-    """Give the object the status it has when it does its work."""
+    """Give the object the status that it has when it is ready."""
     replicas = obj.get("spec", {}).get("replicas", 1)
     workload = {
         "observedGeneration": 1,
@@ -110,11 +110,11 @@ def make_ready(obj: Object) -> None:
 
 
 def conditions(status: Object) -> dict[str, str]:
-    """Each condition's status by its type, in order."""
+    """Return each condition's status by its type, in order."""
     return {c["type"]: c["status"] for c in status["conditions"]}
 
 
 def ready(status: Object) -> tuple[str, str]:
-    """The summary's reason and message."""
+    """Return reason and message of the condition Ready."""
     (found,) = [c for c in status["conditions"] if c["type"] == "Ready"]
     return found["reason"], found["message"]

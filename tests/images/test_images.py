@@ -1,4 +1,4 @@
-"""The images that stores run: each one that a manifest names is built from this repository, or pinned to a version."""
+"""The images that stores run: each image in a manifest is built from this repository, or pinned to a version."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def build_images(*arguments: str, **env: str) -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
-def test_the_platforms_image_is_built_from_every_part_of_the_package() -> None:
+def test_the_platforms_image_contains_every_part_of_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     parts = {line.split(" = ")[1].split("/")[0] for line in setup["options"]["package_dir"].split("\n")[1:]}
@@ -82,19 +82,19 @@ def test_every_image_of_a_manifest_is_built_here_or_pinned(settings: Settings, e
     assert [image for image in named - ours if not PINNED.fullmatch(image)] == []
 
 
-def test_every_image_that_is_built_is_named_by_an_engine(settings: Settings) -> None:
+def test_every_image_that_is_built_is_used_by_an_engine(settings: Settings) -> None:
     named = " ".join((ENGINES / engine / "engine.yaml").read_text() for engine in settings.engines)
     assert [image for image in build_images("--list") if image not in named] == []
 
 
 def build_arguments(folder: Path) -> list[dict[str, str]]:
-    """What build-images adds to the Dockerfile's own arguments, for each version of the image in a folder."""
+    """Return the arguments that build-images adds to the Dockerfile's own, for each version of a folder's image."""
     files = sorted(folder.glob("versions/*/build-args"))
     return [dict(re.findall(r"^([A-Z0-9_]+)=(.+)$", file.read_text(), re.MULTILINE)) for file in files]
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=by_image)
-def test_a_base_is_pinned_to_a_version_by_its_digest(dockerfile: Path) -> None:
+def test_a_base_image_is_pinned_by_its_digest(dockerfile: Path) -> None:
     text = dockerfile.read_text()
     arguments = dict(re.findall(r"^ARG ([A-Z]+)=(.+)$", text, re.MULTILINE))
     stages = re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE)
@@ -112,7 +112,7 @@ def test_hadolint_finds_nothing(dockerfile: Path) -> None:
 
 
 def test_shellcheck_finds_nothing_in_the_scripts() -> None:
-    images = [folder for folder in ENGINES.glob("*/images/*") if folder.name != "backup"]  # has a test of its own
+    images = [folder for folder in ENGINES.glob("*/images/*") if folder.name != "backup"]  # has its own test
     scripts = [file for folder in images for file in folder.iterdir() if file.is_file() and is_script(file)]
     scripts += [BUILD, VERSIONS, *Path(__file__).parents[1].glob("shop/*.sh")]
     assert len(scripts) >= 6
@@ -125,9 +125,7 @@ def is_script(file: Path) -> bool:
 
 
 @pytest.mark.parametrize("engine", ["medusa", "woocommerce"])
-def test_an_engine_offers_two_versions_that_are_pinned_and_no_file_is_of_another(
-    settings: Settings, engine: str
-) -> None:
+def test_an_engine_offers_two_pinned_versions_and_no_file_of_another(settings: Settings, engine: str) -> None:
     offered = set(settings.engines[engine].versions)
     assert len(offered) >= 2
     parts = list((ENGINES / engine / "images").glob("*/versions"))
@@ -140,14 +138,14 @@ def test_an_engine_offers_two_versions_that_are_pinned_and_no_file_is_of_another
 
 @pytest.mark.parametrize("version", sorted((ENGINES / "medusa" / "images" / "backend" / "versions").iterdir()),
                          ids=lambda folder: folder.name)  # fmt: skip
-def test_a_lock_file_is_of_its_version_and_has_every_packages_checksum(version: Path) -> None:
+def test_a_lock_file_matches_its_version_and_has_every_checksum(version: Path) -> None:
     locked = json.loads((version / "package-lock.json").read_text())["packages"]
     medusa = {name: each["version"] for name, each in locked.items() if name.startswith("node_modules/@medusajs/")}
     assert medusa["node_modules/@medusajs/medusa"] == version.name
     assert [name for name, each in locked.items() if name and not each.get("integrity")] == []
 
 
-def test_a_version_of_woocommerce_is_downloaded_by_its_checksum() -> None:
+def test_a_woocommerce_version_is_downloaded_by_its_checksum() -> None:
     folder = ENGINES / "woocommerce" / "images" / "wordpress"
     checksums = [given["WOOCOMMERCE_SHA256"] for given in build_arguments(folder)]
     assert len(set(checksums)) == len(checksums) >= 2
@@ -180,9 +178,7 @@ def content(folder: Path) -> dict[Path, bytes]:
     return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_version_is_added_with_its_downloads_checksum_and_removed_without_a_trace(
-    engines: Path, tmp_path: Path
-) -> None:
+def test_a_version_is_added_with_checksums_and_removed_completely(engines: Path, tmp_path: Path) -> None:
     before, archive = content(engines), tmp_path / "woocommerce.zip"
     archive.write_bytes(b"a release")
     base = "WORDPRESS=wordpress:8.0-php8.5-fpm@sha256:" + "1" * 64
@@ -197,7 +193,7 @@ def test_a_version_is_added_with_its_downloads_checksum_and_removed_without_a_tr
     assert content(engines) == before
 
 
-def test_a_version_with_a_lock_file_is_resolved_anew(engines: Path, tmp_path: Path) -> None:
+def test_a_version_with_a_lock_file_is_resolved_again(engines: Path, tmp_path: Path) -> None:
     npm = tmp_path / "bin" / "npm"
     npm.parent.mkdir()
     npm.write_text("#!/bin/sh\ncp package.json package-lock.json\n")
@@ -225,9 +221,7 @@ def test_a_version_with_a_lock_file_is_resolved_anew(engines: Path, tmp_path: Pa
         (("remove",), "these arguments are not understood"),
     ],
 )
-def test_a_version_that_can_not_be_added_or_removed_changes_nothing(
-    engines: Path, arguments: tuple[str, ...], message: str
-) -> None:
+def test_a_failed_addition_or_removal_changes_nothing(engines: Path, arguments: tuple[str, ...], message: str) -> None:
     before = content(engines)
     refused = versions(engines, *arguments, WOOCOMMERCE_URL="file:///none")
     assert refused.returncode != 0
@@ -235,7 +229,7 @@ def test_a_version_that_can_not_be_added_or_removed_changes_nothing(
     assert content(engines) == before
 
 
-def test_the_only_version_of_an_engine_is_not_removed(engines: Path) -> None:
+def test_the_only_version_of_an_engine_can_not_be_removed(engines: Path) -> None:
     *others, last = versions(engines, "list", "woocommerce").stdout.split()
     assert [versions(engines, "remove", "woocommerce", each).returncode for each in others] == [0 for _ in others]
     refused = versions(engines, "remove", "woocommerce", last)
@@ -251,7 +245,7 @@ def builder(tmp_path: Path) -> str:
     return str(program)
 
 
-def test_the_build_gives_each_folder_its_name_tag_and_arguments(builder: str) -> None:
+def test_the_build_passes_each_folders_name_tag_and_arguments(builder: str) -> None:
     said = build_images(
         "store-medusa-storefront:2.21.2",
         BUILDER=builder,
@@ -279,14 +273,14 @@ def test_the_build_gives_each_folder_its_name_tag_and_arguments(builder: str) ->
         ("registry.example.com/", "registry.example.com/store-medusa-storefront"),
     ],
 )
-def test_an_image_is_tagged_by_the_name_that_a_node_looks_for(builder: str, prefix: str, name: str) -> None:
-    """Docker completes a name in this way; podman and buildah put localhost/ in front, where no pod finds it."""
+def test_an_image_has_the_name_that_a_node_looks_up(builder: str, prefix: str, name: str) -> None:
+    """Docker completes a name in this way; podman and buildah prepend localhost/, where no pod finds it."""
     (said,) = build_images("store-medusa-storefront:2.21.2", BUILDER=builder, IMAGE_PREFIX=prefix, **NO_PROXIES)
     assert said.startswith(f"[build][--tag][{name}:2.21.2]")
 
 
 @pytest.mark.parametrize("name", ["buildah", "podman"])
-def test_npm_may_open_as_many_files_as_whoever_builds(tmp_path: Path, name: str) -> None:
+def test_npm_may_open_as_many_files_as_the_builder(tmp_path: Path, name: str) -> None:
     program = tmp_path / name
     program.write_text('#!/bin/sh\necho "$*"\n')
     program.chmod(0o755)
@@ -294,17 +288,17 @@ def test_npm_may_open_as_many_files_as_whoever_builds(tmp_path: Path, name: str)
     assert f"--ulimit nofile={resource.getrlimit(resource.RLIMIT_NOFILE)[1]} " in said
 
 
-def test_each_version_is_built_from_what_it_is_made_of(builder: str) -> None:
+def test_each_version_is_built_from_its_own_inputs(builder: str) -> None:
     old, new = build_images("store-woocommerce-wordpress", BUILDER=builder, BUILD_ARGS="WORDPRESS=own:1", **NO_PROXIES)
     for said, version, checksum in ((old, "10.9.4", "6e58fc3ba"), (new, "11.0.1", "da189b661")):
         assert f"wordpress:{version}]" in said
         assert f"[--build-arg][VERSION={version}]" in said
         assert f"[--build-arg][WOOCOMMERCE_SHA256={checksum}" in said
-    # A builder takes the last value of an argument: what the caller gives.
+    # A builder uses the last value of an argument: the caller's.
     assert old.index("[WORDPRESS=wordpress:7.0.4-php8.3-fpm@sha256:") < old.index("[WORDPRESS=own:1]")
 
 
-def test_the_build_passes_certificates_and_proxies_on(builder: str, tmp_path: Path) -> None:
+def test_the_build_passes_certificates_and_proxies(builder: str, tmp_path: Path) -> None:
     authority = tmp_path / "company ca.pem"
     authority.write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
     proxies = {**NO_PROXIES, "HTTPS_PROXY": "http://proxy.example.com:3128", "no_proxy": ".example.com,10.0.0.0/8"}
@@ -316,7 +310,7 @@ def test_the_build_passes_certificates_and_proxies_on(builder: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=by_image)
-def test_an_image_is_built_behind_a_companys_certificates_and_mirror(dockerfile: Path) -> None:
+def test_an_image_can_be_built_with_company_certificates_and_a_mirror(dockerfile: Path) -> None:
     text = dockerfile.read_text()
     stage = next(stage for stage in re.split(r"^FROM ", text, flags=re.MULTILINE) if "ARG CA_CERTIFICATES" in stage)
     assert re.search("^ARG .*(PIP_INDEX_URL|NPM_CONFIG_REGISTRY|APT_MIRROR|WOOCOMMERCE_URL)", stage, re.MULTILINE)
@@ -333,14 +327,15 @@ def test_every_build_argument_is_documented() -> None:
         for line in re.findall("^ARG (.+)$", dockerfile.read_text(), re.MULTILINE)
         for name in line.split()
     }
-    versions = {"VERSION", "WOOCOMMERCE_SHA256"}  # part of what the image is
+    versions = {"VERSION", "WOOCOMMERCE_SHA256"}  # part of the image's definition
     assert sorted(name for name in arguments - versions if f"`{name}`" not in documented) == []
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=by_image)
-def test_the_permissions_of_an_image_do_not_depend_on_the_checkouts(dockerfile: Path) -> None:
-    """A mode that is given to COPY is given to folders too, which then can't be entered; and a umask of 077 makes files
-    that the image's user can't read."""
+def test_file_permissions_of_an_image_do_not_depend_on_the_checkout(dockerfile: Path) -> None:
+    """A mode given to COPY also applies to folders, which then can't be entered; and a umask of 077 makes files that
+    the image's user can't read.
+    """
     text = dockerfile.read_text().replace("\\\n", " ")
     assert "--chmod" not in text
     copies = [m.end() for m in re.finditer(r"^COPY (?!--from)(?!requirements\.txt).*$", text, re.MULTILINE)]
@@ -348,14 +343,14 @@ def test_the_permissions_of_an_image_do_not_depend_on_the_checkouts(dockerfile: 
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=by_image)
-def test_python_packages_go_into_a_folder_of_their_own(dockerfile: Path) -> None:
-    """A distribution's Python refuses to be installed into (PEP 668), and the python: images are not the only base."""
+def test_python_packages_are_installed_into_a_separate_folder(dockerfile: Path) -> None:
+    """A distribution's Python refuses installations (PEP 668), and other bases than python: images are possible."""
     installs = re.findall(r"pip install [^&]*", dockerfile.read_text().replace("\\\n", " "))
     assert [line for line in installs if "--target " not in line or "--no-compile" in line] == []
 
 
-def test_the_platforms_image_holds_what_setup_cfg_asks_for() -> None:
-    """``tox -e lock`` pins it."""
+def test_the_platforms_image_has_all_requirements_of_setup_cfg() -> None:
+    """``tox -e lock`` pins them."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     wanted = [Requirement(line) for line in setup["options"]["install_requires"].split("\n") if line]
@@ -365,8 +360,8 @@ def test_the_platforms_image_holds_what_setup_cfg_asks_for() -> None:
     assert lock.count("--hash=sha256:") >= len(pinned) > 40
 
 
-def test_the_platforms_image_can_be_built_with_the_first_python_that_is_supported() -> None:
-    """Debian's is not the newest of its line, and some packages need more with an older one."""
+def test_the_platforms_image_can_be_built_with_the_oldest_supported_python() -> None:
+    """Debian's is not the newest of its line, and some packages need more dependencies with an older one."""
     lock = (ROOT / "requirements" / "image.txt").read_text()
     pinned = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
     first = {"python_version": "3.11", "python_full_version": "3.11.0", "sys_platform": "linux", "extra": ""}
@@ -378,7 +373,7 @@ def test_the_platforms_image_can_be_built_with_the_first_python_that_is_supporte
 
 
 def test_a_build_that_npm_left_incomplete_fails(tmp_path: Path) -> None:
-    """npm can end with 0 though packages are missing: npm ls is asked."""
+    """npm can exit with 0 although packages are missing: npm ls checks that."""
     folder = Path(shutil.copytree(ENGINES / "medusa" / "images" / "backend", tmp_path / "backend"))
     npm = tmp_path / "bin" / "npm"
     npm.parent.mkdir()

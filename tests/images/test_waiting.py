@@ -1,4 +1,4 @@
-"""What connects to the database at its start waits for one that refuses it, as while a network policy is new."""
+"""What connects to the database at start-up waits while it refuses connections, as during a network policy's start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def medusa(port: int, _: Path) -> subprocess.Popen[bytes]:
 
 
 def wordpress(port: int, folder: Path) -> subprocess.Popen[bytes]:
-    """Its ``cron``, with nothing to do after the wait."""
+    """WordPress' ``cron``, with nothing to do after the wait."""
     need("php-cli")
     script = folder / "store-woocommerce"
     script.write_bytes((ENGINES / "woocommerce" / "images" / "wordpress" / "store-woocommerce").read_bytes())

@@ -1,4 +1,4 @@
-"""What the API server holds of the platform: small in what it allows, and whole where it is installed."""
+"""The platform's manifests: minimal permissions, and complete in the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_no_role_has_a_wildcard() -> None:
     assert [rule for rule in rules if "*" in str(rule)] == []
 
 
-def test_every_kind_of_child_has_an_update_strategy_and_a_role_for_it() -> None:
+def test_every_kind_of_child_has_an_update_strategy_and_permissions() -> None:
     (controller,) = shipped("controller.yaml")
     rules = {
         (group, resource)
@@ -30,7 +30,7 @@ def test_every_kind_of_child_has_an_update_strategy_and_a_role_for_it() -> None:
         assert (group, child["resource"]) in rules
 
 
-def test_every_file_of_the_manifests_travels_in_the_package() -> None:
+def test_every_manifest_is_in_the_package() -> None:
     source = Path(__file__).parents[2]
     for package, installed in [(name, MANIFESTS.parent / name) for name in ("metacontroller", "templates")]:
         wanted = {str(f.relative_to(source / package)) for f in (source / package).rglob("*") if f.is_file()}

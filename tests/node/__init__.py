@@ -1,1 +1,1 @@
-"""A real node: kubelet, containerd and what else runs containers, as processes of this machine."""
+"""A real node: kubelet, containerd and everything else that runs containers, as processes of this machine."""

@@ -1,4 +1,4 @@
-"""The control group that a node's pods are in, of either version."""
+"""The control group of a node's pods, in cgroup version 1 or 2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
-# Of version 1, those that a kubelet asks for, and where version 2 is mounted beside it.
+# In version 1, the controllers that a kubelet needs, and where version 2 is mounted beside it.
 CONTROLLERS = (
     "blkio",
     "cpu",
@@ -23,26 +23,26 @@ CONTROLLERS = (
     "unified",
 )
 REQUIRED = ("cpu", "cpuset", "memory", "pids")
-# Of processor time, by version: otherwise all pods together get as much as a single process beside them.
+# Processor shares, by version: otherwise all pods together would get as much as one process beside them.
 WEIGHTS = {"cpu.shares": "10240", "cpu.weight": "1000"}
 
 
 def lacking() -> list[str]:
-    """What a kubelet can't do without and this machine does not have."""
+    """Return what a kubelet needs and this machine does not have."""
     unified = MOUNT / "cgroup.controllers"
     offered = unified.read_text().split() if unified.exists() else [each.name for each in MOUNT.iterdir()]
     return [each for each in REQUIRED if each not in offered]
 
 
 def folders(name: str) -> list[Path]:
-    """The group's folder in every hierarchy."""
+    """Return the group's folder in every hierarchy."""
     if (MOUNT / "cgroup.controllers").exists():
         return [MOUNT / name]
     return [MOUNT / each / name for each in CONTROLLERS if (MOUNT / each).is_dir()]
 
 
 def make(name: str) -> None:
-    """Make the group, able to have pods in it."""
+    """Create the group, able to contain pods."""
     if (control := MOUNT / "cgroup.subtree_control").exists():
         offered = (MOUNT / "cgroup.controllers").read_text().split()
         control.write_text(" ".join(f"+{each}" for each in offered))
@@ -57,7 +57,7 @@ def make(name: str) -> None:
 
 
 def processes(name: str) -> list[str]:
-    """The ids of all that runs in the group and those below it."""
+    """Return the ids of all processes in the group and below it."""
     files = [folder / "cgroup.procs" for top in folders(name) for folder in [top, *top.rglob("*/")]]
     found: list[str] = []
     for file in files:
@@ -68,11 +68,11 @@ def processes(name: str) -> list[str]:
 
 @contextmanager
 def starved(name: str) -> Iterator[None]:
-    """A hundredth of a core for the group and all below it, meanwhile."""
+    """Limit the group and everything below it to a hundredth of a core during the context."""
     top = MOUNT / name / "cpu.max"
     if top.exists():
         before, limit = {top: top.read_text()}, "1000 100000"
-    else:  # version 1 lets no group below have more than those above it
+    else:  # version 1 does not allow a group more than its parents have
         top, limit = MOUNT / "cpu" / name / "cpu.cfs_quota_us", "1000"
         files = sorted(top.parent.rglob(top.name), key=lambda file: len(file.parts))
         texts = {file: file.read_text() for file in files}
@@ -88,7 +88,7 @@ def starved(name: str) -> Iterator[None]:
 
 
 def memory(name: str, pod: str) -> int:
-    """Bytes that a pod has, by its uid, files that are cached for it included.
+    """Return the bytes of a pod's memory, by its UID, including its page cache.
 
     :raise StopIteration: no such pod is in the group.
     """

@@ -1,4 +1,4 @@
-"""A cluster of one real node with the platform on it, installed by its chart: nothing is simulated."""
+"""A cluster of one real node with the platform installed by its chart: nothing is simulated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAIL_CREDENTIALS = "mail-server"
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running one. ``base_url`` is where its ingress controller answers."""
+    """A running cluster. ``base_url`` is its ingress controller's address."""
 
     node: Node
     plane: ControlPlane
@@ -40,7 +40,10 @@ class Cluster:
     base_url: str
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """What kubectl prints, for an admin. :raise CalledProcessError: it failed."""
+        """Return kubectl's output, as an admin.
+
+        :raise CalledProcessError: it failed.
+        """
         return self.plane.kubectl(*arguments, stdin=stdin)
 
     def upgrade(self, *options: str) -> None:
@@ -58,11 +61,11 @@ def cluster(
     values: Mapping[str, Any] | None = None,
     prepare: Callable[[ControlPlane], None] = lambda _: None,
 ) -> Iterator[Cluster]:
-    """Make it; nothing is left of it afterwards.
+    """Create it; nothing is left of it afterwards.
 
     :param users: more users of the API server.
-    :param values: of the chart, in place of the tests' own.
-    :param prepare: what else has to be there before the chart.
+    :param values: of the chart, overriding the tests' own.
+    :param prepare: prepares what else must exist before the chart is installed.
     """
     with ExitStack() as stack:
         node = stack.enter_context(Node(images))
@@ -119,7 +122,7 @@ def _values(s3: S3Server, mail: MailServer) -> dict[str, Any]:
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Values with others in their place, as Helm merges them."""
+    """Return values overridden by others, as Helm merges them."""
     both = {**under, **over}
     for name in under.keys() & over.keys():
         if isinstance(under[name], Mapping) and isinstance(over[name], Mapping):
@@ -128,7 +131,7 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prepare(made: Cluster) -> None:
-    """What the chart expects to find: its namespace, and the credentials of the object store and the mail server."""
+    """Create what the chart expects: its namespace, and the credentials of the object store and the mail server."""
     client = made.plane.client
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})

@@ -1,4 +1,4 @@
-"""One cluster for all these tests, two stores in it that sell, and the smoke test beside the first of them."""
+"""One cluster for all these tests, with two stores that sell, and the smoke test running beside the first tests."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .stores import NAMES, Stores
 from .traces import Identity, settings
 from .trial import refused
 
-# As small, but its storefront gets less memory than its program takes.
+# The same, but its storefront gets less memory than its program needs.
 LOCAL = yaml.safe_load((CHART / "values-local.yaml").read_text())["hooks"]["settings"]
 SMALL = merged(settings_of("hooks")["plans"]["small"], LOCAL["plans"]["small"])
 STOREFRONT = {"requests": {"memory": "16Mi"}, "limits": {"memory": "16Mi"}}
 STARVED = merged(SMALL, {"resources": {"storefront": STOREFRONT}})
 
 
-# What runs beside the smoke test comes before its end, and what harms the whole node after it.
+# What runs beside the smoke test comes before its end, and what disturbs the whole node after it.
 ORDER = ("end", "failures", "images", "policies", "smoke", "outages", "restarts")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put these tests into their order, after those of other folders."""
+    """Sort these tests into their order, after those of other folders."""
     places = {Path(__file__).with_name(f"test_{name}.py"): place for place, name in enumerate(ORDER, 1)}
     items.sort(key=lambda item: places.get(item.path, 0))
 
 
 @pytest.fixture(scope="session")
 def images() -> Images:
-    """All of them, built before the first test's own time starts."""
+    """All images, built before the first test's own time starts."""
     if reason := why_not():
         pytest.skip(reason)
     try:
@@ -53,14 +53,14 @@ def images() -> Images:
     try:
         images.debian()
     except ImageError as error:  # all of it is Debian's
-        pytest.skip(f"what images are built from can't be had: {error}")
+        pytest.skip(f"the bases of images are unavailable: {error}")
     images.all()
     return images
 
 
 @pytest.fixture(scope="session")
 def real(images: Images) -> Iterator[Cluster]:
-    """A node with the platform on it."""
+    """A node with the platform."""
     values = {
         "hooks": {"settings": {"plans": {"starved": STARVED}}},
         "postgresql": {"urlSecret": "audit-database"},
@@ -80,7 +80,7 @@ def real(images: Images) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def smoke(real: Cluster) -> Iterator[Smoke]:
-    """The smoke test, which has begun."""
+    """The smoke test, which has been started."""
     smoke = Smoke(real)
     yield smoke
     smoke.kill()

@@ -12,15 +12,15 @@ from ..cluster.components import PODS
 NODE = "node-0"
 SOCKET = "/run/containerd/containerd.sock"
 CLUSTER_DNS = "10.0.0.10"
-# The controller manager gives the first node the first part of the pods' addresses.
+# The controller manager gives the first node the first range of the pods' addresses.
 NODE_PODS = "10.244.0.0/24"
 
 
 def containerd(root: Path, pause: str, *, state: Path, socket: str, networks: Path) -> str:
-    """For containerd 1.6 and 1.7.
+    """Return containerd's configuration (1.6 and 1.7).
 
     :param pause: the image that holds a pod's namespaces open.
-    :param networks: the folder of the pods' network's file.
+    :param networks: the folder of the pod network's configuration.
     """
     return f"""\
 version = 2
@@ -45,7 +45,7 @@ SystemdCgroup = false
 
 
 def network() -> str:
-    """How pods are connected: by a bridge, with addresses of their own as far as the node's network goes."""
+    """Return the pod network's configuration: a bridge, with addresses that are unique on the node's network."""
     bridge = {
         "type": "bridge",
         "bridge": "pods",
@@ -79,7 +79,7 @@ def kubelet(home: Path, authority: Path, address: str, group: str) -> str:
             "oomScoreAdj": 0,
             "maxOpenFiles": 100000,
             "maxPods": 200,
-            # Nothing can be pulled again.
+            # Images can't be pulled again.
             "imageGCHighThresholdPercent": 100,
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"},
             "podLogsDir": f"{home}/pod-logs",
@@ -91,7 +91,7 @@ def kubelet(home: Path, authority: Path, address: str, group: str) -> str:
 
 
 def kube_proxy(kubeconfig: Path) -> str:
-    """Of the connections that the kernel tracks, every limit stays as it is."""
+    """Return kube-proxy's configuration. The kernel's connection tracking limits stay as they are."""
     none = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
     return yaml.safe_dump(
         {

@@ -1,7 +1,7 @@
-"""The images that run on the node, built by the product's own Dockerfiles and build-images.
+"""The images that run on the node, built with the product's own Dockerfiles and build-images.
 
-What they are built from is made on the spot of Debian's packages, because the pinned bases are in registries that not
-every machine reaches. Each image is kept as an archive in the user's cache, by the hash of its sources.
+Their bases are built here from Debian's packages, because not every machine reaches the registries of the pinned bases.
+Each image is stored as an archive in the user's cache, by the hash of its sources.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BASES = HERE / "bases"
 DEBIAN_PACKAGES = BASES / "debian.packages"
-# Of the tests' stand-in for Metacontroller; the packages that it needs are the platform's too.
+# For the tests' stand-in for Metacontroller; its other requirements are the platform's too.
 STAND_IN = sorted([*HERE.parent.glob("cluster/loop*.py"), HERE.parent / "cluster" / "client.py"])
 POSTGRES_ENTRYPOINT = HERE.parent / "shop" / "postgres.sh"
 # What a machine behind a company's proxy trusts in addition to the public certificates.
 COMPANY_CERTIFICATES = Path("/usr/local/share/ca-certificates")
-# What is copied into the platform's image and changes nothing of what runs.
+# Files in the platform's image that do not affect what runs.
 DOCUMENTS = ("LICENSE", "README.md")
-# A build that is interrupted leaves no process and no mount.
+# An interrupted build leaves no process and no mount.
 APART = ["/usr/bin/unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 PLATFORM = "docker.io/library/store-platform:0.1.0"
 
 
 class ImageError(Exception):
-    """An image can't be built; the message ends with what the builder printed."""
+    """An image can't be built; the message ends with the builder's output."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image by the name that pods ask for, and the archive that it is in."""
+    """An image by the name that pods use, and the archive that contains it."""
 
     name: str
     archive: Path
 
 
 class Builder:
-    """buildah with a storage of its own, which is gone afterwards."""
+    """buildah with its own storage, which is removed afterwards."""
 
     def __init__(self, folder: Path) -> None:
         self.options = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
@@ -65,11 +65,17 @@ class Builder:
         self.env = {**os.environ, **own}
 
     def run(self, *arguments: str) -> str:
-        """What it prints. :raise ImageError: it failed."""
+        """Return its output.
+
+        :raise ImageError: it failed.
+        """
         return self.execute(["buildah", *self.options, *arguments])
 
     def execute(self, command: list[str], **env: str) -> str:
-        """Run a program that uses buildah. :raise ImageError: it failed."""
+        """Run a program that uses buildah.
+
+        :raise ImageError: it failed.
+        """
         tied = [sys.executable, "-IS", str(LAUNCHER), str(os.getpid()), *APART, *command]
         done = subprocess.run(tied, env={**self.env, **env}, capture_output=True, text=True)
         if done.returncode:
@@ -85,7 +91,7 @@ class Builder:
         )
 
     def load(self, image: Image) -> str:
-        """Bring an image here; its name."""
+        """Load an image; return its name."""
         self.run("pull", "--quiet", f"docker-archive:{image.archive}")
         return image.name
 
@@ -96,7 +102,7 @@ class Builder:
 
 @dataclass
 class Images:
-    """All of them, each built when it is first asked for.
+    """All images, each built when it is first needed.
 
     :param more_versions: whether the platform offers more versions of Medusa than it ships: some that do not work.
     """
@@ -105,14 +111,14 @@ class Images:
     _made: dict[str, Image] = field(default_factory=dict)
 
     def all(self) -> list[Image]:
-        """What a node has to have."""
+        """Return everything that a node needs."""
         made = [self.pause(), self.coredns(), self.metacontroller(), self.ingress(), self.debian()]
         if self.more_versions:
             made.append(self.crashing())
         return [*made, self.platform(), self.postgres(), *self.shops()]
 
     def debian(self) -> Image:
-        """A small Debian with Python, of which the others are made."""
+        """A small Debian with Python, on which the others are based."""
 
         def build(builder: Builder, folder: Path) -> None:
             packages = ",".join(DEBIAN_PACKAGES.read_text().split())
@@ -127,16 +133,16 @@ class Images:
         return self._image("docker.io/library/debian:bookworm", [DEBIAN_PACKAGES], build)
 
     def node(self) -> Image:
-        """In place of ``node:``."""
+        """Replaces ``node:``."""
         return self._on_debian("docker.io/library/node:22", BASES / "node.Dockerfile")
 
     def postgres(self) -> Image:
-        """Under the very name that the engine gives its database."""
+        """Under the same name that the engine uses for its database."""
         name = _full(str(shipped_engine()["images"]["database"]))
         return self._on_debian(name, BASES / "postgres.Dockerfile", POSTGRES_ENTRYPOINT, BASES / "pg_hba.conf")
 
     def ingress(self) -> Image:
-        """nginx and the loop that configures it."""
+        """nginx and the program that configures it."""
         controller = HERE / "ingress" / "controller.py"
         return self._on_debian("docker.io/library/ingress:1", BASES / "ingress.Dockerfile", controller)
 
@@ -147,7 +153,7 @@ class Images:
         return self._of_program("docker.io/library/coredns:1", programs.coredns())
 
     def metacontroller(self) -> Image:
-        """The real one where it is on PATH or METACONTROLLER names it, else the stand-in."""
+        """The real one if it is on PATH or METACONTROLLER names it, otherwise the stand-in."""
         name = "docker.io/library/metacontroller:v4.17.2"
         if found := find_metacontroller():
             return self._linked(name, Path(found))
@@ -162,7 +168,7 @@ class Images:
         )
 
     def platform(self) -> Image:
-        """The platform's own."""
+        """The platform's own image."""
 
         shipped = "localhost/store-platform" if self.more_versions else PLATFORM
 
@@ -180,11 +186,11 @@ class Images:
         return self._image(PLATFORM, [*files, *([Path(versions.__file__)] if self.more_versions else [])], build)
 
     def crashing(self) -> Image:
-        """A backend that ends with an error."""
+        """A backend that exits with an error."""
         return self._on_debian(_full(CRASHING_IMAGE), BASES / "crashing.Dockerfile")
 
     def shops(self) -> list[Image]:
-        """What Medusa's stores run, but for the database: each version of it."""
+        """The images of Medusa's stores, without the database: each version of it."""
         listed = subprocess.run([ENGINES / "build-images", "--list"], capture_output=True, text=True, check=True).stdout
         return [self.shop(name) for name in listed.split() if name.startswith("store-medusa-")]
 
@@ -248,7 +254,7 @@ class Images:
             with _builder() as (builder, area):
                 build(builder, area)
                 builder.save(name, folder)
-            # In place of the archive, where something depends on it.
+            # Part of a cache key in place of the archive, for what depends on it.
             (folder / "key").write_text(f"{name} {folder.stem}\n")
 
         if name not in self._made:
@@ -258,8 +264,8 @@ class Images:
 
 
 def closed_copy(source: Path, to: Path) -> Path:
-    """A copy of a folder as a checkout under umask 077 has it: no user but its owner may read it."""
-    shutil.copytree(source, to)  # an editable install is but links, which are followed
+    """A copy of a folder as a checkout under umask 077 has it: only its owner may read it."""
+    shutil.copytree(source, to)  # an editable install consists of links, which are followed
     for path in [to, *to.rglob("*")]:
         path.chmod(path.stat().st_mode & 0o700)
     return to

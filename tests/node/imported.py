@@ -1,6 +1,6 @@
-"""Images as containerd keeps them, imported once into the user's cache, and lent to each node.
+"""Images as containerd stores them, imported once into the user's cache, and copied to each node.
 
-Unpacking all of them takes minutes. What is unpacked never changes: a container writes into a layer of its own.
+Unpacking all of them takes minutes. Unpacked layers never change: a container writes into its own layer.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from . import files
 from .images import APART, Image
 from .namespaces import program, run
 
-# Below containerd's root: its databases, and the two folders of what does not change.
+# Below containerd's root: its databases, and the two folders that do not change.
 BLOBS = Path("io.containerd.content.v1.content/blobs/sha256")
 SNAPSHOTS = Path("io.containerd.snapshotter.v1.overlayfs/snapshots")
 
 
 def lend(images: list[Image], root: Path) -> None:
-    """Make containerd's root in an empty place, with all these images in it."""
+    """Create containerd's root in an empty folder, with all these images."""
     keys = [image.archive.with_name("key") for image in images]
     kept = cached("node-images", keys, lambda folder: _import(images, folder)) / "root"
     links = {BLOBS, SNAPSHOTS}

@@ -1,8 +1,9 @@
-"""The first process of the node's namespaces: it prepares them, and when it ends, the kernel ends all that is in them.
+"""The first process of the node's namespaces: it prepares them, and when it ends, the kernel ends all processes in
+them.
 
     unshare --net --mount --pid --fork --kill-child --mount-proc python init.py FOLDER
 
-Every mount and every setting made here is the namespaces' own. "ready" is the last line it prints.
+Every mount and setting made here is limited to the namespaces. The last line it prints is "ready".
 """
 
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What a kubelet sets on the machine, and the values it wants: it finds them set, and changes nothing of the machine's.
+# Settings that a kubelet would change, with the values it wants: it finds them set, and changes nothing on the machine.
 KERNEL = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -19,12 +20,15 @@ KERNEL = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
-# Where the node's programs write their output.
+# The folder of the node's programs' logs.
 PRIVATE = ("/run", "/var/log", "/var/lib/kubelet", "/var/lib/cni")
 
 
 def run(*command):
-    """:raise CalledProcessError: it failed."""
+    """Run a command.
+
+    :raise CalledProcessError: it failed.
+    """
     subprocess.run(command, check=True)
 
 
@@ -32,7 +36,7 @@ def main():
     """Prepare everything, and wait for the end."""
     folder = Path(sys.argv[1])
     run("mount", "--make-rshared", "/")
-    # The devices of this network namespace are in a new sysfs alone; the cgroups below it are the machine's.
+    # Only a new sysfs shows this network namespace's devices; the cgroups below it are the machine's.
     cgroups = folder / "cgroups"
     cgroups.mkdir()
     run("mount", "--rbind", "/sys/fs/cgroup", str(cgroups))
@@ -45,7 +49,7 @@ def main():
     for place in PRIVATE:
         Path(place).mkdir(parents=True, exist_ok=True)
         run("mount", "-t", "tmpfs", "tmpfs", place)
-    # No registry is reached from here, and a name server that refuses says so at once.
+    # No registry is reachable from here; a name server that refuses makes pulls fail at once.
     resolver = folder / "resolver"
     resolver.write_text("nameserver 127.0.0.1\n")
     run("mount", "--bind", str(resolver), "/etc/resolv.conf")

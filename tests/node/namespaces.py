@@ -1,7 +1,7 @@
-"""Namespaces that a node lives in: a network, mounts and processes of its own, and a cable to this machine.
+"""Namespaces for a node: its own network, mounts and processes, and a virtual cable to this machine.
 
-When the first process of them ends, the kernel ends every other one, and with the last one network and mounts are gone:
-however this process ends, nothing is left.
+When their first process ends, the kernel ends every other one, and then network and mounts disappear: however this
+process ends, nothing is left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..cluster.processes import Process, tail
 from ..cluster.waiting import wait_until
 
 INIT = Path(__file__).with_name("init.py")
-# RFC 2544 reserves 198.18.0.0/15 for tests of network devices: no machine's own network is there.
+# RFC 2544 reserves 198.18.0.0/15 for tests of network devices, so no machine's network uses it.
 NETWORKS = 250
 VOLUMES_SIZE = 8 << 30
 
@@ -26,7 +26,7 @@ VOLUMES_SIZE = 8 << 30
 class Namespaces:
     """One network, one mount and one PID namespace.
 
-    :param folder: for what is mounted, and for logs.
+    :param folder: for mounts and logs.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Namespaces:
         self._first = Process("init", [*command, sys.executable, "-IS", str(INIT), str(folder)], folder / "init.log")
 
     def start(self) -> None:
-        """Make them. ``address`` is then this machine's end of the cable, ``node_address`` the other one.
+        """Create them. ``address`` is then this machine's end of the cable, ``node_address`` the other one.
 
         ``interface`` is the network device of this machine's end.
         """
@@ -56,19 +56,22 @@ class Namespaces:
         self._first.kill()
 
     def enter(self, *, processes: bool = True) -> list[str]:
-        """What comes in front of a command to run it in there.
+        """Return the prefix of a command that runs it inside.
 
-        :param processes: among the node's processes too; then the program is a child of the one that is started.
+        :param processes: also in the PID namespace; then the program is a child of the started process.
         """
         kinds = ["--net", "--mount", "--pid"] if processes else ["--net"]
         return [program("nsenter"), f"--target={self.pid}", *kinds, "--"]
 
     def run(self, *command: str, stdin: str | None = None) -> str:
-        """What a command prints in there. :raise RuntimeError: it failed, with what it said."""
+        """Return the output of a command run inside.
+
+        :raise RuntimeError: it failed; the message contains its error.
+        """
         return run(*self.enter(), *command, stdin=stdin)
 
     def kill_all(self) -> None:
-        """End every process in there at once, those of containers too, but for the first."""
+        """Kill all processes inside at once, including containers', except the first."""
         script = "kill -KILL -1 2>/dev/null || :; echo /proc/[0-9]*"  # the shell itself is spared
         wait_until(lambda: len(self.run("sh", "-c", script).split()) == 2, "nothing runs in the namespaces", 120)
 
@@ -97,13 +100,13 @@ class Namespaces:
 
 
 class Inside(Process):
-    """A program among the node's processes."""
+    """A program in the node's PID namespace."""
 
     def __init__(self, name: str, namespaces: Namespaces, command: list[str], log: Path) -> None:
         super().__init__(name, [*namespaces.enter(), *command], log, os.environ)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Ask it to end; what was started waits for it."""
+        """Ask it to stop; the process that was started waits for it."""
         if self.pid:
             for child in children(self.pid):
                 os.kill(child, signal.SIGTERM)
@@ -114,12 +117,15 @@ class Inside(Process):
 
 
 def children(pid: int | None) -> list[int]:
-    """Ids of a process' children."""
+    """Return the ids of a process' children."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def program(name: str) -> str:
-    """The absolute path of a program that a root's PATH would have. :raise FileNotFoundError: it is not installed."""
+    """Return the absolute path of a program on a root's PATH.
+
+    :raise FileNotFoundError: it is not installed.
+    """
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if not found:
         raise FileNotFoundError(f"{name} is not installed")
@@ -127,7 +133,10 @@ def program(name: str) -> str:
 
 
 def run(name: str, *arguments: str, stdin: str | None = None) -> str:
-    """What a command prints. :raise RuntimeError: it failed, with what it said."""
+    """Return a command's output.
+
+    :raise RuntimeError: it failed; the message contains its error.
+    """
     command = [program(name), *arguments]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True)
     if done.returncode:

@@ -28,19 +28,19 @@ from .namespaces import Inside, Namespaces
 from .remains import Remains
 
 MANIFESTS = Path(__file__).with_name("manifests")
-# Debian's names of what a node and its images take.
+# Debian's packages that a node and its images need.
 PACKAGES = ("buildah", "conntrack", "containerd", "containernetworking-plugins", "iproute2", "ipset", "iptables")
 PACKAGES += ("mmdebstrap", "runc")
-# The order to start in. Each is among the node's processes.
+# In order of starting. Each is in the node's PID namespace.
 ORDER = ("containerd", "kubelet", "kube-proxy", "kube-router", "local-path-provisioner")
 
 
 class Node:
-    """Starts on entering, ends on leaving, and leaves nothing: no process, mount, interface, rule or group.
+    """Starts on entering, stops on leaving, and leaves nothing: no process, mount, interface, rule or group.
 
     ``place`` is where its control plane has to run, and ``home`` the folder of all its files.
 
-    :param images: what is in containerd before the first pod starts.
+    :param images: loaded into containerd before the first pod starts.
     """
 
     def __init__(self, images: Images) -> None:
@@ -58,7 +58,7 @@ class Node:
             address = self.namespaces.node_address
             enter = tuple(self.namespaces.enter(processes=False))
             self.place = Place(address, enter, folder=self.home, real_nodes=True)
-            # Whoever is outside the cluster answers to this machine, not to the pod.
+            # Connections from outside the cluster are answered to this machine, not to the pod.
             inside, outside = ("-s", PODS), ("!", "-d", PODS)
             self.namespaces.run(
                 "iptables", "-t", "nat", "-A", "POSTROUTING", *inside, *outside, "-o", "eth0", "-j", "MASQUERADE"
@@ -74,7 +74,7 @@ class Node:
     ) -> None:
         self.namespaces.stop()
         for process in self.processes.values():
-            process.kill()  # what entered the namespaces is ended with them, and has to be waited for
+            process.kill()  # processes that entered the namespaces end with them, and have to be waited for
         if failed := isinstance(error, Exception):
             print(f"logs of the node are kept in {self.home}", file=sys.stderr, flush=True)
         self._remains.remove(keep=failed)
@@ -91,29 +91,32 @@ class Node:
         for name in ("kubelet", "kube-proxy", "local-path-provisioner"):
             self.start(name)
         plane.nodes.await_ready(NODE)
-        self.processes["kube-router"].start()  # it ends at once where its node is not registered
+        self.processes["kube-router"].start()  # it exits if its node is not registered
 
     def ctr(self, *arguments: str) -> str:
-        """What containerd's client prints. :raise RuntimeError: it failed."""
+        """Return the output of containerd's client.
+
+        :raise RuntimeError: it failed.
+        """
         return self.namespaces.run("ctr", "--address", files.SOCKET, "--namespace", "k8s.io", *arguments)
 
     def kill(self, name: str) -> None:
-        """End one of its programs as a crash would (SIGKILL); containers continue."""
+        """Kill one of its programs as a crash would (SIGKILL); containers continue."""
         self.processes[name].kill()
 
     def start(self, name: str) -> None:
-        """Start one of its programs again. A kubelet ends as long as containerd is not ready, and is started again."""
+        """Start one of its programs again. A kubelet exits while containerd is not ready, and is started again."""
         self.processes[name].start()
         if name == "kubelet":
             wait_until(self._kubelet_answers, "the kubelet answers", 180, interval=0.2)
 
     def kill_everything(self) -> None:
-        """End its programs and every container at once, as when the power fails."""
+        """Kill its programs and every container at once, as in a power failure."""
         for name in ORDER:
             self.kill(name)
         self.namespaces.kill_all()
-        # What is mounted and what is in memory is lost with it. Of a control group that is still there, a kubelet asks
-        # containerd for its container for 3 s, one after the other, before it starts any pod.
+        # A power failure also loses mounts and memory. If a control group still existed, a kubelet would ask containerd
+        # for its container for 3 s, one after the other, before it starts any pod.
         cgroups.remove(self.group)
         cgroups.make(self.group)
         mounts = self.namespaces.run("cat", "/proc/mounts").splitlines()
@@ -123,21 +126,21 @@ class Node:
         self.namespaces.run("mount", "-t", "tmpfs", "tmpfs", "/run")
 
     def boot(self) -> None:
-        """Start all its programs, as when the power is back."""
+        """Start all its programs, as after a power failure."""
         for name in ORDER:
             self.start(name)
 
     def log(self, name: str) -> Path:
-        """The log of one of its programs."""
+        """Return the log of one of its programs."""
         return self.home / f"{name}.log"
 
     def volumes(self) -> Path:
-        """Where volumes are, as processes of the node see it."""
+        """Return the folder of volumes, as the node's processes see it."""
         return self.home / "volumes"
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """No volume has room for one more byte, meanwhile."""
+        """Fill the volumes' disk completely during the context."""
         folder = Path(f"/proc/{self.namespaces.pid}/root{self.volumes()}")
         ballast = folder / "ballast"
         with ballast.open("wb") as file:
@@ -225,7 +228,7 @@ class Node:
 
 
 def why_not() -> str:
-    """Why no node can run on this machine; empty where one can."""
+    """Return why no node can run on this machine; "" if one can."""
     if sys.platform != "linux":
         return "a node needs Linux"
     if os.geteuid() != 0:

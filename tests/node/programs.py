@@ -16,17 +16,17 @@ def coredns() -> Path:
 
 
 def kube_router() -> Path:
-    """What enforces NetworkPolicies."""
+    """Enforces NetworkPolicies."""
     return _build("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router")
 
 
 def local_path_provisioner() -> Path:
-    """What makes volumes, as folders of the node."""
+    """Creates volumes, as folders of the node."""
     return _build("local-path-provisioner", "github.com/rancher/local-path-provisioner")
 
 
 def pause() -> Path:
-    """What holds a pod's namespaces open."""
+    """Holds a pod's namespaces open."""
     return _build("pause")
 
 

@@ -1,10 +1,10 @@
-"""Removes what a node leaves outside its namespaces, once the process that made it has ended, however it ended.
+"""Remove what a node leaves outside its namespaces, once the process that created it has ended, however it ended.
 
     python -m tests.node.remains GROUP FOLDER
 
 The kernel ends the node's processes, and with them its network and mounts. Its control group and its folder outlive a
-process that is killed, so this one waits for the end of its standard input, which only that process can write to. What
-it reads first is KEEP where the folder is to stay.
+killed process, so this program waits for the end of its standard input, which only that process can write to. If it
+reads KEEP first, the folder is kept.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Remains:
 
     def __init__(self, group: str, folder: Path) -> None:
         command = [sys.executable, "-m", __name__, group, str(folder)]
-        # In a session of its own, so that what ends this process by its terminal or group spares it.
+        # In its own session, so that signals to this process' terminal or group do not end it.
         self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True)
 
     def remove(self, *, keep: bool = False) -> None:
-        """Remove them now; every process of the node was asked to end.
+        """Remove them now; every process of the node was asked to stop.
 
-        :param keep: leave the folder for somebody to look into.
-        :raise RuntimeError: something could not be removed; what it was is on standard error.
+        :param keep: keep the folder for inspection.
+        :raise RuntimeError: something could not be removed; stderr has the details.
         """
         self._popen.communicate(KEEP if keep else b"")
         if self._popen.returncode:

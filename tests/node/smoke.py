@@ -1,4 +1,4 @@
-"""The smoke test as a user runs it, on a node that does other things meanwhile: much of it is waiting."""
+"""Run the smoke test like a user, on a node that does other things meanwhile: much of it is waiting."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from ..cluster.processes import LAUNCHER
 from .cluster import Cluster
 from .versions import CRASHING, VERSION, VERSION_BEFORE
 
-# Of one step, and of all of them.
+# In seconds: for one step, and for all of them.
 STEP_SECONDS, ALL_SECONDS = 600, 1200
 
 
 class Result(NamedTuple):
-    """How it ended, and all that it printed."""
+    """Its exit code and output."""
 
     code: int
     output: str
 
 
 class Smoke:
-    """One run of it, from now on. It ends with this process: alone it would wait for a cluster that is gone."""
+    """A run of it, started immediately.
+
+    It ends with this process: alone it would wait for a cluster that no longer exists.
+    """
 
     def __init__(self, real: Cluster) -> None:
         plane = real.plane
@@ -39,10 +42,13 @@ class Smoke:
             )
 
     def result(self) -> Result:
-        """Wait for its end. :raise subprocess.TimeoutExpired: there was none in time."""
+        """Wait for its end.
+
+        :raise subprocess.TimeoutExpired: it did not end in time.
+        """
         return Result(self._popen.wait(ALL_SECONDS), self._log.read_text())
 
     def kill(self) -> None:
-        """End it; nothing happens where it has ended."""
+        """Kill it; do nothing if it has ended."""
         self._popen.kill()
         self._popen.wait()

@@ -18,37 +18,40 @@ from .versions import LOOPING, MISSING
 # Those that are Ready between two tests.
 NAMES = ("one", "two")
 COMPONENTS = ("backend", "database", "storefront")
-# Those that can't become ready, and the version that keeps them from it.
+# Those that can't become ready, and the version that prevents it.
 BROKEN = {"looping": LOOPING, "missing": MISSING}
 API = "platform.urumi.dev/v1alpha1"
 
 
 @dataclass(frozen=True)
 class Stores:
-    """Of one cluster."""
+    """The stores of one cluster."""
 
     real: Cluster
 
     def apply(self, name: str, **spec: Any) -> None:
-        """Declare a store."""
+        """Create or change a store."""
         body = {"engine": "medusa", "owner": "admin", **spec}
         self.real.plane.client.apply({"apiVersion": API, "kind": "Store", "metadata": {"name": name}, "spec": body})
 
     def delete(self, *names: str) -> None:
-        """Ask for the deletion of stores."""
+        """Request the deletion of stores."""
         self.real.kubectl("delete", "store", *names, "--wait=false")
 
     def get(self, name: str) -> Object:
-        """The Store."""
+        """Return the Store."""
         return self.real.plane.client.get(API, "Store", name)
 
     def ready(self, name: str) -> Object:
-        """Its summary condition; empty before there is one."""
+        """Return its condition Ready; empty before there is one."""
         conditions = self.get(name).get("status", {}).get("conditions", [])
         return next((each for each in conditions if each["type"] == "Ready"), {})
 
     def await_phase(self, name: str, phase: str, timeout: float = 180) -> Object:
-        """Wait until the status was made from the newest spec and has that phase. :raise WaitTimeout: it hasn't."""
+        """Wait until the status is of the current spec and has that phase.
+
+        :raise WaitTimeout: it does not in time.
+        """
 
         def reached() -> Object | None:
             store = self.get(name)
@@ -63,14 +66,14 @@ class Stores:
             raise AssertionError(f"{error}: {self.ready(name)}\n{pods}") from None
 
     def apply_broken(self) -> None:
-        """Declare those that can't become ready."""
+        """Create those that can't become ready."""
         for name, version in BROKEN.items():
             self.apply(name, version=version)
 
     def await_all_ready(self) -> None:
         """Wait until every store is Ready and open, and every pod of stores, platform and cluster is ready.
 
-        At once: a status of before an outage still says Ready for a while.
+        All at the same time: a status from before an outage still says Ready for a while.
         """
 
         def all_ready() -> bool:
@@ -98,7 +101,7 @@ class Stores:
                     yield f"pod {pod['metadata']['name']} of {space} is not ready"
 
     def await_message(self, name: str, matches: Callable[[str], bool], timeout: float) -> str:
-        """What Ready's message is, once it matches while the store is not Ready."""
+        """Return Ready's message once it matches while the store is not Ready."""
 
         def seen() -> str:
             ready = self.ready(name)
@@ -107,11 +110,11 @@ class Stores:
         return wait_until(seen, f"the message of store {name} names the cause", timeout, interval=0.2)
 
     def shop(self, name: str) -> Shop:
-        """Its pages."""
+        """Return a client of its pages."""
         return Shop(self.get(name)["status"]["url"], self.real.base_url)
 
     def answer(self, name: str) -> int:
-        """The status that its front page is answered with; 0 where nothing answers."""
+        """Return the HTTP status of its front page; 0 if nothing responds."""
         with requests.Session() as session:
             session.trust_env = False
             try:
@@ -121,13 +124,13 @@ class Stores:
                 return 0
 
     def pods(self, namespace: str, component: str = "") -> list[Object]:
-        """The pods of a namespace, or of one component, that are not ending."""
+        """Return the pods of a namespace, or of one component, that are not terminating."""
         selector = {"labelSelector": f"app.kubernetes.io/component={component}"} if component else {}
         pods = self.real.plane.client.list_all("v1", "Pod", namespace, **selector)
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def run_in(self, namespace: str, workload: str, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in a workload's first container; its result, whatever that is."""
+        """Run a command in a workload's first container; return its result, successful or not."""
         plane = self.real.plane
         arguments = ["exec", "--quiet", "--namespace", namespace, workload, "--", *command]
         return subprocess.run(
@@ -137,7 +140,7 @@ class Stores:
         )
 
     def can_connect(self, namespace: str, workload: str, address: str, port: int) -> bool:
-        """Whether a workload's pod gets a connection to an address. What policies forbid is refused at once."""
+        """Whether a workload's pod can connect to an address. Policies reject forbidden connections at once."""
         done = self.run_in(namespace, workload, "timeout", "10", "bash", "-c", f"</dev/tcp/{address}/{port}")
         assert done.returncode in (0, 1, 124), done.stderr
         return done.returncode == 0

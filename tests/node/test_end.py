@@ -1,4 +1,4 @@
-"""However the process that made a node ends, nothing of the node is left on the machine."""
+"""However the process that created a node ends, nothing of the node is left on the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .images import Images
 from .remains import ROOT
 from .traces import Identity, settings
 
-# A node with a process in a control group of its own and a volume mounted, as a container has them.
+# A node with a process in its own control group and a mounted volume, like a container.
 CHILD = """
 import json, signal, sys
 from dataclasses import asdict
@@ -38,9 +38,11 @@ with Node(Images()) as node:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-def test_a_node_leaves_nothing_when_its_maker_is_killed_or_interrupted(images: Images, ending: signal.Signals) -> None:
+def test_a_node_leaves_nothing_when_its_creator_is_killed_or_interrupted(
+    images: Images, ending: signal.Signals
+) -> None:
     before = settings()
-    # Where the tests run in the background of a shell, Ctrl-C is ignored, which children inherit.
+    # If tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
     command = ["env", "--default-signal=INT", sys.executable, "-c", CHILD]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, text=True

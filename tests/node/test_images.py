@@ -1,4 +1,4 @@
-"""An image can be read by the user it runs as, though it was built from a checkout that only root may read."""
+"""An image's user can read it, even if it was built from a checkout that only root may read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_platform_can_read_its_whole_image(stores: Stores, workload: str) ->
 
 
 @pytest.mark.parametrize("user", [999, 1000])
-def test_the_backup_image_can_be_read_by_either_user_of_its_pods(stores: Stores, user: int) -> None:
+def test_both_users_of_the_backup_image_can_read_it(stores: Stores, user: int) -> None:
     script = f"{CLOSED.format('/usr/local/lib/store-backup')}; exec store-backup".replace("(", r"\(").replace(
         ")", r"\)"
     )
@@ -58,6 +58,6 @@ def test_the_backup_image_can_be_read_by_either_user_of_its_pods(stores: Stores,
 
 
 def test_a_start_compiles_no_python(stores: Stores) -> None:
-    """Nothing can be written where it runs, so each start would compile hundreds of modules again."""
+    """It runs read-only, so each start would compile hundreds of modules again."""
     script = "import storeplatform.hooks.app as a, sys; sys.exit(not __import__('os').path.exists(a.__cached__))"
     assert stores.run_in("store-platform", "deployment/hooks", "python3", "-c", script).returncode == 0

@@ -1,4 +1,4 @@
-"""Whatever is killed, drained or starved: every shop works on, or comes back without anybody's help."""
+"""Whatever is killed, drained or starved: every shop continues or recovers automatically."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .visits import visited
 
 
 def containers(stores: Stores) -> dict[str, int]:
-    """How often each container of the shops and the platform was restarted, by its pod's uid and its name."""
+    """Return how often each container of the shops and the platform was restarted, by its pod's UID and its name."""
     return {
         f"{pod['metadata']['uid']}/{status['name']}": status["restartCount"]
         for space in [*(f"store-{name}" for name in NAMES), "store-platform"]
@@ -25,7 +25,7 @@ def containers(stores: Stores) -> dict[str, int]:
     }
 
 
-def test_kubelet_and_containerd_are_killed_and_the_same_containers_run_on(stores: Stores) -> None:
+def test_killed_kubelet_and_containerd_leave_containers_running(stores: Stores) -> None:
     before = containers(stores)
     with visited(stores, "one"):
         for name in ("kubelet", "containerd"):
@@ -36,7 +36,7 @@ def test_kubelet_and_containerd_are_killed_and_the_same_containers_run_on(stores
     assert containers(stores) == before
 
 
-def test_the_power_fails_and_every_shop_comes_back_with_its_orders(stores: Stores) -> None:
+def test_after_a_power_failure_every_shop_recovers_with_its_orders(stores: Stores) -> None:
     orders = {name: stores.shop(name).order() for name in NAMES}
     stores.real.node.kill_everything()
     assert [stores.answer(name) for name in NAMES] == [0, 0]
@@ -46,8 +46,8 @@ def test_the_power_fails_and_every_shop_comes_back_with_its_orders(stores: Store
         assert stores.shop(name).find_order(order) == f"order {order}"
 
 
-def test_a_node_is_drained_and_the_shops_are_back_when_it_may_run_pods_again(stores: Stores) -> None:
-    """Its last storefront is not evicted as long as another one has no node to run on."""
+def test_a_drained_nodes_shops_recover_when_it_may_run_pods_again(stores: Stores) -> None:
+    """Its last storefront pod is not evicted while there is no node for another one."""
     kubectl = stores.real.kubectl
     stores.apply("one", storefront={"replicas": 2})
     stores.await_all_ready()
@@ -69,21 +69,24 @@ def test_a_node_is_drained_and_the_shops_are_back_when_it_may_run_pods_again(sto
 
 
 def evict(stores: Stores, pod: str) -> None:
-    """Evict a pod of store one. :raise CalledProcessError: its budget does not allow it."""
+    """Evict a pod of store one.
+
+    :raise CalledProcessError: its budget does not allow it.
+    """
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "store-one"}}
     path = f"/api/v1/namespaces/store-one/pods/{pod}/eviction"
     stores.real.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
 
 def failed_probes(stores: Stores) -> int:
-    """How often a liveness probe had no answer in time."""
+    """Return how often a liveness probe timed out."""
     events = json.loads(stores.real.kubectl("get", "events", "-A", "--field-selector=reason=Unhealthy", "-o", "json"))
     failed = [each for each in events["items"] if each["message"].startswith("Liveness")]
     return sum(each.get("count") or 1 for each in failed)
 
 
-def test_starved_of_processor_time_nothing_that_works_is_killed(stores: Stores) -> None:
-    """All pods together have a hundredth of a core, until three liveness probes had no answer."""
+def test_processor_starvation_kills_no_working_container(stores: Stores) -> None:
+    """All pods together have a hundredth of a core, until three liveness probes have timed out."""
     before, probes = containers(stores), failed_probes(stores)
     with cgroups.starved(f"{stores.real.node.group}/kubepods"):
         wait_until(lambda: failed_probes(stores) >= probes + 3, "three liveness probes have failed", 240, interval=1)
@@ -91,8 +94,8 @@ def test_starved_of_processor_time_nothing_that_works_is_killed(stores: Stores) 
     assert containers(stores) == before
 
 
-def test_a_shop_whose_disk_was_full_sells_again_when_there_is_room(stores: Stores) -> None:
-    """Its data are on it, so its database can't even write its log, and ends."""
+def test_a_shop_whose_disk_was_full_sells_again_when_there_is_space(stores: Stores) -> None:
+    """Its data is on that disk, so its database can't even write its log, and exits."""
     order = stores.shop("one").order()
     fill = "CREATE TABLE ballast AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
     with stores.real.node.full_disk():

@@ -37,7 +37,8 @@ def outside(stores: Stores) -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
-# In the node's own network: nothing leaves it. The API of the payment provider has such an address, and one port.
+# An address in the node's own network, so nothing leaves it. The payment provider's API has such an address, and one
+# port.
 PUBLIC, PROVIDER, ANOTHER = "52.0.0.1", 443, 8443
 SERVE = f"""
 import socket, time
@@ -49,7 +50,7 @@ time.sleep(3600)
 
 @pytest.fixture
 def public(stores: Stores) -> Iterator[list[Target]]:
-    """Two ports of a public address, which anybody may connect to."""
+    """Two ports of a public address, which accept every connection."""
     node = stores.real.node
     node.namespaces.run("ip", "address", "add", f"{PUBLIC}/32", "dev", "lo")
     server = Inside("a public server", node.namespaces, [sys.executable, "-c", SERVE], node.log("public"))
@@ -63,7 +64,7 @@ def public(stores: Stores) -> Iterator[list[Target]]:
 
 
 def components(stores: Stores) -> list[Target]:
-    """Each component of each store, by its pod's address."""
+    """Return each component of each store, by its pod's address."""
     found = []
     for store in STORES:
         for component, port in PORTS.items():
@@ -73,7 +74,7 @@ def components(stores: Stores) -> list[Target]:
 
 
 def elsewhere(stores: Stores, outside: int) -> list[Target]:
-    """What is not a store's, less DNS."""
+    """Targets that do not belong to a store, without DNS."""
     plane, node = stores.real.plane, stores.real.node
     (hooks,) = stores.pods("store-platform", "")[:1]
     return [
@@ -89,7 +90,7 @@ def elsewhere(stores: Stores, outside: int) -> list[Target]:
 
 
 def open_ways(stores: Stores, sources: list[str], targets: list[Target]) -> set[tuple[str, str]]:
-    """Source and target of each connection that came about."""
+    """Return source and target of each connection that succeeded."""
 
     def connects(way: tuple[str, Target]) -> bool:
         source, (_, address, port) = way
@@ -106,7 +107,7 @@ def open_ways(stores: Stores, sources: list[str], targets: list[Target]) -> set[
 SOURCES = [f"{store}/{component}" for store in STORES for component in PORTS]
 
 
-def test_inside_a_store_only_its_own_path_is_open_and_between_stores_none(stores: Stores) -> None:
+def test_a_store_allows_only_its_own_path_inside_and_nothing_between_stores(stores: Stores) -> None:
     wanted = {(f"{s}/{a}", f"{s}/{b}") for s in STORES for a, b in (("storefront", "backend"), ("backend", "database"))}
     assert open_ways(stores, SOURCES, components(stores)) == wanted
 
@@ -127,7 +128,7 @@ def test_only_the_ingress_controller_reaches_a_stores_pages(stores: Stores) -> N
     assert reached == {("ingress-nginx", f"{s}/{c}") for s in STORES for c in ("backend", "storefront")}
 
 
-def test_what_a_store_is_connected_to_opens_one_port_of_public_addresses_to_its_backend_alone(
+def test_an_integration_opens_one_port_of_public_addresses_to_its_backend(
     stores: Stores, public: list[Target], outside: int
 ) -> None:
     targets = [*public, *elsewhere(stores, outside)]
@@ -150,9 +151,7 @@ def give(stores: Stores, store: str, keys: dict[str, str] | dict[str, None]) -> 
     stores.real.kubectl("patch", "secret", "integration-payments", *where, "--type=merge", "-p", patch)
 
 
-def test_of_a_store_only_the_backend_reaches_the_mail_relay_which_reaches_the_mail_server_alone(
-    stores: Stores, outside: int
-) -> None:
+def test_only_backends_reach_the_relay_and_it_only_the_mail_server(stores: Stores, outside: int) -> None:
     mail = stores.real.mail
     (pod,) = [each for each in stores.pods("store-platform") if each["metadata"]["name"].startswith("relay-")]
     relay = [("relay", pod["status"]["podIP"], 8465), ("relay's metrics", pod["status"]["podIP"], 9090)]
@@ -176,10 +175,11 @@ def test_an_order_is_confirmed_by_the_relay(stores: Stores) -> None:
     (found,) = wait_until(confirmations, f"order {order} is confirmed", 240)
     assert found["From"].addresses[0].addr_spec == f"one@{MAIL_DOMAIN}"
     assert f"{stores.get('one')['status']['url']}/orders" in texts(found)[0]
+    assert '"level": "error"' not in stores.real.kubectl("logs", "--namespace=store-platform", "deployment/relay")
 
 
-def test_without_policies_the_outside_would_be_reached(stores: Stores, outside: int) -> None:
-    """What the others measure is the policies, not a network that leads nowhere."""
+def test_without_policies_the_outside_is_reachable(stores: Stores, outside: int) -> None:
+    """So the other tests measure the policies, and not a network without a route."""
     address = stores.real.node.namespaces.address
     assert stores.can_connect("ingress-nginx", "deployment/ingress", address, outside)
     assert stores.can_connect("ingress-nginx", "deployment/ingress", stores.real.node.place.address, 10250)

@@ -1,4 +1,4 @@
-"""The storefront and each part of the platform are restarted, and nobody who asks for a page notices."""
+"""The storefront and each part of the platform are restarted without visitors noticing."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def restart(stores: Stores, namespace: str, workload: str) -> None:
     wait_until(lambda: len(stores.real.kubectl(*pods).split()) == made["replicas"], "the old pods are gone", 240)
 
 
-def test_a_storefront_is_restarted_without_a_failed_request(stores: Stores) -> None:
+def test_a_storefront_restarts_without_a_failed_request(stores: Stores) -> None:
     with visited(stores, "one") as answers:
         restart(stores, "store-one", "deployment/storefront")
         after = answers()
         wait_until(lambda: answers() > after, "the shop is visited after the restart", 30)
 
 
-def test_every_part_of_the_platform_is_restarted_without_a_failed_request(stores: Stores) -> None:
-    """Of shoppers, of callers of the API, at the dashboard, or of kubectl, which passes the gate."""
+def test_every_part_of_the_platform_restarts_without_a_failed_request(stores: Stores) -> None:
+    """Requests of shoppers, to the API, at the dashboard, and of kubectl, which passes the gate."""
     token = {"Authorization": f"Bearer {token_of(stores.real.plane, 'ada')}"}
     with (
         visited(stores, "two"),

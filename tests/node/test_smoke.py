@@ -1,4 +1,4 @@
-"""The smoke test passes whole on a real node, and leaves nothing: not in etcd, in containerd, or on disk."""
+"""The smoke test passes completely on a real node, and leaves nothing: not in etcd, in containerd, or on disk."""
 
 from __future__ import annotations
 

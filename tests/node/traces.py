@@ -1,4 +1,4 @@
-"""What can be seen of a node on the machine that it runs on."""
+"""What is visible of a node on the machine that it runs on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from . import cgroups
 from .init import KERNEL
 from .namespaces import Namespaces, run
 
-# Settings of the machine that a node's programs, or what goes with them, would change.
+# Settings of the machine that a node's programs would change.
 SETTINGS = (*KERNEL, "net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables", "net/netfilter/nf_conntrack_max")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What its traces are known by: its folder, its interface, and its namespaces of processes and of the network."""
+    """What its traces are recognized by: its folder, its interface, and its PID and network namespaces."""
 
     home: str
     interface: str
@@ -25,13 +25,13 @@ class Identity:
 
     @classmethod
     def of(cls, namespaces: Namespaces) -> Identity:
-        """A running node's."""
+        """Return a running node's identity."""
         kinds = Path(f"/proc/{namespaces.pid}/ns")
         links = [str((kinds / kind).readlink()) for kind in ("pid", "net")]
         return cls(str(namespaces.folder), namespaces.interface, *links)
 
     def traces(self) -> list[str]:
-        """Its processes, mounts, loop devices, interface, control groups and folder that are there."""
+        """Return its processes, mounts, loop devices, interface, control groups and folder that exist."""
         name = Path(self.home).name
         mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if name in line]
         loops = [str(file) for file in Path("/sys/block").glob("loop*/loop/backing_file") if name in _read(file)]
@@ -47,17 +47,17 @@ class Identity:
                 own = {str((process / "ns" / kind).readlink()) for kind in ("pid", "net")}
             except OSError:
                 continue  # it has ended
-            # Others of the platform's tests have the machine's network, and so has a node's control plane not.
+            # Other tests of the platform use the machine's network; a node's control plane does not.
             if self.processes in own or self.network in own:
                 found.append(f"process {process.name}: {_read(process / 'cmdline')}")
         return found
 
 
 def settings() -> dict[str, str]:
-    """The machine's own settings and packet filter's rules, which no node changes."""
+    """Return the machine's own settings and packet filter rules, which no node changes."""
     found = {name: _read(Path("/proc/sys", name)) for name in SETTINGS}
     for table in ("iptables-save", "ip6tables-save"):
-        found[table] = re.sub(r"^#.*\n| \[\d+:\d+\]$", "", run(table), flags=re.MULTILINE)  # times and counts
+        found[table] = re.sub(r"^#.*\n| \[\d+:\d+\]$", "", run(table), flags=re.MULTILINE)  # times and counters
     return found
 
 

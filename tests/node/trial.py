@@ -1,4 +1,4 @@
-"""What a node does to namespaces of its own, tried on this machine before anything is built for it."""
+"""Try on this machine what a node does to its namespaces, before anything is built for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from . import cgroups
 from .namespaces import program
 
-# Each line is what init.py, containerd, kubelet or kube-router needs.
+# Each line is something that init.py, containerd, kubelet or kube-router needs.
 SCRIPT = """\
 mount --make-rshared /
 mount -t sysfs sysfs /sys
@@ -30,7 +30,7 @@ echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
 
 
 def refused() -> str:
-    """The first of it that this machine does not allow, and why; empty where it allows all. Needs PACKAGES."""
+    """Return the first of these that this machine does not allow, and why; "" if it allows all. Needs PACKAGES."""
     if lacking := cgroups.lacking():
         return f"there are no control groups of {', '.join(lacking)}"
     with tempfile.TemporaryDirectory(prefix="node-trial-", dir="/var/tmp") as folder:

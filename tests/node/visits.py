@@ -1,4 +1,4 @@
-"""Somebody who asks for a page again and again, while something else happens."""
+"""A visitor who requests a page repeatedly, while something else happens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import requests
 from .cluster import DOMAIN
 from .stores import Stores
 
-# What is visited shares the machine with everything else.
+# The pages share the machine with everything else.
 PAUSE_SECONDS = 0.1
 
 
@@ -21,10 +21,10 @@ PAUSE_SECONDS = 0.1
 def visited(
     stores: Stores, host: str, path: str = "/", headers: Mapping[str, str] | None = None
 ) -> Iterator[Callable[[], int]]:
-    """Somebody asks for a page again and again; gives how often they did so far.
+    """Request a page repeatedly during the context; yield a function that returns how often so far.
 
-    :param headers: what they send besides.
-    :raise AssertionError: an answer was an error, or there was none.
+    :param headers: additional headers.
+    :raise AssertionError: a response was an error, or missing.
     """
 
     def visit(session: requests.Session) -> str:
@@ -43,7 +43,7 @@ def visited(
 
 @contextmanager
 def changed(stores: Stores, name: str) -> Iterator[Callable[[], int]]:
-    """Somebody changes a store by kubectl again and again; gives how often they did so far.
+    """Change a store by kubectl repeatedly during the context; yield a function that returns how often so far.
 
     :raise AssertionError: a change was refused.
     """
@@ -63,9 +63,9 @@ def changed(stores: Stores, name: str) -> Iterator[Callable[[], int]]:
 
 @contextmanager
 def _repeated(act: Callable[[], str]) -> Iterator[Callable[[], int]]:
-    """Do it in a thread again and again until the end, which fails if one of the times did.
+    """Repeat an action in a thread until the context ends, which raises if one failed.
 
-    :param act: what went wrong, or an empty string.
+    :param act: returns what went wrong, or "".
     """
     ended, count, failures = threading.Event(), [0], list[str]()
 

@@ -1,4 +1,4 @@
-"""The platform's mail relay as it ships, as a process of this machine."""
+"""The platform's mail relay as shipped, as a process of this machine."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ KEY = b"a relay key for tests, the same in every run"
 
 
 class Relay:
-    """Runs between ``start`` and ``stop``, and again.
+    """Runs between ``start`` and ``stop``, repeatedly.
 
-    :param folder: for its files. :param server: host, port and tls of the mail server. :param ca: who signs that
-        server's certificate, as PEM. :param mails_per_hour: of one store.
+    :param folder: for its files.
+    :param server: host, port and tls of the mail server.
+    :param ca: PEM certificate of the authority that signed that server's certificate.
+    :param mails_per_hour: the limit per store.
     """
 
     def __init__(self, folder: Path, server: dict[str, Any], ca: str = "", mails_per_hour: int = 1000) -> None:
@@ -71,16 +73,16 @@ class Relay:
 
     @property
     def certificate(self) -> str:
-        """The authority's certificate that the relay's is signed by, as PEM."""
+        """The PEM certificate of the authority that signed the relay's certificate."""
         return self.authority.cert_pem.bytes().decode()
 
     @property
     def log(self) -> str:
-        """What it has logged."""
+        """Its log."""
         return (self.folder / "log").read_text()
 
     def fields_of(self, store: str, reply_to: str) -> dict[str, str]:
-        """What a store is given to send by it, but for where it is."""
+        """Return the fields of a store's Secret for it, without host and port."""
         settings = load_settings(
             self.folder / "settings.yaml",
             ENGINES,
@@ -91,41 +93,41 @@ class Relay:
         return {**given, "host": HOST, "port": str(self.port)}
 
     def sign_in_as(self, password: str, username: str = USER) -> None:
-        """From now on it signs in at the mail server so."""
+        """Set its credentials for the mail server."""
         (self.folder / "credentials" / "username").write_text(username)
         (self.folder / "credentials" / "password").write_text(password)
 
     def start(self) -> None:
-        """Take mails."""
+        """Accept mails."""
         self.process.start()
         wait_until(self._listens, "the relay listens", 60, stop_if=self.process.failure)
 
     def stop(self) -> None:
-        """End it as a node that fails would."""
+        """Kill it as a failing node would."""
         self.process.kill()
 
     def metric(self, name: str) -> float:
-        """The value of the sample that begins so; 0 where there is none."""
+        """Return the value of the sample with that prefix; 0 if there is none."""
         lines = requests.get(f"{self.url}/metrics", timeout=10).text.splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def await_ready(self, ready: bool = True) -> None:
-        """Wait until it has seen that the mail server works, or does not."""
+        """Wait until it has noticed that the mail server works, or does not."""
         wait_until(lambda: self.metric("store_relay_server_ready") == ready, "it has asked the mail server", 60)
 
     def connect(self) -> smtplib.SMTP_SSL:
-        """A client that trusts it, and is not signed in."""
+        """Return a client that trusts it, and is not signed in."""
         context = ssl.create_default_context(cadata=self.certificate)
         return smtplib.SMTP_SSL(HOST, self.port, context=context, timeout=60)
 
     def sign_in(self, account: Account) -> smtplib.SMTP_SSL:
-        """A client of that account."""
+        """Return a client that is signed in with that account."""
         client = self.connect()
         client.login(account.username, account.password)
         return client
 
     def raw(self) -> ssl.SSLSocket:
-        """A connection of which the caller says each byte."""
+        """Return a connection over which the caller sends every byte."""
         context = ssl.create_default_context(cadata=self.certificate)
         wire = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         return context.wrap_socket(wire, server_hostname=HOST)
@@ -136,7 +138,7 @@ class Relay:
 
 
 def account(name: str, uid: str = "uid-1") -> Account:
-    """A store's, as the hooks give it to the store."""
+    """Return a store's account, as the hooks give it to the store."""
     return store_account(KEY, name, uid, DOMAIN)
 
 
@@ -144,14 +146,14 @@ PLATFORM = platform_account(KEY, DOMAIN)
 
 
 def mail(sender: str, subject: str = "Your order", message_id: str = "", more: str = "") -> bytes:
-    """A mail from that address, each line as SMTP has it."""
+    """Return a mail from that address, with SMTP's line endings."""
     identity = f"Message-ID: <{message_id}@{DOMAIN}>\r\n" if message_id else ""
     return f"From: A shop <{sender}>\r\nSubject: {subject}\r\n{identity}{more}\r\nHello!\r\n".encode()
 
 
 @contextlib.contextmanager
 def relay_to(server: MailServer) -> Iterator[Relay]:
-    """A relay that runs and passes mails on to that server of the tests, and has seen that it works."""
+    """Yield a running relay that forwards to that test server, and has noticed that it works."""
     parameters = {"host": HOST, "port": server.port, "tls": "starttls"}
     with (
         tempfile.TemporaryDirectory(prefix="store-relay-") as folder,
@@ -163,7 +165,7 @@ def relay_to(server: MailServer) -> Iterator[Relay]:
 
 @contextlib.contextmanager
 def relay(folder: Path, server: dict[str, Any], password: str, **options: Any) -> Iterator[Relay]:
-    """A relay that runs, for as long as the context does."""
+    """Run a relay during the context."""
     made = Relay(folder, server, **options)
     made.sign_in_as(password)
     made.start()

@@ -1,4 +1,4 @@
-"""The mail relay passes on what stores send, keeps each to its address and rate, and loses and repeats nothing."""
+"""The mail relay forwards what stores send, restricts each to its address and rate, and loses and repeats nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEMO, OTHER = account("demo"), account("other")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MailServer]:
-    """The mail server of a provider: STARTTLS, and a password."""
+    """A provider's mail server: STARTTLS, and a password."""
     with mail_server(PASSWORD) as made:
         yield made
 
@@ -54,14 +54,14 @@ def send(via: Relay, of: Account, to: str, content: bytes | None = None) -> dict
 
 
 def refusal(via: Relay, of: Account, content: bytes, *to: str) -> tuple[int, str]:
-    """What the relay says to a mail that it does not take."""
+    """Return the relay's reply to a mail that it rejects."""
     with via.sign_in(of) as client, pytest.raises(smtplib.SMTPDataError) as error:
         client.sendmail(of.sender, to or ("ann@example.com",), content)
     return error.value.smtp_code, bytes(error.value.smtp_error).decode()
 
 
 class Dripping(threading.Thread):
-    """A mail server that takes a mail's content, and then answers a byte now and then, forever."""
+    """A mail server that accepts a mail's content, and then sends one byte of its reply now and then, forever."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -90,14 +90,14 @@ class Dripping(threading.Thread):
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """Where what takes long is done while other tests run."""
+    """Threads for slow work that runs beside other tests."""
     with ThreadPoolExecutor(8) as pool:
         yield pool
 
 
 @pytest.fixture(scope="module", autouse=True)
 def silent(running: Relay) -> Iterator[list[socket.socket]]:
-    """More connections of one address than it may have, on which nothing is ever said."""
+    """More idle connections from one address than it may have."""
     with contextlib.ExitStack() as held:
         made = [held.enter_context(socket.socket()) for _ in range(80)]
         for wire in made:
@@ -108,7 +108,7 @@ def silent(running: Relay) -> Iterator[list[socket.socket]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def hanging(threads: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Future[str]:
-    """The log of a relay whose mail server takes connections and never answers."""
+    """The log of a relay whose mail server accepts connections and never replies."""
 
     folder = tmp_path_factory.mktemp("hanging")
 
@@ -124,7 +124,7 @@ def hanging(threads: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module", autouse=True)
 def dripping(threads: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Future[int]:
-    """What a relay says to a mail whose mail server never ends its answer."""
+    """The relay's reply to a mail whose mail server never completes its reply."""
 
     folder = tmp_path_factory.mktemp("dripping")
 
@@ -145,13 +145,11 @@ def dripping(threads: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFacto
 
 
 def token(of: Account) -> str:
-    """What signs in by AUTH PLAIN."""
+    """Return the token for AUTH PLAIN."""
     return base64.b64encode(f"\0{of.username}\0{of.password}".encode()).decode()
 
 
-def test_a_mail_reaches_its_recipient_encrypted_and_says_which_store_sent_it(
-    running: Relay, server: MailServer
-) -> None:
+def test_a_mail_is_delivered_encrypted_and_names_its_store(running: Relay, server: MailServer) -> None:
     send(running, DEMO, "ann@example.com", mail(DEMO.sender, "Order 1"))
     (found,) = server.to("ann@example.com", "Order 1")
     assert found["From"].addresses[0].addr_spec == "demo@mail.example.com"
@@ -171,13 +169,13 @@ def test_a_mail_reaches_its_recipient_encrypted_and_says_which_store_sent_it(
         ("demo/uid-1\r\nMAIL FROM:<demo@mail.example.com>", DEMO.password),
     ],
 )
-def test_nobody_signs_in_with_another_stores_password(running: Relay, username: str, password: str) -> None:
+def test_a_store_can_not_sign_in_with_another_stores_password(running: Relay, username: str, password: str) -> None:
     with running.connect() as client, pytest.raises(smtplib.SMTPAuthenticationError) as error:
         client.login(username, password)
     assert error.value.smtp_code == 535
 
 
-def test_nobody_sends_without_signing_in(running: Relay) -> None:
+def test_a_mail_without_signing_in_is_rejected(running: Relay) -> None:
     with running.connect() as client:
         client.ehlo()
         assert client.mail(DEMO.sender)[0] == 530
@@ -186,7 +184,7 @@ def test_nobody_sends_without_signing_in(running: Relay) -> None:
 
 
 @pytest.mark.parametrize("sender", [OTHER.sender, "demo@example.com", "", "demo@mail.example.com.example.org"])
-def test_a_store_has_no_other_envelope_sender_than_its_own(running: Relay, sender: str) -> None:
+def test_a_store_can_not_use_another_envelope_sender(running: Relay, sender: str) -> None:
     with running.sign_in(DEMO) as client:
         assert client.mail(sender)[0] == 550
 
@@ -214,7 +212,7 @@ def test_a_store_has_no_other_envelope_sender_than_its_own(running: Relay, sende
         "",
     ],
 )
-def test_a_store_has_no_other_from_address_than_its_own(running: Relay, header: str) -> None:
+def test_a_store_can_not_use_another_from_address(running: Relay, header: str) -> None:
     code, words = refusal(running, DEMO, f"{header}\r\n\r\nText\r\n".encode())
     assert code == 550
     assert "5.7.1" in words
@@ -231,7 +229,7 @@ def test_a_store_has_no_other_from_address_than_its_own(running: Relay, header: 
         f"From: Shop <{DEMO.sender}>\r\nSender: {DEMO.sender}\r\nReply-To: owner@example.com",
     ],
 )
-def test_a_shop_has_whatever_name_it_likes(running: Relay, server: MailServer, header: str) -> None:
+def test_a_shop_may_use_any_display_name(running: Relay, server: MailServer, header: str) -> None:
     before = len(server.mails())
     send(
         running,
@@ -243,7 +241,7 @@ def test_a_shop_has_whatever_name_it_likes(running: Relay, server: MailServer, h
 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r.\r", b"\r\n.\r", b"\0"])
-def test_no_mail_hides_in_another(running: Relay, server: MailServer, end: bytes) -> None:
+def test_a_mail_hidden_in_another_is_rejected(running: Relay, server: MailServer, end: bytes) -> None:
     hidden = (
         end + b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nFrom: evil@example.com\r\n\r\n"
     )
@@ -278,14 +276,14 @@ def test_no_mail_hides_in_another(running: Relay, server: MailServer, end: bytes
         "j\ufffdrgen@example.com",
     ],
 )
-def test_what_is_no_address_is_no_recipient(running: Relay, recipient: str) -> None:
+def test_an_invalid_recipient_is_rejected(running: Relay, recipient: str) -> None:
     with running.sign_in(DEMO) as client:
         client.mail(DEMO.sender)
         client.send(f"RCPT TO:<{recipient}>\r\n".encode())
         assert client.getreply()[0] == 553
 
 
-def test_a_mail_has_so_many_recipients_and_so_many_bytes(running: Relay) -> None:
+def test_recipients_and_bytes_of_a_mail_are_limited(running: Relay) -> None:
     with running.sign_in(account("large")) as client:
         assert client.mail("large@mail.example.com", ["size=99999999"])[0] == 552
         client.mail("large@mail.example.com")
@@ -303,9 +301,7 @@ def test_a_mail_has_so_many_recipients_and_so_many_bytes(running: Relay) -> None
         assert client.noop()[0] == 250
 
 
-def test_what_the_server_says_to_a_recipient_is_the_answer_and_nobody_gets_a_part_of_it(
-    running: Relay, server: MailServer
-) -> None:
+def test_a_recipient_rejected_by_the_server_rejects_the_mail_for_all(running: Relay, server: MailServer) -> None:
     server.rule(PASSWORD, refused=["later@example.com"])
     try:
         answer = refusal(running, DEMO, mail(DEMO.sender, "To both"), "ann@example.com", "later@example.com")
@@ -315,9 +311,7 @@ def test_what_the_server_says_to_a_recipient_is_the_answer_and_nobody_gets_a_par
     assert server.to("ann@example.com", "To both") == []
 
 
-def test_a_store_that_has_sent_its_mails_of_the_hour_waits_and_no_other_does(
-    running: Relay, server: MailServer
-) -> None:
+def test_a_store_at_its_hourly_limit_has_to_wait_and_others_do_not(running: Relay, server: MailServer) -> None:
     busy = account("busy")
     recipients = [f"{number}@example.com" for number in range(20)]
     with running.sign_in(busy) as client:
@@ -325,15 +319,15 @@ def test_a_store_that_has_sent_its_mails_of_the_hour_waits_and_no_other_does(
             client.sendmail(busy.sender, recipients, mail(busy.sender))
     assert refusal(running, busy, mail(busy.sender)) == (
         450,
-        "4.7.1 this store has sent the mails that it may send in an hour",
+        "4.7.1 this store has reached its limit of mails per hour: try again later",
     )
-    # Another store of that name, made after this one was deleted.
+    # Another store of that name, created after this one was deleted.
     assert refusal(running, account("busy", "uid-2"), mail(busy.sender))[0] == 450
     send(running, OTHER, "ann@example.com", mail(OTHER.sender, "Not busy"))
     assert len(server.to("ann@example.com", "Not busy")) == 1
 
 
-def test_a_mail_that_is_sent_once_more_with_its_message_id_is_not_repeated(running: Relay, server: MailServer) -> None:
+def test_a_mail_sent_again_with_its_message_id_is_not_repeated(running: Relay, server: MailServer) -> None:
     content = mail(DEMO.sender, "Once", message_id="order-1")
     for _ in range(2):
         send(running, DEMO, "ann@example.com", content)
@@ -344,7 +338,7 @@ def test_a_mail_that_is_sent_once_more_with_its_message_id_is_not_repeated(runni
     assert len(server.to("ann@example.com", "Once")) == 2
 
 
-def test_a_client_that_leaves_before_the_answer_sends_its_mail_once(running: Relay, server: MailServer) -> None:
+def test_a_client_that_leaves_before_the_reply_sends_its_mail_once(running: Relay, server: MailServer) -> None:
     content = mail(DEMO.sender, "Impatient", message_id="order-2")
     client = running.sign_in(DEMO)
     client.mail(DEMO.sender)
@@ -362,7 +356,7 @@ def test_the_platforms_own_mails_have_its_address(running: Relay, server: MailSe
     assert found["From"].addresses[0].addr_spec == "platform@mail.example.com"
 
 
-def test_a_server_that_is_down_is_reported_and_takes_mails_once_it_is_back(running: Relay, server: MailServer) -> None:
+def test_an_unavailable_server_is_reported_and_mails_pass_once_it_is_back(running: Relay, server: MailServer) -> None:
     server.stop()
     try:
         code, words = refusal(running, DEMO, mail(DEMO.sender, "Later"))
@@ -379,7 +373,7 @@ def test_a_server_that_is_down_is_reported_and_takes_mails_once_it_is_back(runni
     assert len(server.to("ann@example.com", "Later")) == 1
 
 
-def test_another_password_of_the_server_is_used_without_a_restart(running: Relay, server: MailServer) -> None:
+def test_a_new_password_of_the_server_is_used_without_a_restart(running: Relay, server: MailServer) -> None:
     server.rule(NEXT_PASSWORD)
     try:
         assert refusal(running, DEMO, mail(DEMO.sender))[0] == 451
@@ -397,21 +391,19 @@ def test_another_password_of_the_server_is_used_without_a_restart(running: Relay
     ("password", "ca", "words"),
     [("päss", "", "must be ASCII"), (PASSWORD, "no certificate", "ca.crt must hold"), ("wrong", "", "535 5.7.8")],
 )
-def test_credentials_that_can_not_be_used_are_named_and_end_nothing(
-    server: MailServer, password: str, ca: str, words: str
-) -> None:
+def test_unusable_credentials_are_named_and_end_nothing(server: MailServer, password: str, ca: str, words: str) -> None:
     given = Credentials("the-shop", password, ca or server.certificate)
     with pytest.raises(Unavailable, match=words) as error:
         Upstream(parameters(server), lambda: given, "mail.example.com").check()
     assert password not in str(error.value)
 
 
-def test_no_password_and_no_failure_is_in_the_log(running: Relay) -> None:
+def test_no_password_and_no_error_is_in_the_log(running: Relay) -> None:
     words = (PASSWORD, NEXT_PASSWORD, DEMO.password, "ann@example.com", "Traceback", "Warning")
     assert [word for word in words if word in running.log] == []
 
 
-def test_many_connections_of_one_store_leave_room_for_the_others(running: Relay, server: MailServer) -> None:
+def test_many_connections_of_one_store_leave_room_for_others(running: Relay, server: MailServer) -> None:
     running.await_ready()
     greedy = account("greedy")
     with contextlib.ExitStack() as held:
@@ -420,13 +412,13 @@ def test_many_connections_of_one_store_leave_room_for_the_others(running: Relay,
         with running.connect() as client:
             client.ehlo()
             assert client.docmd("AUTH", f"PLAIN {token(greedy)}")[0] == 421
-        # Whoever holds its turn by sending a mail that never ends holds up no other store.
+        # A client that holds its store's turn with a mail that never ends blocks no other store.
         client = held.enter_context(running.sign_in(account("endless")))
         client.mail("endless@mail.example.com")
         client.rcpt("ann@example.com")
         client.docmd("DATA")
         client.send(b"From: endless@mail.example.com\r\n")
-        # Nor do several that fill what there is for large mails, and do not end them.
+        # Nor do several that fill the memory for large mails, and never complete them.
         for number in range(6):
             large = held.enter_context(running.sign_in(account(f"large-{number}")))
             large.mail(f"large-{number}@mail.example.com")
@@ -440,9 +432,7 @@ def test_many_connections_of_one_store_leave_room_for_the_others(running: Relay,
         client.close()
 
 
-def test_silent_connections_of_one_address_leave_room_and_are_ended(
-    running: Relay, silent: list[socket.socket]
-) -> None:
+def test_idle_connections_of_one_address_leave_room_and_time_out(running: Relay, silent: list[socket.socket]) -> None:
     with running.connect() as client:
         assert client.noop()[0] == 250
     for wire in silent:
@@ -450,15 +440,15 @@ def test_silent_connections_of_one_address_leave_room_and_are_ended(
     assert [wire.recv(1) for wire in silent] == [b""] * len(silent)
 
 
-def test_a_server_that_never_answers_is_reported(hanging: Future[str]) -> None:
+def test_a_server_that_never_replies_is_reported(hanging: Future[str]) -> None:
     assert "did not answer in time" in hanging.result()
 
 
-def test_a_server_that_drips_its_answer_ends_no_mail_and_the_mail_is_deferred(dripping: Future[int]) -> None:
+def test_a_server_that_never_completes_its_reply_defers_the_mail(dripping: Future[int]) -> None:
     assert dripping.result() == 451
 
 
-def test_a_relay_that_is_ended_answers_to_the_mail_on_its_way_first(server: MailServer, tmp_path: Path) -> None:
+def test_a_relay_that_is_stopped_first_answers_the_mail_in_progress(server: MailServer, tmp_path: Path) -> None:
     with relay(tmp_path, parameters(server), PASSWORD, ca=server.certificate) as made:
         made.await_ready()
         idle, client = made.sign_in(OTHER), made.sign_in(DEMO)

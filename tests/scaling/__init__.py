@@ -1,1 +1,1 @@
-"""Several of each part at once: what one of them knows or began, the others know and finish."""
+"""Several processes of each part at once: what one of them knows or started, the others know and finish."""

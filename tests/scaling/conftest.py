@@ -1,4 +1,4 @@
-"""A control plane whose gate is asked, and two processes of each interface in front of it."""
+"""A control plane with the gate's webhooks, and two processes of each interface."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def gate(binary: object) -> Iterator[Gate]:
 
 @pytest.fixture(scope="module")
 def redis_url(redis: Process) -> str:
-    """The Redis, without a database."""
+    """The Redis' URL, without a database."""
     return redis.name.removesuffix("/0")
 
 

@@ -1,4 +1,4 @@
-"""Two processes of the API and two of the dashboard, each pair behind one address, with all that they share."""
+"""Two processes of the API and two of the dashboard, each pair behind one address, with everything that they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from tests.api.server import RATES, Api, Caller, token_of
+from tests.api.server import RATES, Api, ApiClient, token_of
 from tests.cluster.controlplane import ControlPlane
 from tests.dashboard.server import Dashboard, Visitor
 from tests.stores.balancer import Balancer
@@ -16,7 +16,7 @@ PROCESSES = 2
 
 
 def port_of(url: str) -> int:
-    """The port a process answers at."""
+    """Return a process' port."""
     return int(url.rpartition(":")[2])
 
 
@@ -26,10 +26,10 @@ def address(balancer: Balancer) -> str:
 
 
 class Replicas:
-    """Started on entering, ended on leaving.
+    """Started on entering, stopped on leaving.
 
     :param redis: the URL of a Redis without its database: rates are in 0, sessions in 1.
-    :param rates: of the API, and ``sign_in`` of the dashboard, in place of ones that nobody reaches.
+    :param rates: of the API, and ``sign_in`` of the dashboard, replacing ones that are never reached.
     """
 
     def __init__(self, gate: Gate, redis: str, *, sign_in: str = "100000/hour", **rates: str) -> None:
@@ -59,12 +59,14 @@ class Replicas:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def caller(self, user: str) -> Caller:
-        """Somebody who calls the API at its one address: each request is a connection, so the next process' turn."""
-        return Caller(address(self.api_balancer), token_of(self.plane, user))
+    def caller(self, user: str) -> ApiClient:
+        """Return a client of the API's single address: each request is a new connection, so it goes to the next
+        process.
+        """
+        return ApiClient(address(self.api_balancer), token_of(self.plane, user))
 
     def visitor(self) -> Visitor:
-        """A browser at the dashboard's one address; each request is a connection."""
+        """Return a browser at the dashboard's single address; each request is a new connection."""
         visitor = Visitor(address(self.dashboard_balancer))
         visitor.session.headers["Connection"] = "close"
         return visitor

@@ -1,4 +1,4 @@
-"""Of two loops one leads; where it is killed, the other one finishes what was under way."""
+"""Of two controllers one leads; if it is killed, the other one finishes its work."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tests.stores.platform import Platform
 from tests.values import chart_values
 
 STORES = [f"shop-{number}" for number in range(12)]
-# Metacontroller has no flag for how long a lease lasts without its holder: 15 s, and another try each 2 s.
+# Metacontroller has no flag for the lease's duration without its holder: 15 s, and an attempt every 2 s.
 LEASE_SECONDS = 15
-# What the API server records for a request whose asker went away; it may have done what was asked all the same.
+# The code that the API server records for a request whose client disconnected; it may have been done nevertheless.
 ABANDONED = 504
 
 
 def election() -> tuple[str, ...]:
-    """The flags of leader election that ship."""
+    """Return the shipped flags for leader election."""
     arguments = chart_values()["metacontroller"]["commandArgs"]
-    # In a pod the namespace is its own.
+    # In a pod this is its own namespace.
     return (
         *(flag for flag in arguments if flag.startswith("--leader-election")),
         "--leader-election-namespace=metacontroller",
@@ -34,7 +34,7 @@ def election() -> tuple[str, ...]:
 
 
 class Two:
-    """Two loops that share a Lease; both are `metacontroller`, with what the shipped roles let it do."""
+    """Two controllers that share a Lease; both are `metacontroller`, with the permissions of the shipped roles."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
@@ -44,7 +44,7 @@ class Two:
         ]
 
     def lease(self) -> Object:
-        """Who leads, since when, and how often that changed."""
+        """Return who leads, since when, and how often that changed."""
         lease = self.platform.client.find(
             "coordination.k8s.io/v1", "Lease", "metacontroller-stores", namespace="metacontroller"
         )
@@ -54,7 +54,7 @@ class Two:
 @pytest.fixture
 def two(own_plane: ControlPlane) -> Iterator[Two]:
     with Platform(own_plane, loop=STAND_IN) as platform:
-        platform.loop.stop()  # these two take its place
+        platform.loop.stop()  # these two replace it
         two = Two(platform)
         try:
             yield two
@@ -64,14 +64,14 @@ def two(own_plane: ControlPlane) -> Iterator[Two]:
 
 
 def generations(children: dict[str, list[Object]]) -> dict[str, Any]:
-    """By uid, so that what was made again is another one. Some kinds have none."""
+    """Return generations by UID, so that a recreated object differs. Some kinds have none."""
     return {
         each["metadata"]["uid"]: each["metadata"].get("generation") for objects in children.values() for each in objects
     }
 
 
 @pytest.mark.skipif(not find_metacontroller(), reason="no metacontroller on PATH; the stand-in elects no leader")
-def test_when_the_leader_is_killed_the_next_one_finishes_and_makes_and_writes_nothing_twice(two: Two) -> None:
+def test_the_next_leader_finishes_and_writes_nothing_twice(two: Two) -> None:
     platform, (leader, standby) = two.platform, two.loops
     leader.start()
     first = wait_until(lambda: two.lease().get("holderIdentity"), "one leads", stop_if=leader.failure)
@@ -101,6 +101,6 @@ def test_when_the_leader_is_killed_the_next_one_finishes_and_makes_and_writes_no
     assert len(made_by_loops.keys() | abandoned) >= len(now), "not all of it was made by the loops"
     written = Counter((w.resource, w.namespace, w.name) for w in by_loops if (w.verb, w.code) == ("update", 200))
     again = {each: count for each, count in written.items() if each[0].split("/")[0] not in ("stores", "leases")}
-    # A Secret's data is named at its creation alone, which is noted on it once.
+    # A Secret's data is applied only at its creation, which is recorded once.
     assert {(resource, count) for (resource, _, _), count in again.items()} <= {("secrets", 1)}
     assert standby.log_errors() == []

@@ -1,4 +1,6 @@
-"""Two processes of the API and of the dashboard behind one address each are as good as one, and outlive one."""
+"""Two processes of the API and of the dashboard, each pair behind one address, work like one process, and survive
+losing one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.api.server import Caller, token_of
+from tests.api.server import ApiClient, token_of
 from tests.api.test_changes import read, until
 from tests.cluster.waiting import wait_until
 from tests.dashboard.server import Visitor
@@ -25,7 +27,7 @@ from .replicas import PROCESSES, Replicas, port_of
 
 
 def at_once(*calls: Callable[[], requests.Response]) -> list[requests.Response]:
-    """The answers to calls that begin at the same moment."""
+    """Return the responses to concurrent calls."""
     start = threading.Barrier(len(calls))
 
     def call(ask: Callable[[], requests.Response]) -> requests.Response:
@@ -36,20 +38,20 @@ def at_once(*calls: Callable[[], requests.Response]) -> list[requests.Response]:
         return list(pool.map(call, calls))
 
 
-def keyed(caller: Caller, name: str, key: str) -> requests.Response:
-    """A create that can be repeated."""
+def keyed(caller: ApiClient, name: str, key: str) -> requests.Response:
+    """Create with an idempotency key."""
     body = {"name": name, "spec": {"engine": "medusa"}}
     return caller("POST", "/stores", body, headers={"Idempotency-Key": key})
 
 
 def shared(balancer: Balancer, before: Counter[int]) -> bool:
-    """Whether every process took a connection since then."""
+    """Whether every process has received a connection since then."""
     return len(balancer.taken - before) == PROCESSES
 
 
-def test_who_signed_in_through_one_dashboard_is_known_at_the_other_until_they_sign_out(replicas: Replicas) -> None:
+def test_a_session_is_valid_at_both_dashboards_until_signing_out(replicas: Replicas) -> None:
     with replicas.visitor() as ann:
-        # The form comes from one process, and the other takes it.
+        # The form comes from one process, and is sent to the other.
         before = replicas.dashboard_balancer.taken.copy()
         assert ann.sign_in(token_of(replicas.plane, "ann")).ok
         pages = [ann.get("/") for _ in range(10)]
@@ -65,14 +67,14 @@ def limited(gate: Gate, redis_url: str) -> Iterator[Replicas]:
         yield limited
 
 
-def test_a_rate_of_the_api_counts_requests_through_both_processes_together(limited: Replicas) -> None:
+def test_the_apis_rate_counts_requests_through_both_processes(limited: Replicas) -> None:
     before = limited.api_balancer.taken.copy()
     answers = at_once(*[lambda: limited.caller("ben")("GET", "/me")] * 16)
     assert Counter(each.status_code for each in answers) == {200: 10, 429: 6}
     assert shared(limited.api_balancer, before)
 
 
-def test_a_rate_of_signing_in_counts_tries_at_both_dashboards_together(limited: Replicas) -> None:
+def test_the_sign_in_rate_counts_attempts_at_both_dashboards(limited: Replicas) -> None:
     tries = []
     for number in range(7):
         with Visitor(limited.dashboard.urls[number % PROCESSES]) as visitor:
@@ -80,7 +82,7 @@ def test_a_rate_of_signing_in_counts_tries_at_both_dashboards_together(limited: 
     assert tries == [401] * 5 + [429] * 2
 
 
-def test_a_key_sent_to_both_processes_at_once_makes_one_store_that_both_answers_name(replicas: Replicas) -> None:
+def test_a_key_sent_to_both_processes_at_once_creates_one_store(replicas: Replicas) -> None:
     callers = [replicas.api.caller("ann", number) for number in range(PROCESSES)]
     for number in range(5):
         name, key = f"both-{number}", f"key-{number}"
@@ -92,7 +94,7 @@ def test_a_key_sent_to_both_processes_at_once_makes_one_store_that_both_answers_
         assert replicas.plane.client.find(API, "Store", f"different-{number}") is None
 
 
-def test_who_writes_through_one_process_reads_it_through_the_other(replicas: Replicas) -> None:
+def test_a_write_through_one_process_is_read_through_the_other(replicas: Replicas) -> None:
     here, there = (replicas.api.caller("ben", number) for number in range(PROCESSES))
     for number in range(20):
         version = here.create(f"theirs-{number}").headers["Resource-Version"]
@@ -100,7 +102,7 @@ def test_who_writes_through_one_process_reads_it_through_the_other(replicas: Rep
         assert f"theirs-{number}" in {each["name"] for each in page["items"]}
 
 
-def test_what_was_done_through_one_process_is_in_the_history_that_the_other_tells(replicas: Replicas) -> None:
+def test_the_history_shows_what_was_done_through_the_other_process(replicas: Replicas) -> None:
     here, there = (replicas.api.caller("ann", number) for number in range(PROCESSES))
     here.create("recorded")
     found = wait_until(lambda: there.get("/audit", store="recorded")["items"], "it is recorded")
@@ -108,12 +110,12 @@ def test_what_was_done_through_one_process_is_in_the_history_that_the_other_tell
 
 
 def missed_after(visitor: Visitor, last_seen: str, name: str) -> list[Any]:
-    """The stores that a page hears of from there on, up to one."""
+    """Return the stores that a page is notified of from there on, up to one."""
     with closing(visitor.get("/changes", stream=True, headers={"Last-Event-ID": last_seen})) as response:
         return [event.data.get("name") for event in until(read(response), "store", name) if event.kind]
 
 
-def test_a_page_hears_of_what_the_other_process_wrote_and_misses_nothing_when_the_api_it_hears_is_killed(
+def test_a_page_misses_nothing_when_its_api_process_is_killed(
     replicas: Replicas,
 ) -> None:
     assert of_streams(replicas) == [0, 0]
@@ -136,7 +138,7 @@ def test_a_page_hears_of_what_the_other_process_wrote_and_misses_nothing_when_th
             replicas.api.start(serving)
 
 
-def test_a_page_misses_nothing_when_the_dashboard_it_hears_is_killed(replicas: Replicas) -> None:
+def test_a_page_misses_nothing_when_its_dashboard_is_killed(replicas: Replicas) -> None:
     ben = replicas.caller("ben")
     with replicas.visitor() as visitor:
         visitor.sign_in(token_of(replicas.plane, "ben"))
@@ -158,18 +160,18 @@ def test_a_page_misses_nothing_when_the_dashboard_it_hears_is_killed(replicas: R
 
 
 def of_streams(replicas: Replicas) -> list[int]:
-    """How many streams each process of the API has."""
+    """Return the number of streams of each API process."""
     return [int(replicas.api.metric("store_api_streams", number)) for number in range(PROCESSES)]
 
 
 def await_end(response: requests.Response) -> None:
-    """Read until nothing more can come: in good order, or broken off."""
+    """Read until the stream ends or breaks."""
     with suppress(requests.RequestException):
         for _ in response.iter_content(None):
             pass
 
 
-def test_killing_a_process_of_the_api_loses_no_accepted_change_and_requests_go_on(replicas: Replicas) -> None:
+def test_killing_an_api_process_loses_no_accepted_change(replicas: Replicas) -> None:
     owners, accepted, killed = 4, Counter[str](), threading.Event()
     names = [[f"kept-{owner}-{number}" for number in range(12)] for owner in range(owners)]
 

@@ -19,12 +19,12 @@ SHARD = "platform.urumi.dev/shard"
 
 
 def finalizer(shard: str) -> str:
-    """What the shard's controller puts on the stores it serves."""
+    """The finalizer that the shard's controller adds to its stores."""
     return f"metacontroller.io/compositecontroller-stores-{shard}"
 
 
 def share(platform: Platform, shards: Iterable[str]) -> None:
-    """A controller for each shard, labelled with it, in place of the one for all stores."""
+    """A controller for each shard, with its label, replacing the one for all stores."""
     (controller,) = platform.client.list_all("metacontroller.k8s.io/v1alpha1", "CompositeController")
     controller = {"apiVersion": "metacontroller.k8s.io/v1alpha1", "kind": "CompositeController", **controller}
     for name in shards:
@@ -71,7 +71,7 @@ def test_a_store_that_moves_between_shards_keeps_every_child(own_plane: ControlP
 
 
 @pytest.mark.skipif(not find_metacontroller(), reason="no metacontroller on PATH; the stand-in takes every controller")
-def test_two_metacontrollers_share_new_stores_and_each_store_is_served_by_one(binary: object) -> None:
+def test_new_stores_are_shared_and_each_is_served_by_one_controller(binary: object) -> None:
     names = [f"shop-{number}" for number in range(6)]
     with (
         ControlPlane(users=API_USER) as plane,
@@ -79,7 +79,7 @@ def test_two_metacontrollers_share_new_stores_and_each_store_is_served_by_one(bi
         Gate(plane, settings={"shards": 2, "quota": {"owner": 100, "global": 100}}),
         ExitStack() as stack,
     ):
-        platform.loop.stop()  # these take its place
+        platform.loop.stop()  # these replace it
         share(platform, ("0", "1"))
         loops = [one_shard(platform, shard) for shard in ("0", "1")]
         for loop in loops:
@@ -106,11 +106,11 @@ def test_two_metacontrollers_share_new_stores_and_each_store_is_served_by_one(bi
 
 
 def one_shard(platform: Platform, shard: str) -> Loop:
-    """A Metacontroller that takes one CompositeController alone."""
+    """A Metacontroller that serves only one CompositeController."""
     kubeconfig, log = platform.plane.kubeconfig("metacontroller"), platform.home / f"loop-{shard}.log"
     return Loop(kubeconfig, log, "metacontroller", (f"--target-label-selector={SHARD}={shard}",))
 
 
 def replicas_of(platform: Platform, store: str) -> int:
-    """How many of its storefront are wanted."""
+    """Return the desired number of its storefront's replicas."""
     return int(platform.client.get("apps/v1", "Deployment", "storefront", f"store-{store}")["spec"]["replicas"])

@@ -1,6 +1,6 @@
-"""A small service, served as the platform's are, with limits that a test can reach.
+"""A small service, served like the platform's, with limits that a test can reach.
 
-``python -m tests.serving.service BIND METRICS CERT KEY``: CERT and KEY may be empty. What happens to its streams is
+``python -m tests.serving.service BIND METRICS CERT KEY``: CERT and KEY may be "". What happens to its streams is
 written to stdout.
 """
 
@@ -33,7 +33,7 @@ ended = Event()
 
 
 def make_app() -> Flask:
-    """It echoes, waits, streams, and gives more than a connection takes at once."""
+    """An application that echoes, waits, streams, and returns more than a socket buffer holds."""
     app = Flask("service")
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
 

@@ -1,4 +1,4 @@
-"""Limits that a test can reach, by their names in the platform's own."""
+"""Limits that a test can reach, by their names in the platform's code."""
 
 SMALL = {
     "HEADER_SECONDS": 1.0,

@@ -1,4 +1,4 @@
-"""What is done in a thread of its own ends before the greenlet that asked for it, even where that is killed."""
+"""Work in a real thread ends before the greenlet that started it, even if that is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a slow, silent, absent or greedy peer can do to the others of a service: nothing."""
+"""A slow, silent, disconnected or greedy peer does not affect others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GREETING = b"GET /healthz HTTP/1.1\r\nHost: service\r\n\r\n"
 
 
 class Service(Served):
-    """The small service of this folder; with TLS where it is given a certificate."""
+    """The small service of this folder; with TLS if it is given a certificate."""
 
     what, ready_path = "the service", "/metrics"
 
@@ -50,7 +50,7 @@ class Service(Served):
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        """A connection from that address of this machine."""
+        """Return a connection from that address of this machine."""
         return socket.create_connection(("127.0.0.1", self.port), 10, (source, 0))
 
     def healthy(self, source: str = "127.0.0.9") -> bool:
@@ -60,7 +60,7 @@ class Service(Served):
 
 
 class Peers:
-    """Many connections, of which each has said the same and no more, from addresses that no other test uses."""
+    """Many connections, each of which has sent only these bytes, from addresses that no other test uses."""
 
     numbers = count(1)
 
@@ -106,7 +106,7 @@ def write_certificate(folder: Path) -> None:
 
 
 def closed_after(connection: socket.socket, seconds: float) -> bool:
-    """Whether the other side ends the connection within so long; what it says before does not matter."""
+    """Whether the other side closes the connection within that time; what it sends before does not matter."""
     connection.settimeout(seconds)
     try:
         while connection.recv(4096):
@@ -119,7 +119,7 @@ def closed_after(connection: socket.socket, seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("said", [b"", b"G", b"POST /echo HTTP/1.1\r\nHost: s\r\nContent-Length: 9\r\n\r\nx"])
-def test_peers_that_say_little_delay_nobody_and_are_disconnected(service: Service, said: bytes) -> None:
+def test_peers_that_send_little_delay_nobody_and_are_disconnected(service: Service, said: bytes) -> None:
     with Peers(service, 30, said) as peers:
         assert service.healthy()
         assert all(closed_after(each, IDLE_SECONDS + 5) for each in peers.all)
@@ -143,7 +143,7 @@ def test_a_body_that_arrives_too_slowly_is_answered_with_408(service: Service) -
         assert b" 408 " in answer
 
 
-def test_a_body_that_is_too_large_is_refused_unread(service: Service) -> None:
+def test_a_body_that_is_too_large_is_rejected_unread(service: Service) -> None:
     answer = requests.post(f"http://127.0.0.1:{service.port}/echo", data=b"x" * (2 << 20), timeout=10)
     assert answer.status_code == 413
 
@@ -151,14 +151,14 @@ def test_a_body_that_is_too_large_is_refused_unread(service: Service) -> None:
 @pytest.mark.parametrize(
     "body", [b"zz\r\nabc", b"1;" + b"a" * 70_000 + b"\r\nx\r\n0\r\n\r\n", b"5\r\nabcdefgh\r\n0\r\n\r\n"]
 )
-def test_a_body_that_is_not_framed_as_http_is_the_clients_fault(service: Service, body: bytes) -> None:
+def test_a_malformed_body_is_a_client_error(service: Service, body: bytes) -> None:
     with service.connect() as connection:
         connection.sendall(b"POST /echo HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
         assert b" 400 " in connection.recv(4096).partition(b"\r\n")[0]
         assert closed_after(connection, 5)
 
 
-def test_a_refusal_reaches_a_peer_that_sends_all_before_it_reads(service: Service) -> None:
+def test_an_error_reaches_a_peer_that_sends_everything_before_it_reads(service: Service) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: s\r\nContent-Length: %d\r\n\r\n" % (2 << 20)
     for _ in range(20):
         with service.connect() as connection:
@@ -169,7 +169,7 @@ def test_a_refusal_reaches_a_peer_that_sends_all_before_it_reads(service: Servic
             assert closed_after(connection, 5)
 
 
-def test_a_small_body_that_nobody_reads_keeps_the_connection(service: Service) -> None:
+def test_a_small_unread_body_keeps_the_connection(service: Service) -> None:
     with closing(HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
         connection.connect()
         first = connection.sock
@@ -180,16 +180,16 @@ def test_a_small_body_that_nobody_reads_keeps_the_connection(service: Service) -
             assert (answer.status, connection.sock) == (405, first)
 
 
-def test_a_header_that_does_not_end_is_cut_off(service: Service) -> None:
+def test_an_endless_header_is_cut_off(service: Service) -> None:
     with service.connect() as connection:
         with suppress(ConnectionError):  # it may be cut off before all of it is sent
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: s\r\n")
             for number in range(40):
                 connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 2000))
-        assert closed_after(connection, 0.9)  # before the time for a header is over
+        assert closed_after(connection, 0.9)  # before the timeout of a header
 
 
-def test_a_header_of_ordinary_size_is_read_again_and_again(service: Service) -> None:
+def test_headers_of_ordinary_size_are_accepted_repeatedly(service: Service) -> None:
     with requests.Session() as session:
         for _ in range(5):
             headers = {"Authorization": f"Bearer {'x' * 7000}", "Cookie": "y" * 4000}
@@ -208,7 +208,7 @@ def test_large_bodies_of_one_peer_leave_room_for_those_of_others(service: Servic
 
 
 def started(connection: socket.socket) -> bytes:
-    """What an answer begins with; nothing where there is none for a while."""
+    """Return the start of a response; empty if there is none for a while."""
     connection.settimeout(0.3)
     try:
         return connection.recv(64)
@@ -216,14 +216,14 @@ def started(connection: socket.socket) -> bytes:
         return b""
 
 
-def test_an_answer_that_nobody_takes_is_released(service: Service) -> None:
+def test_a_response_that_nobody_reads_is_released(service: Service) -> None:
     with service.connect() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: s\r\n\r\n")
         wait_until(lambda: "a large answer is released" in service.log(), "it is released")
         assert service.healthy()
 
 
-def test_a_silent_stream_is_released_as_soon_as_its_reader_goes(service: Service) -> None:
+def test_a_silent_stream_is_released_as_soon_as_its_reader_disconnects(service: Service) -> None:
     before = service.log().count("a stream is released")
     with Peers(service, 20, b"GET /stream HTTP/1.1\r\nHost: s\r\n\r\n") as peers:
         assert all(b"begun" in read_until(each, b"begun") for each in peers.all)
@@ -240,7 +240,7 @@ def read_until(connection: socket.socket, end: bytes) -> bytes:
     return found
 
 
-def test_requests_that_arrive_together_are_all_answered(service: Service) -> None:
+def test_pipelined_requests_are_all_answered(service: Service) -> None:
     with service.connect() as connection:
         connection.sendall(GREETING * 3)
         answers = b""
@@ -255,7 +255,7 @@ def test_a_connection_is_kept_between_requests(service: Service) -> None:
             assert b"200 OK" in read_until(connection, b"ok")
 
 
-def test_a_peer_that_takes_all_its_connections_loses_its_oldest_and_no_other_one(service: Service) -> None:
+def test_a_peer_at_its_connection_limit_loses_only_its_own_oldest(service: Service) -> None:
     with Peers(service, PEER_CONNECTIONS, b"") as greedy, service.connect(greedy.source) as newest:
         assert closed_after(greedy.all[0], 2)
         newest.sendall(GREETING)
@@ -263,13 +263,13 @@ def test_a_peer_that_takes_all_its_connections_loses_its_oldest_and_no_other_one
         assert service.healthy()
 
 
-def test_many_peers_that_take_all_connections_lose_the_oldest_to_whoever_comes(service: Service) -> None:
+def test_at_the_total_limit_the_oldest_idle_connection_is_closed(service: Service) -> None:
     with Peers(service, CONNECTIONS, b"", sources=5) as greedy:
         assert service.healthy()
         assert closed_after(greedy.all[0], 2)
 
 
-def test_peers_whose_streams_take_all_their_connections_leave_room_for_others(service: Service) -> None:
+def test_peers_whose_streams_use_all_their_connections_leave_room_for_others(service: Service) -> None:
     said = b"GET /stream HTTP/1.1\r\nHost: s\r\n\r\n"
     with Peers(service, PEER_CONNECTIONS, said) as greedy:
         assert all(b"begun" in read_until(each, b"begun") for each in greedy.all)
@@ -278,7 +278,7 @@ def test_peers_whose_streams_take_all_their_connections_leave_room_for_others(se
         assert service.healthy()
 
 
-def test_metrics_have_a_port_of_their_own_and_the_same_limits(service: Service) -> None:
+def test_metrics_have_their_own_port_and_the_same_limits(service: Service) -> None:
     metrics = int(service.url.rpartition(":")[2])
     with ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(("127.0.0.1", metrics), 10)) for _ in range(20)]
@@ -289,7 +289,7 @@ def test_metrics_have_a_port_of_their_own_and_the_same_limits(service: Service) 
         assert all(closed_after(each, 5) for each in slow)
 
 
-def test_handshakes_that_nobody_ends_delay_nobody(encrypted: Service, certificate: Path) -> None:
+def test_handshakes_that_are_never_completed_delay_nobody(encrypted: Service, certificate: Path) -> None:
     with Peers(encrypted, 30, b"\x16") as peers:
         assert tls_healthy(encrypted)
         assert all(closed_after(each, 5) for each in peers.all)
@@ -303,13 +303,13 @@ def tls_healthy(service: Service) -> bool:
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 
 
-def test_a_renewed_certificate_is_served_at_the_next_connection(encrypted: Service, certificate: Path) -> None:
+def test_a_renewed_certificate_is_served_to_the_next_connection(encrypted: Service, certificate: Path) -> None:
     before = ssl.get_server_certificate(("127.0.0.1", encrypted.port))
     write_certificate(certificate)
     assert ssl.get_server_certificate(("127.0.0.1", encrypted.port)) != before
 
 
-def test_at_its_end_open_requests_are_answered_and_streams_are_ended() -> None:
+def test_at_shutdown_open_requests_are_answered_and_streams_ended() -> None:
     with Service() as service, service.connect() as stream, service.connect() as request:
         stream.sendall(b"GET /stream HTTP/1.1\r\nHost: s\r\n\r\n")
         read_until(stream, b"begun")
@@ -319,5 +319,5 @@ def test_at_its_end_open_requests_are_answered_and_streams_are_ended() -> None:
         service.processes[0].stop()
         assert b"ended" in read_until(stream, b"ended")
         assert b"waited" in read_until(request, b"waited")
-        assert time.monotonic() - began < 10  # and not gunicorn's 15 s, after which it cuts off
+        assert time.monotonic() - began < 10  # and not gunicorn's 15 s, after which it kills
         assert "stopped" in service.log()

@@ -1,4 +1,4 @@
-"""One Medusa store for all these tests, started as its manifests say, and a shopper's browser in front of it."""
+"""One Medusa store for all these tests, started from its manifests, and a shopper's browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GERMAN = {"country": "DE", "currency": "EUR"}
 
 @pytest.fixture(scope="session")
 def shop() -> Iterator[MedusaStore]:
-    """A store that sells, in Germany, under a title that a shell, YAML or HTML would stumble over."""
+    """A store that sells, in Germany, under a title with characters that break shells, YAML or HTML."""
     title = "Käse & $(NAME) <Brot>"
     with MedusaStore.temporary(hostname="shop.example.com", shop={**GERMAN, "title": title}) as store:
         store.open()
@@ -38,5 +38,5 @@ def stripe() -> Iterator[Stripe]:
 
 @pytest.fixture
 def context_options(shop: MedusaStore) -> dict[str, Any]:
-    """The browser finds the shop under its own address, through the Ingress."""
+    """The browser reaches the shop at its own address, through the Ingress."""
     return {"proxy": {"server": shop.ingress.url}, "base_url": shop.url}

@@ -1,8 +1,8 @@
-"""An Ingress controller for one store: routes by host and path as the rendered Ingress says.
+"""An Ingress controller for one store: it routes by host and path as the rendered Ingress says.
 
-A browser uses it as its proxy, so it meets the shop under its real address, whatever port this listens on. Other
-clients may name the shop by the Host header. Where the Ingress has TLS, it ends here, with a certificate of an
-unknown authority; plain HTTP leads there, as ingress-nginx does it.
+A browser uses it as its proxy, so it sees the shop at its real address, whatever port this listens on. Other clients
+may name the shop in the Host header. If the Ingress has TLS, it ends here, with a certificate of an unknown authority;
+plain HTTP is redirected to it, as by ingress-nginx.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A browser that leaves a page closes the connections of what it no longer wants.
+        # A browser that leaves a page closes the connections of requests it no longer wants.
         if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 
 class Ingress:
-    """Serves once it is started; ``url`` is what a client takes as its HTTP proxy.
+    """Serves once it is started; ``url`` is a client's HTTP proxy.
 
-    :param area: where ``authority``, the certificate that vouches for the host's, is written.
+    :param area: where ``authority``, the certificate of the authority that signs the host's, is written.
     """
 
     def __init__(self, ingress: Object, services: dict[str, int], area: Path) -> None:
@@ -55,17 +55,17 @@ class Ingress:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
-        """Serve, in a thread of its own."""
+        """Serve, in a thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
 
     def port_for(self, path: str) -> int:
-        """The port of the Service that the longest path prefix gives the path to."""
+        """Return the port of the Service that the longest path prefix routes the path to."""
         parts = path.rstrip("/").split("/")
         return next(port for prefix, port in self.paths if prefix == "/" or parts[:2] == prefix.split("/"))
 
@@ -76,10 +76,10 @@ def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
         scheme = "http"
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the shop's own logs tell."""
+            """Log nothing: the shop has its own logs."""
 
         def do_CONNECT(self) -> None:
-            """What the browser sends from here on is TLS."""
+            """Everything that the browser sends after this is TLS."""
             if not ingress.tls or self.path != f"{ingress.host}:443":
                 self.send_error(404)
                 return
@@ -87,14 +87,15 @@ def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.connection = ingress.context.wrap_socket(self.connection, server_side=True)
             self.rfile = self.connection.makefile("rb")  # type: ignore[assignment]
-            # Buffered: TLS takes 16 KB at a time, and one without a buffer leaves out what it did not take.
+            # Buffered: TLS writes at most 16 KB at a time, and an unbuffered stream would drop the rest.
             self.wfile = self.connection.makefile("wb")
             self.scheme = "https"
             self.close_connection = False
 
         def finish(self) -> None:
             super().finish()
-            self.connection.close()  # the server closes what it accepted, and not what TLS made of it
+            # the server closes the socket that it accepted, but not the TLS socket made from it
+            self.connection.close()
 
         def forward(self) -> None:
             target = urlsplit(urljoin(f"{self.scheme}://{self.headers['Host']}", self.path))
@@ -115,7 +116,7 @@ def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
             try:
                 with requests.Session() as session:
                     session.trust_env = False
-                    session.headers.clear()  # the client says what it accepts
+                    session.headers.clear()  # the client states what it accepts
                     answer = session.request(
                         self.command,
                         address,
@@ -125,7 +126,7 @@ def _handler(ingress: Ingress) -> type[BaseHTTPRequestHandler]:
                         stream=True,
                         timeout=60,
                     )
-                    # As the shop compressed it: over TLS a browser accepts what can't be undone here.
+                    # As compressed by the shop: over TLS a browser accepts encodings that can't be decoded here.
                     content = answer.raw.read(decode_content=False)
             except (requests.RequestException, urllib3.exceptions.HTTPError):
                 self.send_error(502)

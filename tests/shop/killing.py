@@ -1,4 +1,4 @@
-"""A Job that is killed at many points of its work, each time a little further on."""
+"""Kill a Job at many points of its work, each time slightly later."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ POINTS = 30
 
 
 def kill_at_points(containers: Callable[[], list[Container]], done: Callable[[], int], total: int) -> int:
-    """Run a Job's containers again and again, and kill what runs once it has done 1/31, 2/31, ... of all there is,
-    and at least one thing since it began. How many were killed in the midst of their work.
+    """Run a Job's containers repeatedly, and kill each run once it has done 1/31, 2/31, ... of everything, and at least
+    one thing since it started. Return how many were killed during their work.
 
-    :param done: how much there is in the database now.
-    :param total: how much there is after an undisturbed run.
+    :param done: returns how much the database contains now.
+    :param total: how much it contains after an undisturbed run.
     """
     killed = 0
     for point in range(1, POINTS + 1):
@@ -41,17 +41,17 @@ def kill_at_points(containers: Callable[[], list[Container]], done: Callable[[],
                 os.killpg(process.pid, signal.SIGKILL)
             if process.wait() != 0:
                 killed += 1
-                break  # the Job's next pod begins anew
+                break  # the Job's next pod starts from the beginning
     return killed
 
 
 def run_until_write(container: Callable[[int], Container], port: int, kill_at: int) -> int:
-    """Run a container that writes to PostgreSQL, and kill all of it before its write number ``kill_at``; how many
-    writes there were. It is not killed where that is 0.
+    """Run a container that writes to PostgreSQL, and kill it before its write number ``kill_at`` (0: never); return the
+    number of writes.
 
-    :param container: the one for a server at that port.
+    :param container: returns the container for a server at that port.
     :param port: the server's own.
-    :raise AssertionError: it ended otherwise than it should; the message ends with its log.
+    :raise AssertionError: it ended unexpectedly; the message ends with its log.
     """
     process: subprocess.Popen[str] | None = None
 

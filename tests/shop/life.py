@@ -1,4 +1,4 @@
-"""A store that things happen to, and the orders that it must have."""
+"""A store and its history, and the orders that it must have."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Life(ABC, Generic[StoreT]):
 
     @abstractmethod
     def buy(self, page: Page) -> str:
-        """From the address of the shop to an order, on a page of somebody who was never here; what it is called."""
+        """Go from the shop's address to an order, on the page of a new visitor; return the order's name."""
 
     @abstractmethod
     def shown(self, page: Page) -> set[str]:
-        """The orders that the administration shows, once its owner has signed in with the Secret's password."""
+        """Return the orders in the administration, signed in with the Secret's password."""
 
     @contextmanager
     def visitor(self, javascript: bool = True) -> Iterator[Page]:
-        """A page of somebody who was never here."""
+        """A new visitor's page."""
         proxy: Any = {"server": self.store.ingress.url}
         with self.browser.new_context(
             proxy=proxy, base_url=self.store.url, java_script_enabled=javascript, ignore_https_errors=True
@@ -45,35 +45,35 @@ class Life(ABC, Generic[StoreT]):
             yield context.new_page()
 
     def order(self, javascript: bool) -> None:
-        """Somebody buys."""
+        """Buy something."""
         with self.visitor(javascript) as page:
             self.orders.add(self.buy(page))
 
     def seen_by_the_owner(self) -> set[str]:
-        """The orders that the owner sees."""
+        """Return the orders that the owner sees."""
         with self.visitor() as page:
             return self.shown(page)
 
     def check(self) -> None:
-        """A shopper buys with JavaScript and one without, and the owner sees these orders and all before."""
+        """Buy with JavaScript and without, and check that the owner sees these orders and all earlier ones."""
         self.order(javascript=True)
         self.order(javascript=False)
         assert self.seen_by_the_owner() == self.orders
 
     def snapshot(self, name: str) -> None:
-        """Save the database, as before an upgrade."""
+        """Back up the database, as before an upgrade."""
         self.store.archive("snapshot", name)
         self._saved[f"snapshot/{name}"] = set(self.orders)
 
     def back_up(self) -> None:
-        """Save the database and the uploads. Its report counts every order: all of them are of today."""
+        """Back up the database and the uploads. Its report counts every order, because all of them are of today."""
         report = json.loads(self.store.archive("backup"))
         assert report["orders"] == len(self.orders)
         assert min(report["bytes"], report["databaseBytes"], report["uploadsBytes"]) > 0
         self._saved["latest"] = set(self.orders)
 
     def restore(self, archive: str, **spec: Any) -> None:
-        """Bring back what was saved, while nothing serves, and continue as that spec says."""
+        """Restore the backup, while nothing serves, and continue with that spec."""
         self.store.close()
         self.store.cluster.start("StatefulSet", "database")
         self.store.archive("restore", archive)
@@ -82,7 +82,7 @@ class Life(ABC, Generic[StoreT]):
 
     @contextmanager
     def clone(self, **options: Any) -> Iterator[Self]:
-        """Another store, made from a backup of this one."""
+        """Create another store from a backup of this one."""
         self.back_up()
         with self.store.temporary(**options) as store:
             archives, own = (each.area / "volumes" / "claim-backups" for each in (self.store, store))

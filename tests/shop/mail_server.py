@@ -1,10 +1,9 @@
-"""A mail server in a process of its own: aiosmtpd, which leaves connections open where it is stopped inside of another.
+"""A mail server in its own process: aiosmtpd leaves connections open when it is stopped inside another process.
 
     python -P mail_server.py FOLDER
 
-The folder is all that is shared with whoever starts it: ``settings.json`` (``address``, ``port``, ``tls``),
-``rules.json``, which is read anew for each decision (``password``, ``refused`` recipients), ``server.pem`` (key and
-certificate), and ``mails``.
+The folder is the only interface: ``settings.json`` (``address``, ``port``, ``tls``), ``rules.json``, which is read for
+each decision (``password``, ``refused`` recipients), ``server.pem`` (key and certificate), and ``mails``.
 """
 
 from __future__ import annotations
@@ -22,32 +21,32 @@ HOST, USER = "localhost", "the-shop"
 
 
 class Mailbox:
-    """Decides by the rules, and keeps each mail in a file for each of its recipients."""
+    """Decides by the rules, and stores each mail in a file per recipient."""
 
     def __init__(self, folder: Path, tls: str) -> None:
         self.folder, self.tls = folder, tls
 
     @property
     def rules(self) -> dict[str, Any]:
-        """As they are now."""
+        """Return the current rules."""
         return dict(json.loads((self.folder / "rules.json").read_text()))
 
     async def handle_MAIL(self, _: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802 (aiosmtpd's name)
-        """Take a sender who has signed in."""
+        """Accept a sender who has signed in."""
         if self.tls != "none" and not session.authenticated:
             return "530 5.7.0 Authentication required"
         envelope.mail_from = address
         return "250 OK"
 
     async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802 (aiosmtpd's name)
-        """Take a recipient, or refuse one for now."""
+        """Accept a recipient, or refuse one temporarily."""
         if address in self.rules["refused"]:
             return "451 4.7.1 greylisted, come back later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
-        """Keep a mail for each of its recipients."""
+        """Store a mail for each of its recipients."""
         encrypted = session.ssl is not None or self.tls == "tls"
         for address in envelope.rcpt_tos:
             head = f"X-Recipient: {address}\r\nX-Encrypted: {encrypted}\r\n".encode()
@@ -59,14 +58,14 @@ class Mailbox:
         return "250 OK"
 
     def authenticate(self, *asked: Any) -> AuthResult:
-        """Whether the user's name and password are these."""
+        """Whether the user name and password are correct."""
         given = asked[-1]
         right = LoginPassword(USER.encode(), self.rules["password"].encode())
         return AuthResult(success=isinstance(given, LoginPassword) and given == right, handled=False)
 
 
 async def serve(folder: Path) -> None:
-    """Take mails until the process is ended."""
+    """Accept mails until the process is stopped."""
     settings = json.loads((folder / "settings.json").read_text())
     mailbox = Mailbox(folder, settings["tls"])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -23,10 +23,11 @@ PROGRAM = Path(__file__).with_name("mail_server.py")
 
 
 class MailServer:
-    """Runs between ``start`` and ``stop``, and again.
+    """Runs between ``start`` and ``stop``, repeatedly.
 
-    :param folder: where it keeps its mails. :param tls: "starttls"; "tls" from the start; or "none", where it asks for
-        no password. :param address: to listen on, if not the loopback's.
+    :param folder: for its mails.
+    :param tls: "starttls"; "tls" from the start; or "none", which also needs no password.
+    :param address: to listen on, if not the loopback address.
     """
 
     def __init__(self, folder: Path, password: str, tls: str = "starttls", address: str = "") -> None:
@@ -41,7 +42,7 @@ class MailServer:
         self._process = Process("mail server", [sys.executable, "-P", str(PROGRAM), str(folder)], folder / "log")
 
     def rule(self, password: str, refused: Collection[str] = ()) -> None:
-        """From now on this is the password, and mails to these addresses are refused for now."""
+        """From now on, use this password, and refuse mails to these addresses temporarily."""
         self.password = password
         partial = self.folder / "rules.json.partial"
         partial.write_text(json.dumps({"password": password, "refused": [*refused]}))
@@ -49,7 +50,7 @@ class MailServer:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What a shop is given of it."""
+        """Return a shop's fields for it."""
         return {
             "provider": "smtp",
             "host": self.host,
@@ -61,29 +62,29 @@ class MailServer:
 
     @property
     def certificate(self) -> str:
-        """The authority's certificate that the server's is signed by, as PEM."""
+        """The PEM certificate of the authority that signed the server's certificate."""
         return self.authority.cert_pem.bytes().decode()
 
     def start(self) -> None:
-        """Take mails."""
+        """Accept mails."""
         self._process.start()
         wait_until(self._takes_connections, "the mail server listens", 60, stop_if=self._process.failure)
 
     def stop(self) -> None:
-        """Take none: whoever connects is refused."""
+        """Stop: connections are refused."""
         self._process.kill()
 
     def to(self, address: str, part_of_subject: str = "") -> list[EmailMessage]:
-        """The mails that somebody has got, the first one first."""
+        """Return the mails to a recipient, oldest first."""
         return [m for m in self.mails() if m["X-Recipient"] == address and part_of_subject in str(m["Subject"])]
 
     def mails(self) -> list[EmailMessage]:
-        """All mails, the first one first; ``X-Recipient`` and ``X-Encrypted`` ("True", "False") are the server's."""
+        """Return all mails, oldest first; the server adds ``X-Recipient`` and ``X-Encrypted`` ("True", "False")."""
         files = sorted((self.folder / "mails").iterdir())
         return [message_from_bytes(file.read_bytes(), policy=default) for file in files]
 
     def await_mail(self, address: str, part_of_subject: str = "", timeout: float = 240) -> EmailMessage:
-        """The first mail of somebody's with that subject, once it is there."""
+        """Return the first mail to a recipient with that subject, once it has arrived."""
         what = f"a mail to {address} with {part_of_subject!r} comes"
         return wait_until(lambda: self.to(address, part_of_subject), what, timeout)[0]
 
@@ -94,7 +95,7 @@ class MailServer:
 
 @contextmanager
 def mail_server(password: str) -> Iterator[MailServer]:
-    """A mail server that runs, for as long as the context does."""
+    """Run a mail server during the context."""
     with tempfile.TemporaryDirectory(prefix="store-mailbox-") as folder:
         server = MailServer(Path(folder), password)
         server.start()
@@ -105,7 +106,7 @@ def mail_server(password: str) -> Iterator[MailServer]:
 
 
 def texts(mail: EmailMessage) -> tuple[str, str]:
-    """Its text and its HTML."""
+    """Return its text and its HTML."""
     text, page = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert page is not None

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the official MariaDB image does with its environment: makes the database once, then runs the server.
+# What the official MariaDB image does with its environment: initialize the database once, then run the server.
 set -eu
 server="/usr/sbin/mariadbd --no-defaults --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock --bind-address=127.0.0.1"
 if [ ! -d /var/lib/mysql/mysql ]; then

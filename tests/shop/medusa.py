@@ -1,4 +1,4 @@
-"""A Medusa store on this machine: what its manifests say is run, with what its images are built from."""
+"""A Medusa store on this machine: its manifests are run, with what its images are built from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version
 
 
 def backend(version: str) -> Path:
-    """The backend of a version as its image holds it."""
+    """Return the backend of a version as its image contains it."""
     source = IMAGES / "backend"
 
     def build(folder: Path) -> None:
@@ -45,7 +45,7 @@ def backend(version: str) -> Path:
 
 
 def storefront() -> Path:
-    """The packages that the storefront's image installs."""
+    """Return the packages that the storefront's image installs."""
     requirements = IMAGES / "storefront" / "requirements.txt"
 
     def build(folder: Path) -> None:
@@ -55,9 +55,9 @@ def storefront() -> Path:
 
 
 class MedusaStore(RunningStore):
-    """One that Medusa serves.
+    """A store with Medusa.
 
-    :param backend_env: what the backend has beside its manifest's.
+    :param backend_env: variables of the backend in addition to its manifest's.
     """
 
     engine = "medusa"
@@ -85,7 +85,7 @@ class MedusaStore(RunningStore):
         version = self.spec.get("version", NEW)
         names = ENGINE["versions"][version]
         node = node_folder()
-        # An editable install is but links.
+        # An editable install consists of links.
         server = Path(shutil.copytree(IMAGES / "storefront", self.area / "storefront", dirs_exist_ok=True))
         pages = {"/app/packages": storefront(), "/app/storefront": server / "storefront"}
         pages["/app/gunicorn.conf.py"] = server / "gunicorn.conf.py"
@@ -98,12 +98,12 @@ class MedusaStore(RunningStore):
         }
 
     def database_text(self) -> str:
-        """Everything in the shop's database."""
+        """Return everything in the shop's database."""
         dump = f"PGPASSWORD=$POSTGRES_PASSWORD pg_dump -h 127.0.0.1 -p {self.ports['database']} -U medusa medusa"
         return self.cluster.exec("StatefulSet", "database", "sh", "-c", dump)
 
     def api(self, method: str, path: str, body: Any = None, files: Any = None, **query: Any) -> Any:
-        """Ask the admin API, signed in as the administrator whose password the store's Secret holds."""
+        """Call the admin API as the administrator in the store's Secret."""
         if not self._token:
             email, password = self.administrator()
             signing_in = {"email": email, "password": password}
@@ -112,7 +112,7 @@ class MedusaStore(RunningStore):
         return self._ask(method, path, json=body, files=files, params=query, headers=headers)
 
     def administrator(self) -> tuple[str, str]:
-        """The e-mail address and the password of the store's Secret."""
+        """Return the e-mail address and the password in the store's Secret."""
         (seed,) = self.cluster.containers("Job", "migrate")[1:]
         return seed.env["MEDUSA_ADMIN_EMAIL"], seed.env["MEDUSA_ADMIN_PASSWORD"]
 
@@ -135,6 +135,6 @@ def _postgres_programs() -> Path:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The folder's own files, less what a build by hand left there."""
+    """Return the folder's own files, without results of a manual build."""
     made = {"node_modules", ".medusa"}
     return sorted(f for f in folder.rglob("*") if f.is_file() and not made & set(f.relative_to(folder).parts))

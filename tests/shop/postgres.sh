@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the official PostgreSQL image does with its environment: makes the database once, then runs the server.
+# What the official PostgreSQL image does with its environment: initialize the database once, then run the server.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/password

@@ -1,4 +1,4 @@
-"""What a shop's database holds, whatever ids and times its rows were given: two shops can be compared."""
+"""The content of a shop's database, independent of ids and times, so that two shops can be compared."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-# How often what an id stands for is made anew of the rows that its own row names: the longest way between two tables.
+# How often ids are replaced by the content of their rows: the longest chain of references between two tables.
 ROUNDS = 6
-# Of each row's own: when it was made, and numbers that count up.
+# Columns that differ in each row: when it was created, and counters.
 TIMES = {"created_at", "updated_at", "executed_at", "finished_at", "expires_at"}
 SERIAL = {"link_module_migrations", "mikro_orm_migrations", "script_migrations"}
 
 
 def content(address: str, secret: set[str]) -> Counter[str]:
-    """How often there is which row, apart from those that were deleted and what names them. Each id is shown as a hash
-    of its row.
+    """Return how often each row occurs, without deleted rows and references to them.
+
+    Each id is shown as a hash of its row.
 
     :param address: of the database.
-    :param secret: columns that hold something else in every shop.
+    :param secret: columns that differ in every shop.
     """
     found = _rows(address)
     deleted = {row.get("id") for _, row in found if row.get("deleted_at")}

@@ -1,4 +1,4 @@
-"""What the hooks render for a store, with ports that are free on this machine."""
+"""Render a store with the hooks, with ports that are free on this machine."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def render(
     name: str = "corner-shop",
     **spec: Any,
 ) -> list[dict[str, Any]]:
-    """All objects of a store that is Ready.
+    """Return all objects of a store that is Ready.
 
     :param area: a folder for a copy of the engines.
-    :param ports: take the place of those in the engine's file.
+    :param ports: replace those in the engine's file.
     :param source: where the engines are.
-    :param over: top-level values that take the place of the settings'.
-    :param name: of the store, of which its passwords are made too.
+    :param over: top-level values that replace the settings'.
+    :param name: of the store, from which its passwords are derived too.
     """
     ignored = shutil.ignore_patterns("images")
     engines = Path(shutil.copytree(source, area / "engines", ignore=ignored, dirs_exist_ok=True))

@@ -1,10 +1,10 @@
-"""What a shopper does, by what the pages show and not by how they are made."""
+"""A shopper's actions, by what the pages show and not by how they are built."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # whoever wants the address alone needs no browser
+if TYPE_CHECKING:  # a caller that needs only the address needs no browser
     from playwright.sync_api import Page
 
 ADDRESS = {
@@ -17,18 +17,18 @@ ADDRESS = {
 }
 
 
-# How often somebody tries again where the shop asks for it.
+# How often to retry if the shop asks for it.
 PATIENCE = 30
 
 
 def visit(page: Page, path: str) -> None:
-    """Open a page, and again where the shop is short of breath."""
+    """Open a page, and retry while the shop is overloaded."""
     page.goto(path)
     _wait_for_the_shop(page)
 
 
 def press(page: Page, button: str) -> None:
-    """Send a form, and again where the shop was short of breath, which keeps what was written."""
+    """Send a form, and retry while the shop is overloaded, which keeps the input."""
     for _ in range(PATIENCE):
         with page.expect_navigation():
             page.get_by_role("button", name=button).click()
@@ -49,7 +49,7 @@ def _wait_for_the_shop(page: Page) -> None:
 
 
 def put_in_cart(page: Page, product: str, variant: str = "", quantity: int = 1) -> None:
-    """From the catalogue into the cart."""
+    """Go from the catalogue into the cart."""
     visit(page, "/")
     page.get_by_label("Search the shop").fill(product)
     press(page, "Search")
@@ -75,7 +75,7 @@ def fill_address(page: Page, **other: str) -> None:
 
 
 def check_out(page: Page, delivery: str = "Standard") -> str:
-    """From the cart to an order; its reference."""
+    """Go from the cart to an order; return its reference."""
     with page.expect_navigation():
         page.get_by_role("link", name="Check out").click()
     _wait_for_the_shop(page)

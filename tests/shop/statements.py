@@ -1,4 +1,4 @@
-"""PostgreSQL between a program and its server, so that a program can be killed at a statement of its own.
+"""A proxy between a program and PostgreSQL, so that the program can be killed at a certain statement.
 
 The protocol: https://www.postgresql.org/docs/15/protocol-message-formats.html
 """
@@ -18,9 +18,9 @@ HEADER = 5
 
 
 class Statements:
-    """Passes on what a program and the server at ``port`` have to say, and counts what the program writes.
+    """Forwards between a program and the server at ``port``, and counts the program's writes.
 
-    :param before: called before each statement that writes, with its number from 1 on; a false answer ends all.
+    :param before: called before each statement that writes, with its number from 1 on; a false result ends everything.
     """
 
     def __init__(self, port: int, before: Callable[[int], bool]) -> None:
@@ -34,7 +34,7 @@ class Statements:
         threading.Thread(target=self._accept, name="statements", daemon=True).start()
 
     def close(self) -> None:
-        """Pass nothing on any more."""
+        """Stop forwarding."""
         self._ended.set()
         # Closing alone would leave a thread in its accept().
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -58,7 +58,7 @@ class Statements:
 
     def _pass(self, target: Callable[[socket.socket, socket.socket], None], *ends: socket.socket) -> None:
         try:
-            # Where either of them has ended, the other has to end.
+            # If either side has ended, the other has to end.
             with contextlib.suppress(OSError):
                 target(*ends)
         finally:
@@ -73,7 +73,7 @@ class Statements:
         waiting, begun = b"", False
         while data := program.recv(65536):
             waiting += data
-            # Whole messages alone. The first of a connection has no type.
+            # Only complete messages. The first message of a connection has no type.
             while len(waiting) >= (head := HEADER if begun else HEADER - 1):
                 length = int.from_bytes(waiting[head - 4 : head]) + head - 4
                 if len(waiting) < length:
@@ -85,7 +85,7 @@ class Statements:
                 server.sendall(message)
 
     def _counted(self) -> bool:
-        """Whether the next statement that writes may be passed on."""
+        """Whether the next statement that writes may be forwarded."""
         with self._counting:
             if self._ended.is_set():
                 return False
@@ -97,13 +97,13 @@ class Statements:
 
 
 def _writes(message: bytes) -> bool:
-    """Of a query or of a statement that is prepared, whether its text changes something."""
+    """Whether the text of a query or of a prepared statement changes something."""
     if message[:1] == b"Q":
         return bool(WRITES.match(message, HEADER))
     return message[:1] == b"P" and bool(WRITES.match(message, message.index(b"\0", HEADER) + 1))
 
 
 def _end(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it has ended already
+    with contextlib.suppress(OSError):  # it has already ended
         connection.shutdown(socket.SHUT_RDWR)
     connection.close()

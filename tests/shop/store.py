@@ -1,4 +1,4 @@
-"""A store of either engine on this machine, as a spec says, and as another spec says after that."""
+"""A store of either engine on this machine, for one spec, and then for another."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .rendering import render
 
 
 class RunningStore(ABC):
-    """A store of the platform's.
+    """A store of the platform.
 
     :param area: a folder for its volumes and logs.
     :param tls: whether it is served over TLS.
     :param name: the store's; another one has other passwords.
-    :param spec: what the Store says beside its engine and owner.
+    :param spec: the Store's spec without its engine and owner.
     """
 
     engine: ClassVar[str]
-    # What listens, by the names that the engine's file has ports for.
+    # What listens, by the names of the engine file's ports.
     services: ClassVar[tuple[str, ...]]
 
     def __init__(self, area: Path, *, tls: bool = False, name: str = "corner-shop", **spec: Any) -> None:
@@ -41,7 +41,7 @@ class RunningStore(ABC):
     @classmethod
     @contextmanager
     def temporary(cls, **options: Any) -> Iterator[Self]:
-        """One of which nothing is started, in a folder that stays where a test in it fails."""
+        """A store of which nothing is started, in a folder that is kept if a test fails."""
         area = Path(tempfile.mkdtemp(prefix=f"store-{cls.engine}-tests-"))
         area.chmod(0o755)
         store = cls(area, **options)
@@ -53,30 +53,30 @@ class RunningStore(ABC):
 
     @abstractmethod
     def images(self) -> dict[str, Image]:
-        """The images that its objects name."""
+        """Return the images that its objects name."""
 
     @abstractmethod
     def open(self) -> None:
         """Start all of it in the order of the engine's stages, and wait until each part is ready."""
 
     def adjusted(self, objects: list[Object]) -> list[Object]:
-        """What is rendered, changed where a test needs it."""
+        """Return what is rendered, changed where a test needs it."""
         return objects
 
     def become(self, *, tls: bool = False, **spec: Any) -> None:
-        """Stop it, and start it as another spec says: another version, or another host."""
+        """Stop it, and start it with another spec: another version, or another host."""
         self.close()
         self.spec = {**self.spec, **spec}
         self._render(tls)
         self.open()
 
     def close(self) -> None:
-        """End all that was started."""
+        """Stop everything that was started."""
         self.ingress.stop()
         self.cluster.stop()
 
     def archive(self, *arguments: str) -> str:
-        """Run the backup's container with these arguments, as its Jobs do; its termination message."""
+        """Run the backup's container with these arguments, as its Jobs do; return its termination message."""
         (made,) = self.cluster.containers("CronJob", "backup")
         container = Container(self.cluster, "backup", made.pod, {**made.spec, "args": list(arguments)})
         container.run()
@@ -91,16 +91,16 @@ class RunningStore(ABC):
 
 
 def backup_image(engine: str, area: Path, programs: tuple[Path, ...] = ()) -> Image:
-    """The engine's image for backups.
+    """Return the engine's image for backups.
 
-    :param programs: folders whose programs come before this machine's.
+    :param programs: folders whose programs take precedence over this machine's.
     """
-    # An editable install is but links.
+    # An editable install consists of links.
     scripts = Path(shutil.copytree(ENGINES / "common" / "images" / "backup", area / "scripts", dirs_exist_ok=True))
     return built(ENGINES / engine / "images" / "backup" / "Dockerfile", {"/app": scripts}, [Path("/app"), *programs])
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
-    """The object of that kind and name."""
+    """Return the object of that kind and name."""
     (found,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)]
     return found

@@ -37,7 +37,10 @@ KEYS = {
 
 
 class Stripe:
-    """Runs between ``start`` and ``stop``. :param area: a folder for its log."""
+    """Runs between ``start`` and ``stop``.
+
+    :param area: a folder for its log.
+    """
 
     def __init__(self, area: Path) -> None:
         (port,) = free_ports(1)
@@ -46,48 +49,49 @@ class Stripe:
         self.process = Process("Stripe", command, area / "stripe.log", {"PYTHONPATH": str(Path(__file__).parents[2])})
 
     def start(self) -> None:
-        """Serve, and wait until it does."""
+        """Start it, and wait until it responds."""
         self.process.start()
         wait_until(lambda: requests.get(f"{self.url}/js.stripe.com/v3/", timeout=5).ok, "Stripe answers", 60)
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self.process.stop()
 
     def pay(self, page: str, **form: str) -> requests.Response:
-        """Fill in the hosted page at that address; where it is paid, the answer leads back to the shop."""
+        """Fill in the hosted page at that address; if it is paid, the response leads back to the shop."""
         return requests.post(self.url + urlsplit(page).path, form, allow_redirects=False, timeout=30)
 
     def objects(self, kind: str) -> list[Any]:
-        """All objects of a kind, such as "refunds", the newest first."""
+        """Return all objects of a kind, such as "refunds", newest first."""
         answer = requests.get(f"{self.url}/v1/{kind}", params={"limit": 100}, auth=(KEYS["secretKey"], ""), timeout=10)
         answer.raise_for_status()
         return list(answer.json()["data"])
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """The events of a type that happened so far, the newest last."""
+        """Return the events of a type so far, newest last."""
         found: list[dict[str, Any]] = requests.get(f"{self.url}/_config/events", timeout=10).json()
         return [each for each in found if each["type"] == kind]
 
 
 def signed(event: dict[str, Any], secret: str = KEYS["webhookSecret"], age: int = 0) -> tuple[bytes, dict[str, str]]:
-    """The body and headers of an event as Stripe sends them: https://docs.stripe.com/webhooks#verify-manually"""
+    """Return the body and headers of an event as Stripe sends them: https://docs.stripe.com/webhooks#verify-manually"""
     body, at = json.dumps(event).encode(), int(time.time()) - age
     signature = hmac.new(secret.encode(), b"%d.%s" % (at, body), hashlib.sha256).hexdigest()
     return body, {"Content-Type": "application/json", "Stripe-Signature": f"t={at},v1={signature}"}
 
 
 def deliver(shop: RunningStore, event: dict[str, Any], **how: Any) -> int:
-    """Send a webhook as the provider would, through the Ingress; the answer's status."""
+    """Send a webhook as the provider would, through the Ingress; return the response's status."""
     body, headers = signed(event, **how)
     address = f"{shop.url}/hooks/payment/stripe_stripe"
     return requests.post(address, body, headers=headers, proxies={"http": shop.ingress.url}, timeout=60).status_code
 
 
 def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_HOST}") -> None:
-    """Serve until ended.
+    """Serve until stopped.
 
-    :param address: to listen on. :param pages_at: the origin under which shoppers find the hosted pages.
+    :param address: to listen on.
+    :param pages_at: the origin of the hosted pages for shoppers.
     """
     from aiohttp import web
     from localstripe import resources, server
@@ -125,7 +129,7 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
             return session
 
         def _pay(self, number: str) -> Any:
-            """An attempt by card, as a PaymentIntent."""
+            """Attempt a payment by card, as a PaymentIntent."""
             card = {"number": number, "exp_month": "12", "exp_year": "2040", "cvc": "123"}
             method = resources.PaymentMethod._api_create(type="card", card=card)
             if method._attaching_is_declined():

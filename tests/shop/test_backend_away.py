@@ -31,7 +31,7 @@ def probe(shop: MedusaStore, name: str) -> bool:
 
 
 @pytest.mark.usefixtures("backend_again")
-def test_a_backend_that_is_away_is_a_page_and_no_shopper_loses_a_cart(page: Page, shop: MedusaStore) -> None:
+def test_an_unavailable_backend_is_an_error_page_and_no_cart_is_lost(page: Page, shop: MedusaStore) -> None:
     put_in_cart(page, "Canvas tote bag")
     shop.backend.process.kill()
     answer = page.goto("/cart")
@@ -49,7 +49,7 @@ def test_a_backend_that_is_away_is_a_page_and_no_shopper_loses_a_cart(page: Page
 
 
 @pytest.mark.usefixtures("backend_again")
-def test_a_backend_that_is_slow_is_given_up_on_and_what_was_written_is_kept(page: Page, shop: MedusaStore) -> None:
+def test_a_slow_backend_times_out_and_input_is_kept(page: Page, shop: MedusaStore) -> None:
     put_in_cart(page, "Canvas tote bag")
     page.get_by_role("link", name="Check out").click()
     os.killpg(shop.backend.process.pid or 0, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""A shopper pays by card on the provider's page: whichever way that goes, there is one order for one payment."""
+"""A shopper pays by card on the provider's page: whatever happens, there is one order for one payment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def shop(stripe: Stripe) -> Iterator[MedusaStore]:
 
 
 class Shopper:
-    """A browser without scripts. A shop that is short of breath is asked again, as its page says."""
+    """A browser without scripts. It retries if an overloaded shop's page asks for it."""
 
     def __init__(self, shop: MedusaStore) -> None:
         self.shop, self.session = shop, requests.Session()
@@ -58,7 +58,7 @@ class Shopper:
         self.email = f"{secrets.token_hex(8)}@example.com"
 
     def ask(self, method: str, path: str, form: dict[str, str] | None = None, **options: Any) -> requests.Response:
-        """The answer, once it is no 503."""
+        """Return the response, once it is not a 503."""
 
         def answered() -> list[requests.Response]:
             answer = self.session.request(method, self.shop.url + path, data=form, timeout=60, **options)
@@ -68,12 +68,12 @@ class Shopper:
         return found
 
     def send(self, path: str, form: dict[str, str], **options: Any) -> requests.Response:
-        """Send the form that stands at that path."""
+        """Send the form at that path."""
         (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', self.ask("GET", path).text)
         return self.ask("POST", path, {"csrf_token": token, **form}, **options)
 
     def to_payment(self) -> str:
-        """From the catalogue to the payment's page; that page."""
+        """Go from the catalogue to the payment's page; return that page."""
         product = self.ask("GET", "/products/notebook").text
         self.send(
             "/products/notebook",
@@ -85,20 +85,20 @@ class Shopper:
         return self.ask("GET", "/checkout/payment").text
 
     def order(self) -> str:
-        """Order by card; the address that the shopper is sent to."""
+        """Order by card; return the address that the shopper is redirected to."""
         answer = self.send("/checkout/payment", {"provider": CARD}, allow_redirects=False)
         assert answer.status_code == 303, answer.text
         return answer.headers["Location"]
 
     def orders(self) -> list[Any]:
-        """All orders of theirs, as the admin has them."""
+        """Return all orders of theirs, as the admin shows them."""
         query = {"fields": "id,email,payment_status,total", "order": "-created_at", "limit": 100}
         return [
             each for each in self.shop.api("GET", "/admin/orders", **query)["orders"] if each["email"] == self.email
         ]
 
     def to_provider(self) -> str:
-        """All the way to the provider's page; its address."""
+        """Go to the provider's page; return its address."""
         self.to_payment()
         page = self.order()
         assert page.startswith(f"https://{PAGE_HOST}/")
@@ -107,7 +107,7 @@ class Shopper:
 
 @pytest.fixture
 def shopper(shop: MedusaStore) -> Shopper:
-    """Somebody with an empty cart."""
+    """A new visitor with an empty cart."""
     return Shopper(shop)
 
 
@@ -141,7 +141,7 @@ def test_a_browser_buys_by_card(page: Page, shop: MedusaStore, stripe: Stripe) -
     expect(page.get_by_text("There is nothing in it yet.")).to_be_visible()
 
 
-def test_only_the_form_that_orders_may_lead_to_the_provider(shopper: Shopper) -> None:
+def test_only_the_order_form_may_lead_to_the_provider(shopper: Shopper) -> None:
     shopper.to_payment()
     for path, targets in (
         ("/checkout/payment", f"'self' https://{PAGE_HOST}"),
@@ -152,7 +152,7 @@ def test_only_the_form_that_orders_may_lead_to_the_provider(shopper: Shopper) ->
         assert (path, f"form-action {targets}") == (path, policy[policy.index("form-action") :].split("; ")[0])
 
 
-def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(
+def test_a_failed_payment_orders_nothing_and_can_be_tried_again(
     shopper: Shopper, shop: MedusaStore, stripe: Stripe
 ) -> None:
     page = shopper.to_provider()
@@ -169,20 +169,22 @@ def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(
     assert len(shopper.orders()) == 1
 
 
-def test_a_page_that_another_one_replaced_takes_no_money(shopper: Shopper, stripe: Stripe) -> None:
+def test_a_page_that_another_one_replaced_can_not_be_paid(shopper: Shopper, stripe: Stripe) -> None:
     first, second = shopper.to_provider(), shopper.order()
     assert first != second
     assert "This page is over" in stripe.pay(first, number=VISA).text
     assert stripe.pay(second, number=VISA).status_code == 303
 
 
-def test_ordering_again_after_paying_gives_the_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+def test_ordering_again_after_paying_returns_the_same_order(
+    shopper: Shopper, shop: MedusaStore, stripe: Stripe
+) -> None:
     stripe.pay(shopper.to_provider(), number=VISA)
     assert thanked(shopper.send("/checkout/payment", {"provider": CARD}))
     assert len(shopper.orders()) == 1
 
 
-def test_ordering_twice_at_once_gives_one_page_to_pay_on(shopper: Shopper, stripe: Stripe) -> None:
+def test_concurrent_orders_give_one_payment_page(shopper: Shopper, stripe: Stripe) -> None:
     form = shopper.to_payment()
     (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', form)
     data = {"csrf_token": token, "provider": CARD}
@@ -195,7 +197,7 @@ def test_ordering_twice_at_once_gives_one_page_to_pay_on(shopper: Shopper, strip
     assert len(shopper.orders()) == 1
 
 
-def test_webhooks_and_the_shopper_at_once_make_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+def test_concurrent_webhooks_and_shopper_make_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
     stripe.pay(shopper.to_provider(), number=VISA)
     event = stripe.events(SUCCEEDED)[-1]
     with ThreadPoolExecutor(4) as pool:
@@ -205,7 +207,9 @@ def test_webhooks_and_the_shopper_at_once_make_one_order(shopper: Shopper, shop:
     assert len(shopper.orders()) == 1
 
 
-def test_a_refund_and_a_cancellation_pay_back_to_the_card(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+def test_refunds_and_cancellations_are_paid_back_to_the_card(
+    shopper: Shopper, shop: MedusaStore, stripe: Stripe
+) -> None:
     stripe.pay(shopper.to_provider(), number=VISA)
     assert thanked(shopper.ask("GET", "/checkout/paid"))
     (order,) = shopper.orders()
@@ -222,15 +226,13 @@ def test_a_refund_and_a_cancellation_pay_back_to_the_card(shopper: Shopper, shop
     assert stripe.objects("refunds")[0]["amount"] == round(order["total"] * 100)
 
 
-def test_while_the_provider_is_unreachable_nothing_is_ordered_and_invoice_works(
-    shopper: Shopper, stripe: Stripe
-) -> None:
+def test_if_the_provider_is_unreachable_only_invoice_orders_work(shopper: Shopper, stripe: Stripe) -> None:
     shopper.to_payment()
     begun = Shopper(shopper.shop)
     begun.to_provider()
     stripe.stop()
     try:
-        # A page that was begun may have been paid, so no other way is taken meanwhile.
+        # A page that was opened may have been paid, so no other payment method is accepted meanwhile.
         for somebody, way in ((shopper, CARD), (begun, CARD), (begun, INVOICE)):
             refused = somebody.send("/checkout/payment", {"provider": way})
             assert refused.status_code == 502
@@ -254,7 +256,7 @@ def test_an_owner_turns_invoice_off(shopper: Shopper, shop: MedusaStore) -> None
         shop.api("POST", providers, {"payment_providers": [CARD, INVOICE]})
 
 
-def test_a_webhook_makes_one_order_however_often_it_comes(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+def test_repeated_webhooks_create_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
     stripe.pay(shopper.to_provider(), number=VISA)
     event = stripe.events(SUCCEEDED)[-1]
     assert [deliver(shop, event), deliver(shop, event)] == [200, 200]
@@ -264,7 +266,7 @@ def test_a_webhook_makes_one_order_however_often_it_comes(shopper: Shopper, shop
     assert len(shopper.orders()) == 1
 
 
-def test_a_webhook_that_is_not_signed_as_set_is_refused(shop: MedusaStore, stripe: Stripe) -> None:
+def test_a_webhook_with_a_wrong_signature_is_rejected(shop: MedusaStore, stripe: Stripe) -> None:
     event = {"id": "evt_1", "object": "event", "type": SUCCEEDED, "data": {"object": {}}}
     assert deliver(shop, event, secret="whsec_another") == 400
     assert deliver(shop, event, age=3600) == 400
@@ -276,7 +278,7 @@ def test_a_payment_whose_webhook_was_lost_gets_its_order(shopper: Shopper, shop:
     assert [each["payment_status"] for each in shopper.orders()] == ["captured"]
 
 
-def test_other_keys_are_used_without_a_restart(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+def test_changed_keys_are_used_without_a_restart(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
     process = shop.backend.process.pid
     shop.cluster.write_secret("integration-payments", {})
     assert CARD not in shopper.to_payment()

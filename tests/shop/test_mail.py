@@ -1,4 +1,4 @@
-"""A Medusa shop mails its shoppers and its owner, by a mail server that may fail, and loses and repeats nothing."""
+"""A Medusa shop mails its shoppers and its owner by a mail server that may fail; no mail is lost or repeated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mail() -> Iterator[MailServer]:
 
 @pytest.fixture(scope="module")
 def shop(mail: MailServer) -> Iterator[MedusaStore]:
-    """A German shop that trusts the server's authority, and whose owner has set no mail server yet."""
+    """A German shop that trusts the server's certificate authority, and whose owner has set no mail server yet."""
     area = Path(tempfile.mkdtemp(prefix="store-mail-tests-"))
     area.chmod(0o755)
     trusted = area / "volumes" / "empty-backend-tmp" / "authority.pem"
@@ -66,13 +66,13 @@ def connected(shop: MedusaStore, mail: MailServer) -> MedusaStore:
 
 
 def connect(shop: MedusaStore, mail: MailServer) -> None:
-    """Set the mail server, and wait until the shop has seen it."""
+    """Set the mail server, and wait until the shop has noticed it."""
     shop.cluster.write_secret("integration-mail", mail.fields)
     wait_until(lambda: '"mail"' in shop.api("GET", "/admin/stores").__repr__().replace("'", '"'), "it is seen", 120)
 
 
 def order(shop: MedusaStore) -> tuple[str, dict[str, Any]]:
-    """Somebody orders on invoice: their address and the order, as the admin has it."""
+    """Order on invoice; return the address and the order, as the admin shows it."""
     shopper = Shopper(shop)
     shopper.to_payment()
     shopper.send("/checkout/payment", {"provider": INVOICE})
@@ -82,16 +82,16 @@ def order(shop: MedusaStore) -> tuple[str, dict[str, Any]]:
 
 
 def said(mail: EmailMessage) -> str:
-    """All that a mail says, in both of its forms."""
+    """Return everything that a mail contains, as text and as HTML."""
     return "\n".join(texts(mail))
 
 
 def log(shop: MedusaStore) -> str:
-    """What the backend has logged."""
+    """Return the backend's log."""
     return shop.backend.log.read_text(errors="replace")
 
 
-def test_nobody_gets_a_mail_about_what_was_before_the_mail_server(shop: MedusaStore, mail: MailServer) -> None:
+def test_events_before_the_mail_server_was_set_cause_no_mail(shop: MedusaStore, mail: MailServer) -> None:
     before, _ = order(shop)
     connect(shop, mail)
     after, _ = order(shop)
@@ -165,13 +165,13 @@ def test_an_administrator_sets_a_new_password_by_a_link(connected: MedusaStore, 
 
 
 def via(shop: MedusaStore, method: str, path: str, body: Any, token: str = "") -> requests.Response:
-    """Ask the shop through the Ingress."""
+    """Call the shop through the Ingress."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     address, proxies = shop.url + path, {"http": shop.ingress.url}
     return requests.request(method, address, json=body, headers=headers, proxies=proxies, timeout=60)
 
 
-def test_the_owner_is_mailed_once_about_a_payment_that_failed(connected: MedusaStore, mail: MailServer) -> None:
+def test_the_owner_is_mailed_once_about_a_failed_payment(connected: MedusaStore, mail: MailServer) -> None:
     connected.cluster.write_secret("integration-payments", KEYS)
     error = {"message": "Your card was declined."}
     intent = {"id": "pi_1", "object": "payment_intent", "amount": 1790, "currency": "eur", "last_payment_error": error}
@@ -185,7 +185,7 @@ def test_the_owner_is_mailed_once_about_a_payment_that_failed(connected: MedusaS
     assert len(mail.to(OWNER, "Zahlung ist fehlgeschlagen")) == 1
 
 
-def test_a_server_that_is_down_loses_nothing_and_each_mail_comes_once(connected: MedusaStore, mail: MailServer) -> None:
+def test_an_unavailable_server_loses_no_mail_and_repeats_none(connected: MedusaStore, mail: MailServer) -> None:
     mail.stop()
     try:
         orders = [order(connected) for _ in range(3)]
@@ -200,7 +200,7 @@ def test_a_server_that_is_down_loses_nothing_and_each_mail_comes_once(connected:
     assert [len(mail.to(shopper)) for shopper, _ in orders] == [1, 1, 1]
 
 
-def test_a_mail_that_the_server_puts_off_is_sent_later_and_holds_up_no_other(
+def test_a_mail_deferred_by_the_server_is_sent_later_and_delays_no_other(
     connected: MedusaStore, mail: MailServer
 ) -> None:
     shopper = Shopper(connected)
@@ -214,7 +214,7 @@ def test_a_mail_that_the_server_puts_off_is_sent_later_and_holds_up_no_other(
     mail.await_mail(shopper.email)
 
 
-def test_another_password_is_used_without_a_restart(connected: MedusaStore, mail: MailServer) -> None:
+def test_a_changed_password_is_used_without_a_restart(connected: MedusaStore, mail: MailServer) -> None:
     process = connected.backend.process.pid
     mail.rule(NEXT_PASSWORD)
     try:
@@ -228,7 +228,7 @@ def test_another_password_is_used_without_a_restart(connected: MedusaStore, mail
     assert connected.backend.process.pid == process
 
 
-def test_the_check_passes_or_ends_in_the_servers_words(connected: MedusaStore, mail: MailServer) -> None:
+def test_the_check_passes_or_fails_with_the_servers_message(connected: MedusaStore, mail: MailServer) -> None:
     check = "export TERMINATION_MESSAGE=/tmp/said; ./store-medusa check mail"
     connected.cluster.exec("Deployment", "backend", "sh", "-c", check)
     wrong = {**mail.fields, "password": "m41l-p4ss-Wrong"}
@@ -244,7 +244,7 @@ def test_the_check_passes_or_ends_in_the_servers_words(connected: MedusaStore, m
     assert "m41l-p4ss-Wrong" not in failure.value.stderr
 
 
-def test_mails_are_english_where_people_do_not_read_german(connected: MedusaStore) -> None:
+def test_mails_are_english_where_german_is_not_common(connected: MedusaStore) -> None:
     script = """
       process.env.SHOP_COUNTRY = process.argv[1]
       const { words, price } = require("./src/mail/words.js")
@@ -261,14 +261,14 @@ def test_mails_are_english_where_people_do_not_read_german(connected: MedusaStor
 
 
 def restarted(shop: MedusaStore, **env: str) -> None:
-    """End the backend as a node that fails would, and start it with another environment."""
+    """Kill the backend as a failing node would, and start it with another environment."""
     shop.backend.process.kill()
     (medusa,) = shop.cluster.find("Deployment", "backend")["spec"]["template"]["spec"]["containers"]
     medusa["env"] = [{**each, "value": env[each["name"]]} if each["name"] in env else each for each in medusa["env"]]
     shop.backend = shop.cluster.start("Deployment", "backend")
 
 
-def test_a_mail_that_waits_outlives_its_process_and_has_the_shops_next_host(
+def test_a_waiting_mail_survives_a_restart_and_links_to_the_shops_new_host(
     connected: MedusaStore, mail: MailServer
 ) -> None:
     mail.stop()
@@ -285,9 +285,7 @@ def test_a_mail_that_waits_outlives_its_process_and_has_the_shops_next_host(
     assert connected.url not in said(found)
 
 
-def test_a_store_made_from_the_data_of_another_does_not_send_its_mails(
-    connected: MedusaStore, mail: MailServer
-) -> None:
+def test_a_clone_does_not_send_the_mails_of_its_source(connected: MedusaStore, mail: MailServer) -> None:
     mail.stop()
     try:
         first, _ = order(connected)
@@ -303,9 +301,7 @@ def test_a_store_made_from_the_data_of_another_does_not_send_its_mails(
         restarted(connected, STORE_NAME="corner-shop")
 
 
-def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
-    shop: MedusaStore, mail: MailServer
-) -> None:
+def test_a_shop_uses_the_relay_until_its_own_server_is_set(shop: MedusaStore, mail: MailServer) -> None:
     process = shop.backend.process.pid
     with relay_to(mail) as relay:
         shop.cluster.write_secret("integration-mail-relay", relay.fields_of("corner-shop", OWNER))

@@ -1,4 +1,4 @@
-"""Medusa's provisioning, killed at many of its writes and begun again: the shop is as one that nothing happened to."""
+"""Medusa's provisioning is killed at many of its writes and run again: the result is the same as without a kill."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .killing import run_until_write
 from .medusa import MedusaStore
 from .records import content
 
-# At how many of its writes each container is killed: about 20 s each.
+# The number of writes at which each container is killed: about 20 s each.
 POINTS = int(os.environ.get("STORE_PLATFORM_KILLS", "2"))
 STEPS = ("migrate", "seed")
-# A password's hash has a salt of its own, and Medusa makes a key of its own.
+# A password's hash has a random salt, and Medusa generates a key itself.
 SECRET = {"provider_metadata", "redacted", "salt", "token"}
 
 
 class Step(NamedTuple):
-    """A container of the Job: how much it writes where nothing disturbs it, and what there is before and after it."""
+    """A container of the Job: the number of its writes when undisturbed, and the content before and after it."""
 
     writes: int
     begun: str
@@ -39,21 +39,21 @@ class Databases:
         self.address = urlsplit(self.containers()["migrate"].env["DATABASE_URL"])
 
     def containers(self) -> dict[str, Container]:
-        """The Job's, by name."""
+        """Return the Job's containers, by name."""
         return {each.spec["name"]: each for each in self.store.cluster.containers("Job", "migrate")}
 
     def make(self, name: str, template: str = "template0") -> None:
-        """A database as another one is."""
+        """Create a database as a copy of another."""
         with psycopg.connect(self.of("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
     def of(self, name: str, port: int | None = None) -> str:
-        """The address of a database."""
+        """Return the address of a database."""
         at = f"{self.address.username}:{self.address.password}@127.0.0.1:{port or self.address.port}"
         return f"postgres://{at}/{name}?sslmode=disable"
 
     def run(self, step: str, name: str, kill_at: int = 0) -> int:
-        """Run a container on a database; how much it wrote. It is killed before a write of that number is."""
+        """Run a container on a database; return its number of writes. It is killed before the write of that number."""
 
         def started(port: int) -> Container:
             container = self.containers()[step]
@@ -63,13 +63,13 @@ class Databases:
         return run_until_write(started, int(self.address.port or 0), kill_at)
 
     def content(self, name: str) -> Counter[str]:
-        """What a database holds."""
+        """Return the content of a database."""
         return content(self.of(name), SECRET)
 
 
 @pytest.fixture(scope="module")
 def databases() -> Iterator[Databases]:
-    """A store of which nothing but the database's server runs."""
+    """A store of which only the database's server runs."""
     with MedusaStore.temporary(shop={"title": "Corner Shop", "country": "DE", "currency": "EUR"}) as store:
         store.cluster.start("StatefulSet", "database")
         yield Databases(store)
@@ -77,7 +77,7 @@ def databases() -> Iterator[Databases]:
 
 @pytest.fixture(scope="module")
 def undisturbed(databases: Databases) -> dict[str, Step]:
-    """Each container once."""
+    """Run each container once."""
     found = {}
     databases.make("whole")
     for step in STEPS:
@@ -89,7 +89,7 @@ def undisturbed(databases: Databases) -> dict[str, Step]:
 
 @pytest.mark.parametrize("point", range(1, POINTS + 1))
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_that_was_killed_and_begun_again_ends_as_one_that_was_not(
+def test_a_killed_and_repeated_step_ends_like_an_undisturbed_one(
     databases: Databases, undisturbed: dict[str, Step], step: str, point: int
 ) -> None:
     writes, begun, expected = undisturbed[step]

@@ -1,5 +1,6 @@
-"""A shopper buys in Medusa's shop, with and without JavaScript, and its owner sees the order: whatever has happened to
-the store before."""
+"""A shopper buys in Medusa's shop, with and without JavaScript, and its owner sees the order, whatever happened to the
+store before.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from .life import Life
 from .medusa import NEW, OLD, MedusaStore
 from .shopper import check_out, put_in_cart
 
-# The older version is a build of its own, of two minutes: ``tox -e shops`` has it.
+# The older version needs its own build of two minutes: ``tox -e shops`` includes it.
 UPGRADES = "STORE_PLATFORM_UPGRADES" in os.environ
 upgrades = pytest.mark.skipif(not UPGRADES, reason="STORE_PLATFORM_UPGRADES must be set: it builds another Medusa")
 FIRST = OLD if UPGRADES else NEW
@@ -28,7 +29,7 @@ SPEC: dict[str, Any] = {
 
 
 class MedusaLife(Life[MedusaStore]):
-    """Of a shop that Medusa sells in. An order is called by its reference."""
+    """A shop with Medusa. Orders are identified by their reference."""
 
     def buy(self, page: Page) -> str:
         put_in_cart(page, "Stoneware mug", "Slate")
@@ -52,7 +53,7 @@ class MedusaLife(Life[MedusaStore]):
 
 @pytest.fixture(scope="module")
 def life(browser: Browser) -> Iterator[MedusaLife]:
-    """A store, of the older version if there is one; the tests below happen to it one after the other."""
+    """A store, of the older version if there is one; the tests below use it one after the other."""
     with MedusaStore.temporary(version=FIRST, **SPEC) as store:
         store.open()
         yield MedusaLife(store, browser)
@@ -70,12 +71,12 @@ def test_it_sells_after_an_upgrade_and_keeps_its_orders(life: MedusaLife) -> Non
 
 
 @upgrades
-def test_it_sells_after_it_went_back_to_the_older_version_with_the_orders_of_then(life: MedusaLife) -> None:
+def test_it_sells_after_a_rollback_with_the_orders_of_the_snapshot(life: MedusaLife) -> None:
     life.restore("snapshot/before", version=OLD)
     life.check()
 
 
-def test_it_sells_after_a_restore_of_its_backup_with_the_orders_of_then(life: MedusaLife) -> None:
+def test_it_sells_after_a_restore_with_the_orders_of_the_backup(life: MedusaLife) -> None:
     life.back_up()
     life.order(javascript=False)
     life.restore("latest")

@@ -1,4 +1,4 @@
-"""The engine of docs/write-an-engine.md: what the guide says is what there is, and it serves a shop."""
+"""The engine of docs/write-an-engine.md: the guide shows the real files, and it serves a shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the storefront's answers let a browser do, and what it takes from one."""
+"""What the storefront's responses allow a browser to do, and what it accepts from one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def answer(shop: MedusaStore, method: str, path: str, **rest: object) -> request
     return requests.request(method, shop.url + path, proxies=proxies, timeout=30, allow_redirects=False, **rest)
 
 
-def test_a_page_may_show_itself_and_run_nothing(shop: MedusaStore) -> None:
+def test_a_page_allows_no_scripts_and_no_external_content(shop: MedusaStore) -> None:
     page = answer(shop, "GET", "/")
     policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
@@ -23,7 +23,7 @@ def test_a_page_may_show_itself_and_run_nothing(shop: MedusaStore) -> None:
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_session_is_out_of_scripts_and_other_sites_reach(shop: MedusaStore) -> None:
+def test_the_session_cookie_is_httponly_and_samesite(shop: MedusaStore) -> None:
     cookie = answer(shop, "GET", "/products/linen-shirt").headers["Set-Cookie"]
     assert cookie.startswith("shop=")
     assert "; HttpOnly" in cookie
@@ -31,13 +31,13 @@ def test_the_session_is_out_of_scripts_and_other_sites_reach(shop: MedusaStore) 
     assert "; Secure" not in cookie  # this shop is served over plain HTTP
 
 
-def test_a_form_without_its_token_is_refused(shop: MedusaStore) -> None:
+def test_a_form_without_its_token_is_rejected(shop: MedusaStore) -> None:
     for path in ("/products/linen-shirt", "/cart/lines/1", "/checkout", "/checkout/payment", "/orders"):
         refused = answer(shop, "POST", path, data={"quantity": "1"})
         assert (path, refused.status_code) == (path, 400)
         assert "This form is too old" in refused.text
 
 
-def test_a_made_up_session_is_no_session(shop: MedusaStore) -> None:
+def test_a_forged_session_is_ignored(shop: MedusaStore) -> None:
     cart = answer(shop, "GET", "/cart", cookies={"shop": "eyJjYXJ0IjoiY2FydF8xIn0.aaaa.bbbb"})
     assert "There is nothing in it yet." in cart.text

@@ -1,4 +1,4 @@
-"""The seed makes what a new shop needs, once, and leaves alone what the owner has made of it."""
+"""The seed creates what a new shop needs, once, and keeps the owner's changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .medusa import IMAGES, MedusaStore
 
 
 def seed(shop: MedusaStore, **other: str) -> Container:
-    """The seed's container, with other values of some variables, as another spec would give."""
+    """Return the seed's container, with other values of some variables, for another spec."""
     made = shop.cluster.containers("Job", "migrate")[-1]
     spec = copy.deepcopy(made.spec)
     for variable in spec["env"]:
@@ -24,7 +24,7 @@ def seed(shop: MedusaStore, **other: str) -> Container:
 
 
 def things(shop: MedusaStore) -> dict[str, Any]:
-    """How many there are of what the seed makes."""
+    """Count what the seed creates."""
     paths = {
         "products": "/admin/products",
         "regions": "/admin/regions",
@@ -36,7 +36,7 @@ def things(shop: MedusaStore) -> dict[str, Any]:
     return {name: shop.api("GET", path, limit=100)["count"] for name, path in paths.items()}
 
 
-def test_a_new_shop_shows_its_samples_in_the_order_they_are_written_in(shop: MedusaStore) -> None:
+def test_a_new_shop_shows_its_samples_in_the_defined_order(shop: MedusaStore) -> None:
     text = (IMAGES / "backend" / "src" / "seed" / "samples.ts").read_text()
     written = re.findall('^    title: "(.+)",$', text, re.MULTILINE)
     proxies, shown = {"http": shop.ingress.url}, []
@@ -48,7 +48,7 @@ def test_a_new_shop_shows_its_samples_in_the_order_they_are_written_in(shop: Med
     assert len(shown) >= 8  # another test may have removed one
 
 
-def test_two_seeds_at_once_change_nothing_that_is_there(shop: MedusaStore) -> None:
+def test_two_concurrent_seeds_change_nothing_that_exists(shop: MedusaStore) -> None:
     before = things(shop)
     with ThreadPoolExecutor(2) as pool:
         codes = list(pool.map(lambda container: container.run_for_code()[0], [seed(shop), seed(shop)]))
@@ -56,7 +56,7 @@ def test_two_seeds_at_once_change_nothing_that_is_there(shop: MedusaStore) -> No
     assert things(shop) == before
 
 
-def test_what_the_owner_changed_or_removed_stays_so_whatever_the_store_says(shop: MedusaStore) -> None:
+def test_what_the_owner_changed_or_removed_stays_so(shop: MedusaStore) -> None:
     (store,) = shop.api("GET", "/admin/stores")["stores"]
     (carafe,) = shop.api("GET", "/admin/products", handle="glass-carafe")["products"]
     shop.api("POST", f"/admin/stores/{store['id']}", {"name": "Ann's own name"})
@@ -69,7 +69,7 @@ def test_what_the_owner_changed_or_removed_stays_so_whatever_the_store_says(shop
     assert "sek" not in [each["currency_code"] for each in after["supported_currencies"]]
 
 
-def test_uploaded_files_follow_the_host_and_others_stay(shop: MedusaStore) -> None:
+def test_addresses_of_uploaded_files_follow_the_host_and_others_stay(shop: MedusaStore) -> None:
     base = next(each["value"] for each in seed(shop).spec["env"] if each["name"] == "FILE_BASE_URL")
     (mug,) = shop.api("GET", "/admin/products", handle="stoneware-mug")["products"]
     images = [{"url": f"{base}/a.png"}, {"url": "https://cdn.example.com/static/a.png"}]
@@ -82,7 +82,7 @@ def test_uploaded_files_follow_the_host_and_others_stay(shop: MedusaStore) -> No
         assert back not in str(moved["images"])
 
 
-def test_another_country_becomes_a_market_beside_the_first(shop: MedusaStore) -> None:
+def test_another_country_becomes_a_second_market(shop: MedusaStore) -> None:
     seed(shop, SHOP_COUNTRY="US", SHOP_CURRENCY="USD").run()
     regions = shop.api("GET", "/admin/regions")["regions"]
     assert sorted((region["name"], region["currency_code"]) for region in regions) == [
@@ -96,13 +96,13 @@ def test_another_country_becomes_a_market_beside_the_first(shop: MedusaStore) ->
     }
 
 
-def test_a_country_that_is_none_fails_in_words_that_help(shop: MedusaStore) -> None:
+def test_an_invalid_country_fails_with_a_helpful_message(shop: MedusaStore) -> None:
     code, said = seed(shop, SHOP_COUNTRY="QQ").run_for_code()
     assert code == 1
     assert 'spec.shop.country must be a country that Medusa knows; \\"qq\\" is none' in said
 
 
-def test_the_secrets_password_signs_in_on_data_of_another_store(shop: MedusaStore) -> None:
+def test_the_secrets_password_works_with_data_of_another_store(shop: MedusaStore) -> None:
     own, another = seed(shop), seed(shop)
     another.env["MEDUSA_ADMIN_PASSWORD"] = "of-another-store-1"
     codes = {}
@@ -117,8 +117,8 @@ def test_the_secrets_password_signs_in_on_data_of_another_store(shop: MedusaStor
     assert codes == {(False, False): 200, (False, True): 401, (True, False): 401, (True, True): 200}
 
 
-def test_a_stranger_who_registered_the_new_administrators_address_does_not_become_it(shop: MedusaStore) -> None:
-    """Medusa lets anybody register, which invitations need, and renew a session that began then."""
+def test_a_stranger_registered_with_the_administrators_address_stays_out(shop: MedusaStore) -> None:
+    """Medusa lets anybody register, because invitations need that, and renew a session that started then."""
     email, strangers = "new-owner@example.com", "of-a-stranger-1"
     moved = seed(shop)
     moved.env["MEDUSA_ADMIN_EMAIL"] = email

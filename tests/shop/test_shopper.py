@@ -1,4 +1,4 @@
-"""A shopper buys in a store that runs as its manifests say, and its admin sees the order."""
+"""A shopper buys in a store that runs from its manifests, and its admin shows the order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_order_made_without_javascript_is_in_the_admin(page_without_scripts: 
     expect(page.get_by_text("There is nothing in it yet.")).to_be_visible()
 
 
-def test_an_order_is_found_again_by_its_reference_and_e_mail_alone(page: Page, shop: MedusaStore) -> None:
+def test_an_order_is_found_only_by_its_reference_and_e_mail(page: Page, shop: MedusaStore) -> None:
     put_in_cart(page, "Notebook", "Plain")
     reference = check_out(page)
     page.context.clear_cookies()
@@ -66,12 +66,12 @@ def test_an_order_can_not_be_seen_by_its_id(page: Page, shop: MedusaStore) -> No
     assert answer.status == 404
 
 
-def test_the_title_is_what_the_store_says(page: Page, shop: MedusaStore) -> None:
+def test_the_title_is_the_stores(page: Page, shop: MedusaStore) -> None:
     page.goto("/")
     expect(page.get_by_role("banner").get_by_role("link").first).to_have_text("Käse & $(NAME) <Brot>")
 
 
-def test_errors_stand_beside_their_fields_and_what_was_written_is_kept(page: Page) -> None:
+def test_errors_are_beside_their_fields_and_input_is_kept(page: Page) -> None:
     put_in_cart(page, "Wool scarf", "Grey")
     page.get_by_role("link", name="Check out").click()
     fill_address(page, **{"E-mail": "ann at example", "Town": " "})
@@ -84,13 +84,13 @@ def test_errors_stand_beside_their_fields_and_what_was_written_is_kept(page: Pag
     expect(page.get_by_role("heading", level=2, name="Delivery")).to_be_visible()
 
 
-def test_what_is_sold_out_can_not_be_bought_and_says_so(page: Page) -> None:
+def test_a_sold_out_product_can_not_be_bought_and_says_so(page: Page) -> None:
     page.goto("/products/tea-towels")
     expect(page.get_by_role("article")).to_contain_text("Sold out")
     expect(page.get_by_role("button", name="Add to cart")).to_have_count(0)
 
 
-def test_more_than_there_are_is_refused_beside_the_quantity(page: Page) -> None:
+def test_more_than_the_stock_is_rejected_beside_the_quantity(page: Page) -> None:
     put_in_cart(page, "Oak serving board", quantity=10)
     page.get_by_label("Quantity of Oak serving board").fill("26")
     page.get_by_role("button", name="Update Oak serving board").click()
@@ -129,7 +129,7 @@ def test_a_picture_that_the_owner_uploads_is_shown(page: Page, shop: MedusaStore
 
 @pytest.fixture(scope="module")
 def many(shop: MedusaStore) -> None:
-    """Fifteen pencils more than the samples."""
+    """Fifteen pencils in addition to the samples."""
     (profile,) = shop.api("GET", "/admin/shipping-profiles")["shipping_profiles"]
     (channel,) = shop.api("GET", "/admin/sales-channels")["sales_channels"]
     pencils = [

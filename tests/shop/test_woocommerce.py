@@ -1,4 +1,4 @@
-"""WooCommerce's real plugin in a real WordPress, as the image has them: made, killed meanwhile, and sold from."""
+"""WooCommerce's real plugin in a real WordPress, as in the image: provisioned, killed meanwhile, and sold from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPEC = {
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[WordPressStore]:
-    """A store with a database in which nothing is made."""
+    """A store with an empty database."""
     with WordPressStore.temporary(**SPEC) as store:
         yield store
 
@@ -42,7 +42,7 @@ def provision(store: WordPressStore) -> Container:
 
 
 def sql(store: WordPressStore, statements: str) -> str:
-    """What the database answers."""
+    """Return the database's answer."""
     password = provision(store).env["DATABASE_PASSWORD"]
     client = ["mariadb", "--batch", "--skip-column-names", "--protocol=tcp", "--host=127.0.0.1"]
     client += [f"--port={store.ports['database']}", "--user=wordpress", f"--password={password}"]
@@ -50,11 +50,11 @@ def sql(store: WordPressStore, statements: str) -> str:
 
 
 def state(store: WordPressStore) -> dict[str, str]:
-    """What a shop is made of, in counts and names that do not depend on when it was made."""
+    """Return what a shop consists of, in counts and names that do not depend on when it was created."""
     administrators = """SELECT user_login FROM wp_users JOIN wp_usermeta ON ID = user_id
         WHERE meta_key = 'wp_capabilities' AND meta_value LIKE '%administrator%'"""
-    # The theme makes its menu when the first visitor comes. WooCommerce's installer, killed, may list its placeholder
-    # picture twice: known, and not repaired, since both entries are of one file.
+    # The theme creates its menu at the first visit. WooCommerce's installer, if killed, may list its placeholder
+    # picture twice: known, and not repaired, because both entries are of one file.
     posts = """SELECT post_type, post_status, COUNT(*) FROM wp_posts
         WHERE post_type NOT IN ('wp_navigation', 'attachment')
         GROUP BY 1, 2 ORDER BY 1, 2"""
@@ -80,13 +80,13 @@ def state(store: WordPressStore) -> dict[str, str]:
 
 
 def get(store: WordPressStore, path: str, **headers: str) -> requests.Response:
-    """A page as the ingress controller asks for it."""
+    """Request a page as the ingress controller does."""
     address = f"http://127.0.0.1:{store.ports['backend']}{path}"
     host = {"Host": store.ingress.host, **headers}
     return requests.get(address, headers=host, timeout=60, allow_redirects=False)
 
 
-def test_without_a_database_provisioning_and_cron_fail_and_say_so(empty: WordPressStore) -> None:
+def test_without_a_database_provisioning_and_cron_fail_with_a_message(empty: WordPressStore) -> None:
     for kind, name in (("Job", "provision"), ("CronJob", "cron")):
         (container,) = empty.cluster.containers(kind, name)
         code, said = container.run_for_code()
@@ -95,7 +95,7 @@ def test_without_a_database_provisioning_and_cron_fail_and_say_so(empty: WordPre
         assert "<" not in said
 
 
-def test_a_shop_that_is_not_made_yet_is_nobodys_to_install(empty: WordPressStore) -> None:
+def test_a_visitor_can_not_install_a_shop_that_is_not_provisioned(empty: WordPressStore) -> None:
     empty.cluster.start("StatefulSet", "database")
     backend = empty.cluster.launch("Deployment", "backend")
     backend.await_probe("startupProbe")
@@ -143,7 +143,7 @@ def test_a_yen_has_no_decimals_and_germany_weighs_in_kilograms(made: WordPressSt
     assert sql(made, f"{option}'woocommerce_weight_unit'") == "kg"
 
 
-def test_orders_have_tables_of_their_own_before_anybody_has_signed_in(made: WordPressStore) -> None:
+def test_orders_have_their_own_tables_before_anybody_has_signed_in(made: WordPressStore) -> None:
     assert state(made)["orders"] == "yes"
     assert "wp_wc_orders" in sql(made, "SHOW TABLES").split()
     assert sql(made, "SELECT COUNT(*) FROM wp_usermeta WHERE meta_key = 'session_tokens'") == "0"
@@ -157,7 +157,7 @@ def test_cart_and_checkout_are_pages_that_need_no_script(made: WordPressStore) -
     assert "[woocommerce_checkout]" in pages
 
 
-def test_a_fatal_error_of_php_is_a_line_of_the_log_and_no_page(made: WordPressStore) -> None:
+def test_a_fatal_error_of_php_is_logged_and_not_shown(made: WordPressStore) -> None:
     """In a Job and in the shop."""
     app = made.cluster.area / f"app-{NEW}"
     broken = app / "html" / "wp-content" / "mu-plugins" / "broken.php"
@@ -176,24 +176,24 @@ def test_a_fatal_error_of_php_is_a_line_of_the_log_and_no_page(made: WordPressSt
     assert "store_no_such_function" not in shown.text
 
 
-def test_a_redirect_of_the_web_servers_own_keeps_the_shops_address(made: WordPressStore) -> None:
+def test_a_redirect_by_the_web_server_keeps_the_shops_address(made: WordPressStore) -> None:
     answer = get(made, "/wp-admin")
     assert (answer.status_code, answer.headers["Location"]) == (301, "/wp-admin/")
 
 
-def test_no_update_of_the_tables_waits_to_be_done_again(made: WordPressStore) -> None:
+def test_no_update_of_the_tables_is_left_pending(made: WordPressStore) -> None:
     waiting = """SELECT COUNT(*) FROM wp_actionscheduler_actions
         WHERE hook = 'woocommerce_run_update_callback' AND status = 'pending'"""
     assert sql(made, waiting) == "0"
 
 
-def test_what_is_due_is_done(made: WordPressStore) -> None:
+def test_scheduled_actions_are_run(made: WordPressStore) -> None:
     (container,) = made.cluster.containers("CronJob", "cron")
     assert container.run_for_code()[0] == 0
 
 
 def connect(store: WordPressStore) -> http.client.HTTPConnection:
-    """A connection that has had an answer and is kept, as an ingress controller keeps its own."""
+    """Return a connection that has received a response and is kept open, as by an ingress controller."""
     kept = http.client.HTTPConnection("127.0.0.1", store.ports["backend"], timeout=60)
     ask(kept)
     return kept
@@ -206,7 +206,7 @@ def ask(connection: http.client.HTTPConnection) -> None:
 
 
 def workers(store: WordPressStore) -> int:
-    """How many PHP workers there are: the children of the first process of PHP's container."""
+    """Return the number of PHP workers: the children of the first process of PHP's container."""
     (php, _) = store.cluster.containers("Deployment", "backend")
     started = next(each for each in store.cluster.started if each.spec["name"] == php.spec["name"])
     (master,) = psutil.Process(started.process.pid).children()
@@ -227,7 +227,7 @@ def test_idle_connections_of_ingress_controllers_hold_no_worker(made: WordPressS
         connection.close()
 
 
-def test_there_are_never_more_workers_than_the_plans_memory_holds(made: WordPressStore) -> None:
+def test_workers_never_exceed_the_plans_memory(made: WordPressStore) -> None:
     php, _ = made.cluster.containers("Deployment", "backend")
     most = int(php.env["PHP_WORKERS"])
     with ThreadPoolExecutor(4 * most) as shoppers:
@@ -236,8 +236,8 @@ def test_there_are_never_more_workers_than_the_plans_memory_holds(made: WordPres
     assert max(seen) == most == 4  # of the small plan's 768 MiB
 
 
-def test_a_page_that_is_being_made_is_made_to_its_end_when_the_pod_is_stopped(made: WordPressStore) -> None:
-    """First the web server is asked to end, and PHP once that has ended, as a kubelet ends a sidecar."""
+def test_a_page_in_progress_is_completed_when_the_pod_stops(made: WordPressStore) -> None:
+    """First the web server is asked to stop, and then PHP, as a kubelet stops a sidecar."""
     php, web = [each for each in made.cluster.started if each.pod_name == "backend"]
     folder = made.cluster.area / f"app-{NEW}" / "html"
     (folder / "slow.php").write_text(
@@ -273,14 +273,14 @@ def killed() -> Iterator[WordPressStore]:
 
 
 def amount(store: WordPressStore) -> int:
-    """How many tables, options, posts, terms and users there are."""
+    """Count tables, options, posts, terms and users."""
     tables = sql(store, "SHOW TABLES").split()
     counted = [name for name in ("wp_options", "wp_posts", "wp_postmeta", "wp_terms", "wp_users") if name in tables]
     counts = " + ".join(f"(SELECT COUNT(*) FROM {name})" for name in counted)
     return len(tables) + (int(sql(store, f"SELECT {counts}")) if counted else 0)
 
 
-def test_provisioning_that_was_killed_at_thirty_points_ends_as_one_that_was_not(
+def test_provisioning_killed_at_thirty_points_ends_like_an_undisturbed_one(
     made: WordPressStore, killed: WordPressStore
 ) -> None:
     times = kill_at_points(lambda: [provision(killed)], lambda: amount(killed), amount(made))

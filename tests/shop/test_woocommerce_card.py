@@ -52,7 +52,7 @@ class Shopper:
         self.email = f"{secrets.token_hex(8)}@example.com"
 
     def get(self, address: str, **options: Any) -> requests.Response:
-        """The page at that address of the shop."""
+        """Return the page at that address of the shop."""
         return self.session.get(address.replace("&#038;", "&"), timeout=90, **options)
 
     def fill_cart(self, product: str = "notebook") -> None:
@@ -62,11 +62,11 @@ class Shopper:
         self.session.post(f"{self.shop.url}/product/{product}/", {"add-to-cart": number, "quantity": "1"}, timeout=90)
 
     def checkout(self) -> str:
-        """The page with the ways to pay."""
+        """Return the page with the payment methods."""
         return self.get(f"{self.shop.url}/checkout/").text
 
     def order(self, way: str = CARD) -> requests.Response:
-        """Order; the answer may lead to the provider."""
+        """Order; the response may lead to the provider."""
         nonce = re.findall(r'name="woocommerce-process-checkout-nonce" value="([^"]+)"', self.checkout())[0]
         form = {f"billing_{name}": text for name, text in {**ADDRESS, "email": self.email}.items()}
         form |= {
@@ -77,7 +77,7 @@ class Shopper:
         return self.session.post(f"{self.shop.url}/checkout/", form, timeout=90, allow_redirects=False)
 
     def to_provider(self) -> str:
-        """All the way to the provider's page; its address."""
+        """Go to the provider's page; return its address."""
         self.fill_cart()
         answer = self.order()
         page = answer.headers.get("Location", answer.text)
@@ -87,19 +87,19 @@ class Shopper:
 
 @pytest.fixture
 def shopper(shop: WordPressStore) -> Shopper:
-    """Somebody with an empty cart."""
+    """A new visitor with an empty cart."""
     return Shopper(shop)
 
 
 def orders(shopper: Shopper) -> list[tuple[str, str]]:
-    """The number and status of each order of theirs, the newest first."""
+    """Return the number and status of each order of theirs, newest first."""
     code = f"""foreach (wc_get_orders(array("billing_email" => "{shopper.email}")) as $order)
         echo $order->get_id(), " ", $order->get_status(), "\\n";"""
     return [(number, status) for number, status in map(str.split, shopper.shop.php(code).splitlines())]
 
 
 def paid(shopper: Shopper) -> list[str]:
-    """Those of them that are paid."""
+    """Return those of them that are paid."""
     return [number for number, status in orders(shopper) if status == "processing"]
 
 
@@ -140,7 +140,7 @@ def test_a_browser_buys_by_card(browser: Browser, shopper: Shopper, shop: WordPr
     assert len(paid(shopper)) == 1
 
 
-def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(shopper: Shopper, stripe: Stripe) -> None:
+def test_a_failed_payment_orders_nothing_and_can_be_tried_again(shopper: Shopper, stripe: Stripe) -> None:
     page = shopper.to_provider()
     assert "declined" in stripe.pay(page, number=DECLINED).text
     assert "3-D Secure" in stripe.pay(page, number=SECURE).text
@@ -154,7 +154,7 @@ def test_a_payment_that_fails_orders_nothing_and_can_be_tried_again(shopper: Sho
     assert len(paid(shopper)) == 1
 
 
-def test_who_comes_back_without_having_paid_keeps_the_cart(shopper: Shopper, stripe: Stripe) -> None:
+def test_a_shopper_who_returns_without_paying_keeps_the_cart(shopper: Shopper, stripe: Stripe) -> None:
     shopper.to_provider()
     (order,) = orders(shopper)
     key = shopper.shop.php(f"echo wc_get_order({order[0]})->get_order_key();")
@@ -164,7 +164,7 @@ def test_who_comes_back_without_having_paid_keeps_the_cart(shopper: Shopper, str
     assert orders(shopper) == [(order[0], "pending")]
 
 
-def test_ordering_twice_at_once_gives_one_page_and_one_order(shopper: Shopper) -> None:
+def test_concurrent_orders_give_one_page_and_one_order(shopper: Shopper) -> None:
     shopper.fill_cart()
     with ThreadPoolExecutor(2) as threads:
         answers = [*threads.map(lambda _: shopper.order(), range(2))]
@@ -174,7 +174,7 @@ def test_ordering_twice_at_once_gives_one_page_and_one_order(shopper: Shopper) -
     assert len(orders(shopper)) == 1
 
 
-def test_a_form_that_is_sent_twice_at_once_is_one_order(shopper: Shopper) -> None:
+def test_a_form_submitted_twice_at_once_is_one_order(shopper: Shopper) -> None:
     shopper.fill_cart()
     with ThreadPoolExecutor(2) as threads:
         answers = [*threads.map(lambda _: shopper.order("bacs"), range(2))]
@@ -182,7 +182,7 @@ def test_a_form_that_is_sent_twice_at_once_is_one_order(shopper: Shopper) -> Non
     assert [status for _, status in orders(shopper)] == ["on-hold"]
 
 
-def test_the_page_of_a_cart_that_was_changed_takes_no_money(shopper: Shopper, stripe: Stripe) -> None:
+def test_the_page_of_a_changed_cart_can_not_be_paid(shopper: Shopper, stripe: Stripe) -> None:
     first = shopper.to_provider()
     shopper.fill_cart("stoneware-mug")
     second = shopper.order().headers["Location"]
@@ -192,7 +192,7 @@ def test_the_page_of_a_cart_that_was_changed_takes_no_money(shopper: Shopper, st
     assert len(paid(shopper)) == 1
 
 
-def test_a_webhook_pays_an_order_once_however_often_and_at_once_it_comes(
+def test_repeated_and_concurrent_webhooks_pay_an_order_once(
     shopper: Shopper, shop: WordPressStore, stripe: Stripe
 ) -> None:
     back = stripe.pay(shopper.to_provider(), number=VISA).headers["Location"]
@@ -206,14 +206,14 @@ def test_a_webhook_pays_an_order_once_however_often_and_at_once_it_comes(
     assert notes.count("Payment via Card") == 1
 
 
-def test_a_webhook_that_is_not_signed_as_set_is_refused(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+def test_a_webhook_with_a_wrong_signature_is_rejected(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shopper.to_provider()
     ((number, _),) = orders(shopper)
     intent = {"metadata": {"store_order": number, "store": "corner-shop"}}
     event = {"id": "evt_1", "object": "event", "type": SUCCEEDED, "data": {"object": intent}}
     assert deliver(shop, event, secret="whsec_another") == 400
     assert deliver(shop, event, age=3600) == 400
-    # One that lies: what Stripe itself says counts.
+    # A false one: only Stripe's own state counts.
     assert deliver(shop, event) == 200
     assert paid(shopper) == []
 
@@ -226,7 +226,7 @@ def test_a_payment_whose_webhook_was_lost_gets_its_order(
     assert len(paid(shopper)) == 1
 
 
-def test_an_order_that_was_cancelled_takes_no_money_and_one_that_was_paid_is_not_cancelled(
+def test_a_cancelled_order_can_not_be_paid_and_a_paid_one_not_cancelled(
     shopper: Shopper, shop: WordPressStore, stripe: Stripe
 ) -> None:
     page = shopper.to_provider()
@@ -250,7 +250,7 @@ def test_a_refund_is_paid_back_to_the_card(shopper: Shopper, shop: WordPressStor
     assert stripe.objects("refunds")[0]["amount"] == 250
 
 
-def test_other_keys_are_used_without_a_restart(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+def test_changed_keys_are_used_without_a_restart(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shop.cluster.write_secret("integration-payments", {})
     shopper.fill_cart()
     assert CARD not in shopper.checkout()
@@ -260,7 +260,7 @@ def test_other_keys_are_used_without_a_restart(shopper: Shopper, shop: WordPress
     assert thanked(shopper.get(back))
 
 
-def test_while_the_provider_is_away_nothing_is_ordered_and_invoice_works(
+def test_if_the_provider_is_unavailable_only_invoice_orders_work(
     shopper: Shopper, shop: WordPressStore, stripe: Stripe
 ) -> None:
     shopper.fill_cart()
@@ -272,7 +272,7 @@ def test_while_the_provider_is_away_nothing_is_ordered_and_invoice_works(
         stripe.start()
 
 
-def test_the_check_passes_or_ends_in_the_providers_words(shop: WordPressStore) -> None:
+def test_the_check_passes_or_fails_with_the_providers_message(shop: WordPressStore) -> None:
     assert shop.check("payments") == (0, "")
     shop.cluster.write_secret("integration-payments", {**KEYS, "publishableKey": "pk_live_OfAnother"})
     try:

@@ -1,4 +1,4 @@
-"""WooCommerce's own mails go by the mail server that the shop is connected to, and wait while it takes none."""
+"""WooCommerce's own mails use the mail server that the shop is connected to, and wait while it is unavailable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def mail() -> Iterator[MailServer]:
 
 @pytest.fixture(scope="module")
 def shop(mail: MailServer) -> Iterator[WordPressStore]:
-    """A shop that is open and connected to nothing."""
+    """An open shop without integrations."""
     spec = {"title": TITLE, "country": "DE", "currency": "EUR"}
     with WordPressStore.temporary(hostname="mail.example.com", adminEmail=OWNER, shop=spec) as store:
         store.open()
@@ -56,12 +56,12 @@ def connected(shop: WordPressStore, mail: MailServer) -> WordPressStore:
 
 
 def connect(shop: WordPressStore, mail: MailServer, **over: str) -> None:
-    """Set the mail server, with the authority that it is certified by."""
+    """Set the mail server, with its certificate authority."""
     shop.cluster.write_secret("integration-mail", {**mail.fields, "ca": mail.certificate, **over})
 
 
 def order(shop: WordPressStore) -> tuple[str, str]:
-    """Somebody orders: their address, and the order's number."""
+    """Order; return the shopper's address, and the order's number."""
     shopper = f"{secrets.token_hex(6)}@example.com"
     session = requests.Session()
     session.trust_env = False
@@ -79,14 +79,14 @@ def order(shop: WordPressStore) -> tuple[str, str]:
 
 
 def waiting(shop: WordPressStore) -> int:
-    """How many mails wait."""
+    """Return how many mails wait."""
     return int(
         shop.php(r'echo $wpdb->get_var("SELECT COUNT(*) FROM wp_options WHERE option_name LIKE \"store\\_mail\\_%\"");')
     )
 
 
 def work(shop: WordPressStore) -> bool:
-    """Do the shop's regular work, as its CronJob does; always true."""
+    """Run the shop's periodic work, as its CronJob does; always return True."""
     shop.cluster.run("CronJob", "cron")
     return True
 
@@ -96,11 +96,11 @@ def said(mail: Any) -> str:
 
 
 def log(shop: WordPressStore) -> str:
-    """What the shop has logged."""
+    """Return the shop's log."""
     return "".join(file.read_text(errors="replace") for file in shop.cluster.area.glob("*.log"))
 
 
-def test_without_a_mail_server_a_shop_sells_and_keeps_no_mail(shop: WordPressStore) -> None:
+def test_without_a_mail_server_a_shop_sells_and_stores_no_mail(shop: WordPressStore) -> None:
     shop.cluster.write_secret("integration-mail", {})
     order(shop)
     assert shop.php('var_dump(wp_mail("a@example.com", "Subject", "Text"));') == "bool(false)"
@@ -130,9 +130,7 @@ def test_the_administrator_gets_a_link_for_a_new_password(connected: WordPressSt
     assert "Save Password" in page.text
 
 
-def test_a_server_that_is_down_loses_nothing_and_each_mail_comes_once(
-    connected: WordPressStore, mail: MailServer
-) -> None:
+def test_an_unavailable_server_loses_no_mail_and_repeats_none(connected: WordPressStore, mail: MailServer) -> None:
     mail.stop()
     try:
         orders = [order(connected) for _ in range(2)]
@@ -145,7 +143,7 @@ def test_a_server_that_is_down_loses_nothing_and_each_mail_comes_once(
         assert len(mail.to(shopper)) == len(mail.to(OWNER, f"#{number}")) == 1
 
 
-def test_another_password_is_used_without_a_restart(connected: WordPressStore, mail: MailServer) -> None:
+def test_a_changed_password_is_used_without_a_restart(connected: WordPressStore, mail: MailServer) -> None:
     mail.rule(NEXT_PASSWORD)
     try:
         shopper, _ = order(connected)
@@ -158,7 +156,7 @@ def test_another_password_is_used_without_a_restart(connected: WordPressStore, m
         connect(connected, mail)
 
 
-def test_what_the_relay_takes_of_one_store_in_an_hour_is_kept_to(connected: WordPressStore, mail: MailServer) -> None:
+def test_the_relays_hourly_limit_per_store_is_respected(connected: WordPressStore, mail: MailServer) -> None:
     connect(connected, mail, rate="0")
     shopper, number = order(connected)
     work(connected)
@@ -170,7 +168,7 @@ def test_what_the_relay_takes_of_one_store_in_an_hour_is_kept_to(connected: Word
 
 
 def kept(shop: WordPressStore, **over: Any) -> None:
-    """Keep a mail that is due."""
+    """Store a mail that is due."""
     atts = {"subject": "Kept", "message": "See http://old.example.com/x", "headers": "", "attachments": []}
     atts["to"] = over.pop("to")
     made = {"home": shop.url, "store": "corner-shop", "attempts": 1, "next": 0, "made": 4102444800, **over}
@@ -178,22 +176,20 @@ def kept(shop: WordPressStore, **over: Any) -> None:
     shop.php(f"add_option('store_mail_' . wp_generate_uuid4(), json_decode('{value}', true), '', false);")
 
 
-def test_a_mail_of_a_shop_that_has_moved_has_its_next_address(connected: WordPressStore, mail: MailServer) -> None:
+def test_a_mail_of_a_shop_that_has_moved_has_its_new_address(connected: WordPressStore, mail: MailServer) -> None:
     kept(connected, to="moved@example.com", home="http://old.example.com")
     wait_until(lambda: work(connected) and mail.to("moved@example.com"), "it comes", 300, interval=5)
     assert f"See {connected.url}/x" in mail.to("moved@example.com")[0].get_content()
 
 
-def test_a_store_made_from_the_data_of_another_does_not_send_its_mails(
-    connected: WordPressStore, mail: MailServer
-) -> None:
+def test_a_clone_does_not_send_the_mails_of_its_source(connected: WordPressStore, mail: MailServer) -> None:
     kept(connected, to="copied@example.com", store="another")
     kept(connected, to="own@example.com")
     wait_until(lambda: work(connected) and mail.to("own@example.com"), "its own comes", 300, interval=5)
     assert mail.to("copied@example.com") == []
 
 
-def test_a_mail_that_is_given_up_is_logged_and_removed(connected: WordPressStore, mail: MailServer) -> None:
+def test_an_abandoned_mail_is_logged_and_removed(connected: WordPressStore, mail: MailServer) -> None:
     mail.rule(PASSWORD, refused=["never@example.com"])
     kept(connected, to="never@example.com", made=0)
     wait_until(lambda: work(connected) and "it is given up" in log(connected), "it is given up", 300, interval=5)
@@ -204,7 +200,7 @@ def test_a_mail_that_is_given_up_is_logged_and_removed(connected: WordPressStore
     )
 
 
-def test_the_check_passes_or_ends_in_the_servers_words(connected: WordPressStore, mail: MailServer) -> None:
+def test_the_check_passes_or_fails_with_the_servers_message(connected: WordPressStore, mail: MailServer) -> None:
     assert connected.check("mail") == (0, "")
     connect(connected, mail, password="m41l-p4ss-Wrong")
     try:
@@ -220,9 +216,7 @@ def test_the_check_passes_or_ends_in_the_servers_words(connected: WordPressStore
     assert "Connection refused" in said
 
 
-def test_a_shop_without_a_server_of_its_own_sends_by_the_relay_until_one_is_set(
-    shop: WordPressStore, mail: MailServer
-) -> None:
+def test_a_shop_uses_the_relay_until_its_own_server_is_set(shop: WordPressStore, mail: MailServer) -> None:
     with relay_to(mail) as relay:
         fields = relay.fields_of("corner-shop", OWNER)
         shop.cluster.write_secret("integration-mail-relay", fields)

@@ -1,5 +1,6 @@
-"""A shopper buys in WooCommerce's real shop, with and without JavaScript, and its owner sees the order: whatever has
-happened to the store before, on plain HTTP and over TLS."""
+"""A shopper buys in WooCommerce's real shop, with and without JavaScript, over plain HTTP and TLS, and its owner sees
+the order, whatever happened to the store before.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ ADDRESS = {
 
 
 class WordPressLife(Life[WordPressStore]):
-    """Of a shop that WooCommerce sells in. An order is called by its number."""
+    """A shop with WooCommerce. Orders are identified by their number."""
 
     def buy(self, page: Page) -> str:
         page.goto("/")
@@ -44,7 +45,7 @@ class WordPressLife(Life[WordPressStore]):
         page.goto("/checkout/")
         for name, text in ADDRESS.items():
             page.locator(f"#billing_{name}").fill(text)
-        # Where there is JavaScript, it renews the order's sum, and takes no order meanwhile.
+        # With JavaScript, the page updates the order's sum, and accepts no order meanwhile.
         expect(page.locator(".blockUI")).to_have_count(0)
         page.get_by_role("button", name="Place order").click()
         page.wait_for_url(re.compile("/checkout/order-received/"))
@@ -68,7 +69,7 @@ class WordPressLife(Life[WordPressStore]):
 
 @pytest.fixture(scope="module")
 def life(browser: Browser) -> Iterator[WordPressLife]:
-    """A store of the older version; the tests below happen to it one after the other."""
+    """A store of the older version; the tests below use it one after the other."""
     with WordPressStore.temporary(version=OLD, **SPEC) as store:
         store.open()
         yield WordPressLife(store, browser)
@@ -84,12 +85,12 @@ def test_it_sells_after_an_upgrade_and_keeps_its_orders(life: WordPressLife) -> 
     life.check()
 
 
-def test_it_sells_after_it_went_back_to_the_older_version_with_the_orders_of_then(life: WordPressLife) -> None:
+def test_it_sells_after_a_rollback_with_the_orders_of_the_snapshot(life: WordPressLife) -> None:
     life.restore("snapshot/before", version=OLD)
     life.check()
 
 
-def test_it_sells_after_a_restore_of_its_backup_with_the_orders_of_then(life: WordPressLife) -> None:
+def test_it_sells_after_a_restore_with_the_orders_of_the_backup(life: WordPressLife) -> None:
     life.back_up()
     life.order(javascript=False)
     life.restore("latest")

@@ -1,4 +1,4 @@
-"""The WooCommerce engine's own parts at work: its manifests, its image's files, WordPress and MariaDB."""
+"""The WooCommerce engine's own parts: its manifests, its image's files, WordPress and MariaDB."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TITLE = "Käse & $(NAME) <Brot>"
 
 @pytest.fixture(scope="module")
 def provisioned() -> Iterator[tuple[WordPressStore, int, str]]:
-    """A store whose provisioning ran once, with how it ended and what it said."""
+    """A store whose provisioning ran once, with its exit code and output."""
     shop = {"title": TITLE, "country": "DE", "currency": "EUR"}
     backup = {"schedule": "0 3 * * *", "keep": 2}
     spec = {"hostname": "shop.example.com", "shop": shop, "adminEmail": "ann@example.com", "backup": backup}
@@ -37,7 +37,7 @@ def site(provisioned: Any) -> WordPressStore:
     """The store with its backend serving."""
     store: WordPressStore = provisioned[0]
     backend = store.cluster.launch("Deployment", "backend")
-    backend.await_probe("startupProbe")  # the web server's; PHP may listen a moment later
+    backend.await_probe("startupProbe")  # the web server's; PHP may listen slightly later
     page, host = f"http://127.0.0.1:{store.ports['backend']}/", {"Host": store.ingress.host}
     wait_until(lambda: requests.get(page, headers=host, timeout=60).status_code != 503, "PHP answers", 120)
     store.ingress.start()
@@ -49,18 +49,18 @@ def context_options(site: WordPressStore) -> dict[str, Any]:
     return {"proxy": {"server": site.ingress.url}, "base_url": site.url}
 
 
-def test_without_the_plugin_provisioning_ends_and_says_so(provisioned: tuple[WordPressStore, int, str]) -> None:
+def test_without_the_plugin_provisioning_fails_with_a_message(provisioned: tuple[WordPressStore, int, str]) -> None:
     _, code, said = provisioned
     assert code == 1
     assert said == ("store-woocommerce: WooCommerce must be in /app/html/wp-content/plugins: build the image with it\n")
 
 
-def test_the_page_has_the_title_the_store_says(page: Page) -> None:
+def test_the_page_has_the_stores_title(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("banner")).to_contain_text(TITLE)
 
 
-def test_an_address_in_words_is_answered_by_wordpress(page: Page) -> None:
+def test_a_permalink_is_answered_by_wordpress(page: Page) -> None:
     answer = page.goto("/no/such/page")
     assert answer is not None
     assert answer.status == 404
@@ -76,7 +76,7 @@ def test_the_administrator_signs_in_with_the_secrets_password(page: Page, site: 
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
 
 
-def test_again_is_no_change_and_keeps_the_owners_title(site: WordPressStore) -> None:
+def test_a_second_run_changes_nothing_and_keeps_the_owners_title(site: WordPressStore) -> None:
     sql(site, "UPDATE wp_options SET option_value = 'Own' WHERE option_name = 'blogname'")
     before = sql(site, "SELECT COUNT(*) FROM wp_users; SELECT COUNT(*) FROM wp_posts")
     (job,) = site.cluster.containers("Job", "provision")
@@ -114,7 +114,7 @@ def test_stored_addresses_follow_the_host_and_others_stay(provisioned: tuple[Wor
     assert f"{old}/a.png" in sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'own_logo'")
 
 
-def test_data_of_another_store_get_the_secrets_password_and_the_owners_own_stays(
+def test_data_of_another_store_gets_the_secrets_password_unless_changed(
     provisioned: tuple[WordPressStore, int, str],
 ) -> None:
     site = provisioned[0]
@@ -130,14 +130,14 @@ def test_data_of_another_store_get_the_secrets_password_and_the_owners_own_stays
     assert sql(site, "SELECT user_email FROM wp_users WHERE user_login = 'admin'") == "ann@example.com"
 
 
-def test_what_is_due_is_done_by_the_cron_job(site: WordPressStore) -> None:
+def test_the_cron_job_runs_what_is_due(site: WordPressStore) -> None:
     sql(site, "DELETE FROM wp_options WHERE option_name = 'cron'")
     site.cluster.run("CronJob", "cron")
     assert "wp_version_check" in sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'cron'")
 
 
 @pytest.mark.parametrize("address", ["home_url()", "'https://api.wordpress.org/'"])
-def test_no_page_waits_for_an_address_that_the_network_policy_keeps_from_it(site: WordPressStore, address: str) -> None:
+def test_no_page_waits_for_an_address_that_the_network_policy_blocks(site: WordPressStore, address: str) -> None:
     ask = f"require 'html/wp-load.php'; echo wp_remote_get({address})->get_error_code();"
     assert site.cluster.exec("CronJob", "cron", "php", "-r", ask) == "http_request_not_executed"
 
@@ -146,7 +146,7 @@ def test_no_page_waits_for_an_address_that_the_network_policy_keeps_from_it(site
     ("name", "status"),
     [("note.txt", 200), ("script.php", 403), ("wc-logs/today.log", 403), ("woocommerce_uploads/book.pdf", 403)],
 )
-def test_an_upload_is_shown_unless_it_is_a_script_or_not_for_all(
+def test_an_upload_is_served_unless_it_is_a_script_or_protected(
     page: Page, site: WordPressStore, name: str, status: int
 ) -> None:
     file = site.cluster.area / "volumes" / "claim-uploads" / name
@@ -158,7 +158,7 @@ def test_an_upload_is_shown_unless_it_is_a_script_or_not_for_all(
 
 
 def backup(site: WordPressStore, *arguments: str, ends_with: int = 0) -> str:
-    """What the backup container says, run with other arguments than the CronJob's where some are given."""
+    """Return the backup container's output, with other arguments than the CronJob's if some are given."""
     (made,) = site.cluster.containers("CronJob", "backup")
     spec = {**made.spec, "args": list(arguments or made.spec["args"])}
     code, said = Container(site.cluster, "backup", made.pod, spec).run_for_code()
@@ -166,7 +166,7 @@ def backup(site: WordPressStore, *arguments: str, ends_with: int = 0) -> str:
     return said
 
 
-def test_a_restore_brings_back_the_database_and_the_uploads_as_they_were(site: WordPressStore) -> None:
+def test_a_restore_brings_back_the_database_and_the_uploads(site: WordPressStore) -> None:
     uploads = site.cluster.area / "volumes" / "claim-uploads"
     (uploads / "picture.png").write_text("as it was")
     tables = sql(site, "SHOW TABLES")
@@ -183,7 +183,7 @@ def test_a_restore_brings_back_the_database_and_the_uploads_as_they_were(site: W
     assert sql(site, "SHOW DATABASES").split() == ["information_schema", "wordpress"]
 
 
-def test_a_snapshot_is_taken_once_and_keeps_what_was(site: WordPressStore) -> None:
+def test_a_snapshot_is_taken_once_and_not_overwritten(site: WordPressStore) -> None:
     sql(site, "UPDATE wp_options SET option_value = 'before' WHERE option_name = 'blogdescription'")
     assert backup(site, "snapshot", "upgrade") == "snapshot upgrade is made\n"
     sql(site, "UPDATE wp_options SET option_value = 'half' WHERE option_name = 'blogdescription'")
@@ -192,7 +192,7 @@ def test_a_snapshot_is_taken_once_and_keeps_what_was(site: WordPressStore) -> No
     assert sql(site, "SELECT option_value FROM wp_options WHERE option_name = 'blogdescription'") == "before"
 
 
-def test_a_restore_that_breaks_off_leaves_the_shop_as_it_was(site: WordPressStore) -> None:
+def test_an_interrupted_restore_leaves_the_shop_unchanged(site: WordPressStore) -> None:
     backup(site, "snapshot", "broken")
     folder = site.cluster.area / "volumes" / "claim-backups" / "snapshots" / "broken"
     dump, manifest = folder / "database.dump", folder / "manifest.json"
@@ -206,7 +206,7 @@ def test_a_restore_that_breaks_off_leaves_the_shop_as_it_was(site: WordPressStor
 
 
 def sql(site: WordPressStore, statements: str) -> str:
-    """What the database answers, over the connection that WordPress uses."""
+    """Return the database's answer, over the connection that WordPress uses."""
     password = site.cluster.containers("Job", "provision")[0].env["DATABASE_PASSWORD"]
     client = ["mariadb", "--batch", "--skip-column-names", "--protocol=tcp", "--host=127.0.0.1"]
     client += [f"--port={site.ports['database']}", "--user=wordpress", f"--password={password}"]

@@ -1,4 +1,4 @@
-"""How the storefront writes and which headers it sends, asked inside its own image."""
+"""The storefront's formats and headers, tested inside its own image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .medusa import MedusaStore
 
 
 def inside(shop: MedusaStore, statement: str) -> str:
-    """What a statement prints where the storefront's packages are."""
+    """Return the output of a statement run with the storefront's packages."""
     return shop.cluster.exec("Deployment", "storefront", "python3", "-X", "utf8", "-c", statement)
 
 
@@ -23,12 +23,12 @@ def inside(shop: MedusaStore, statement: str) -> str:
         ("XX", "eur", "€1,234.50"),
     ],
 )
-def test_a_price_is_written_as_its_country_does(shop: MedusaStore, country: str, currency: str, written: str) -> None:
+def test_a_price_has_its_countrys_format(shop: MedusaStore, country: str, currency: str, written: str) -> None:
     statement = f"from storefront.money import Writing; print(Writing({country!r}).price(1234.5, {currency!r}))"
     assert inside(shop, statement) == written
 
 
-def test_a_shop_with_tls_sends_its_session_over_tls_alone(shop: MedusaStore) -> None:
+def test_a_shop_with_tls_sends_its_session_only_over_tls(shop: MedusaStore) -> None:
     statement = (
         "from storefront.app import create_app; from storefront.config import Config;"
         "app = create_app(Config('http://backend', 'pk', 'https://shop.example.com', 'secret', 'Shop', 'DE'));"
@@ -37,7 +37,7 @@ def test_a_shop_with_tls_sends_its_session_over_tls_alone(shop: MedusaStore) -> 
     assert "; Secure; HttpOnly" in inside(shop, statement)
 
 
-def test_a_variable_that_is_missing_is_named(shop: MedusaStore) -> None:
+def test_a_missing_variable_is_named(shop: MedusaStore) -> None:
     statement = (
         "from storefront.config import ConfigurationError, read\n"
         "try: read({'MEDUSA_BACKEND_URL': 'http://backend'})\n"

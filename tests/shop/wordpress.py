@@ -1,8 +1,8 @@
-"""A WooCommerce store on this machine, as far as its parts can be had: Debian's PHP, nginx and MariaDB.
+"""A WooCommerce store on this machine, as far as its parts are available: Debian's PHP, nginx and MariaDB.
 
-WordPress and the plugin are on no registry. ``WORDPRESS`` and ``WOOCOMMERCE`` name folders of unpacked releases of the
-engine's first version, ``WORDPRESS_OLD`` and ``WOOCOMMERCE_OLD`` of its second; without them there is Debian's old
-WordPress, and no plugin.
+No package registry has WordPress and the plugin. ``WORDPRESS`` and ``WOOCOMMERCE`` name folders of unpacked releases of
+the engine's first version, ``WORDPRESS_OLD`` and ``WOOCOMMERCE_OLD`` of its second; without them, Debian's old
+WordPress is used without a plugin.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEW, OLD = list(ENGINE["versions"])[:2]
 
 
 def _folders(suffix: str) -> tuple[Path, Path] | None:
-    """The folders of WordPress and of WooCommerce, or None where one of them is not named."""
+    """Return the folders of WordPress and of WooCommerce; None if one of them is not set."""
     wordpress, woocommerce = (os.environ.get(f"{name}{suffix}") for name in ("WORDPRESS", "WOOCOMMERCE"))
     return (Path(wordpress), Path(woocommerce)) if wordpress and woocommerce else None
 
@@ -39,10 +39,10 @@ SOURCE = ENGINES / "woocommerce" / "images" / "wordpress"
 
 
 class WordPressStore(RunningStore):
-    """One that WordPress serves.
+    """A store with WordPress.
 
-    :param plain: by Debian's old WordPress, and without the plugin.
-    :param php_env: what PHP has beside its manifests'.
+    :param plain: with Debian's old WordPress, and without the plugin.
+    :param php_env: variables of PHP in addition to its manifests'.
     """
 
     engine = "woocommerce"
@@ -72,13 +72,13 @@ class WordPressStore(RunningStore):
         self.ingress.start()
 
     def php(self, code: str) -> str:
-        """What some code of WordPress' shows."""
+        """Return the output of some code in WordPress."""
         return self._php().exec(
             ["php", "-d", "display_errors=stderr", "-r", f'require "/app/html/wp-load.php"; {code}']
         )
 
     def check(self, integration: str) -> tuple[int, str]:
-        """How the check of an integration ends, and what it says where it fails."""
+        """Return the exit code of an integration's check, and its message if it fails."""
         command = f"export TERMINATION_MESSAGE=/tmp/said; /app/store-woocommerce check {integration}"
         try:
             self._php().exec(["sh", "-c", command])
@@ -87,7 +87,7 @@ class WordPressStore(RunningStore):
         return 0, ""
 
     def database_text(self) -> str:
-        """Everything in the shop's database."""
+        """Return everything in the shop's database."""
         dump = "mariadb-dump --protocol=tcp --host=127.0.0.1 --user=root --password=$MARIADB_ROOT_PASSWORD wordpress"
         return self.cluster.exec("StatefulSet", "database", "sh", "-c", f"{dump} --port={self.ports['database']}")
 
@@ -113,13 +113,13 @@ class WordPressStore(RunningStore):
 
 
 def _app(app: Path, wordpress: Path, woocommerce: Path | None = None) -> Path:
-    """As the image's build has it: the base's WordPress, our configuration in it, and a place for the uploads."""
+    """Like the image's build: the base's WordPress, our configuration in it, and a folder for the uploads."""
     shutil.copytree(SOURCE, app, ignore=shutil.ignore_patterns("versions"))
     shutil.copytree(wordpress, app / "html", ignore=shutil.ignore_patterns("wp-config.php"))
     shutil.copy(app / "wp-config.php", app / "html")
     content = Path(shutil.copytree(app / "content", app / "html" / "wp-content", dirs_exist_ok=True))
     (content / "uploads").mkdir(exist_ok=True)
-    # Debian's name of it has its version, and the place is what the base image's PATH has.
+    # Debian's name of it contains its version; the base image's PATH has the plain name.
     (app / "programs").mkdir()
     (app / "programs" / "php-fpm").symlink_to(max(Path("/usr/sbin").glob("php-fpm*")))
     if woocommerce:

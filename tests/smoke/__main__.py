@@ -1,6 +1,7 @@
-"""The smoke test: a store's life on any cluster that has the platform, by kubectl and what a shopper sees.
+"""The smoke test: a store's life on any cluster that has the platform, by kubectl and a shopper's pages.
 
-``tox -e smoke``; 0 when every step that could be run passed, 1 with the step that did not and what the Store says.
+``tox -e smoke``; exits with 0 if every step that could be run passed, otherwise with 1 after printing the failed step
+and the Store's status.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .steps import FAILURES, STEPS
 
 
 def main() -> int:
-    """Run it; remove the stores whatever happens."""
+    """Run it; always remove the stores."""
     parser = argparse.ArgumentParser(prog="tox -e smoke --", description=__doc__)
     parser.add_argument("--base-url", default="", help="where the ingress controller answers, such as http://127.0.0.1")
     parser.add_argument("--owner", default="", help="whose the stores are, if not yours: an admin may say so")
@@ -42,10 +43,10 @@ def main() -> int:
 
 
 def versions(shipped: list[str], wanted: str) -> tuple[str, str]:
-    """What the store begins with and what it is upgraded to, each empty where nothing has to be said.
+    """Return the version that the store starts with and the one that it is upgraded to; "" for the default or none.
 
-    :param shipped: the engine's versions; the first is what a new store gets.
-    :param wanted: the version that somebody named.
+    :param shipped: the engine's versions; the first is the default of a new store.
+    :param wanted: the version that the user named.
     """
     if wanted or len(shipped) < 2:
         return "", wanted
@@ -53,7 +54,7 @@ def versions(shipped: list[str], wanted: str) -> tuple[str, str]:
 
 
 def run(life: Life) -> int:
-    """Each step with a line of its own, up to the first that fails, and a line of what they came to."""
+    """Run each step with a line of its own, up to the first that fails, and print a summary."""
     passed, left_out, failed = 0, [], ""
     for step in STEPS:
         name = step.__name__.replace("_", " ")
@@ -73,7 +74,7 @@ def run(life: Life) -> int:
 
 
 def said(life: Life) -> str:
-    """The status of each Store that was made."""
+    """Return the status of each Store that was created."""
     try:
         return "; ".join(f"status of {name}: {json.dumps(life.store(name).get('status'))}" for name in life.made)
     except KubectlError as error:

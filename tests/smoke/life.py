@@ -1,4 +1,4 @@
-"""One store on one cluster, as kubectl and its pages show it."""
+"""One store on one cluster, through kubectl and its pages."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class NotRun(Exception):
 
 @dataclass
 class Life:
-    """One store on one cluster, a clone of it, and what is remembered of them from step to step.
+    """One store on one cluster, a clone of it, and what steps remember of them.
 
-    :param owner: whose the stores are; empty for the caller's own name.
-    :param version: what the store begins with; empty for the engine's default.
-    :param upgrade_to: the version after that; empty where there is no other.
-    :param bad_version: one that does not work, to see that it is taken back; empty where none is known.
-    :param base_url: where the ingress controller answers, for a store whose host no resolver knows.
+    :param owner: the stores' owner; "" for the caller's own name.
+    :param version: the initial version; "" for the engine's default.
+    :param upgrade_to: the version after that; "" if there is no other.
+    :param bad_version: one that does not work, to check the rollback; "" if none is known.
+    :param base_url: the ingress controller's address, for a store whose host has no DNS record.
     :param seconds: how long one step may take.
     """
 
@@ -50,23 +50,23 @@ class Life:
 
     @property
     def namespace(self) -> str:
-        """What the store is made of is in it."""
+        """The store's namespace."""
         return f"store-{self.name}"
 
     def store(self, name: str = "") -> dict[str, Any]:
-        """The Store, or an empty mapping where there is none."""
+        """Return the Store; an empty mapping if there is none."""
         text = self.kubectl.run("get", "store", name or self.name, "--ignore-not-found", "-o", "json")
         return json.loads(text) if text else {}
 
     def status(self, name: str = "") -> dict[str, Any]:
-        """Its status, where that was made from its newest spec."""
+        """Return its status if it is of the current spec."""
         found = self.store(name)
         status: dict[str, Any] = found.get("status", {})
         current = found and status.get("observedGeneration") == found["metadata"]["generation"]
         return status if current else {}
 
     def apply(self, name: str, **spec: Any) -> None:
-        """Declare a store."""
+        """Create a store."""
         self.owner = self.owner or self.kubectl.user()
         store = {"apiVersion": API_VERSION, "kind": "Store", "metadata": {"name": name}}
         spec = {"engine": ENGINE, "owner": self.owner, **spec}
@@ -78,16 +78,22 @@ class Life:
         self.kubectl.run("patch", "store", self.name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
 
     def remove(self) -> None:
-        """Ask for the end of all that was made and is still there."""
+        """Request the deletion of everything that was created and still exists."""
         if self.made:
             self.kubectl.run("delete", "store", *self.made, "--ignore-not-found", "--wait=false")
 
     def wait(self, condition: Callable[[], Any], what: str, stop_if: Callable[[], str | None] = lambda: None) -> Any:
-        """What the condition gives, once it does. :raise WaitTimeout: it doesn't in time, or can't any more."""
+        """Return the condition's result, once it is true.
+
+        :raise WaitTimeout: it is not in time, or can't be any more.
+        """
         return wait_until(condition, what, self.seconds, interval=0.5, stop_if=stop_if)
 
     def await_phase(self, phase: str, name: str = "") -> dict[str, Any]:
-        """The status, once it has that phase. :raise WaitTimeout: it hasn't in time, or the store has failed."""
+        """Return the status, once it has that phase.
+
+        :raise WaitTimeout: it does not in time, or the store has failed.
+        """
         seen: dict[str, Any] = {}
 
         def reached() -> dict[str, Any] | None:
@@ -102,13 +108,16 @@ class Life:
         return found
 
     def shop(self, name: str = "") -> Shop:
-        """Its pages. :raise NotRun: its containers are only played."""
+        """Return a client of its pages.
+
+        :raise NotRun: its containers are only simulated.
+        """
         if self.kubectl.containers_are_played():
             raise NotRun("the containers of this cluster are played")
         return Shop(self.store(name)["status"]["url"], self.base_url)
 
 
 def ready_condition(status: dict[str, Any]) -> dict[str, Any]:
-    """The summary of a status."""
+    """Return a status' condition Ready."""
     (found,) = [each for each in status["conditions"] if each["type"] == "Ready"]
     return dict(found)

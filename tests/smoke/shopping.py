@@ -11,7 +11,7 @@ from tests.shop.shopper import ADDRESS
 
 from .through import Through
 
-# A product of the catalogue without the tag that says why it can't be bought.
+# A product of the catalogue without the label that says why it can't be bought.
 FOR_SALE = "main .card:not(:has(.tag))"
 
 
@@ -22,7 +22,7 @@ class ShopError(Exception):
 class Shop:
     """A store's pages.
 
-    :param base_url: where its ingress controller answers, if ``url``'s host is known to no resolver.
+    :param base_url: its ingress controller's address, if ``url``'s host has no DNS record.
     """
 
     def __init__(self, url: str, base_url: str = "") -> None:
@@ -30,32 +30,32 @@ class Shop:
         session = requests.Session()
         session.trust_env = False
         if base_url:
-            through = Through(base_url, str(urlsplit(url).hostname))
-            session.mount("http://", through)
-            session.mount("https://", through)
+            host = str(urlsplit(url).hostname)
+            for scheme in ("http", "https"):
+                session.mount(f"{scheme}://{host}", Through(base_url, host))
         self._browser = mechanicalsoup.StatefulBrowser(session=session)
 
     def title(self) -> str:
-        """Of its first page.
+        """Return the title of its first page.
 
-        :raise ShopError: it answers with an error.
-        :raise requests.RequestException: nothing answers.
+        :raise ShopError: the response is an error.
+        :raise requests.RequestException: there is no response.
         """
         self._open("/")
         return str(self._browser.page.title.string)
 
     def closed(self) -> str:
-        """The status that the ingress controller answers with where no shop is open; empty where one is.
+        """Return the ingress controller's status where no shop is open; empty if one is.
 
-        :raise requests.RequestException: nothing answers.
+        :raise requests.RequestException: there is no response.
         """
         answer = self._browser.open(self.url, timeout=30)
         return "" if answer.ok else str(answer.status_code)
 
     def order(self, card: str = "") -> str:
-        """Buy the first product that the front page offers for sale; the order's reference.
+        """Buy the first product that the front page offers; return the order's reference.
 
-        :param card: the number of the card to pay with, if not in the first way that the shop offers.
+        :param card: the number of the card to pay with; by default, the first payment method is used.
         :raise ShopError: the shop refuses, or offers no payment by card.
         """
         self._open("/")
@@ -79,7 +79,7 @@ class Shop:
         return str(reference.string)
 
     def find_order(self, reference: str) -> str:
-        """Look it up as its buyer does; its reference as the page shows it."""
+        """Look it up as its buyer does; return its reference as the page shows it."""
         self._open("/orders")
         self._form()["reference"] = reference
         self._form()["email"] = ADDRESS["E-mail"]
@@ -103,11 +103,11 @@ class Shop:
             raise ShopError(f"there is no form, but {self._seen()}")
         try:
             return self._browser.form
-        except AttributeError:  # none of this page is selected yet
+        except AttributeError:  # none on this page is selected yet
             return self._browser.select_form('main form[method="post"]')
 
     def _name(self, label: str) -> str:
-        """Of the field that is labelled so."""
+        """Return the name of the field with that label."""
         found = self._browser.page.find("label", string=label)
         field = found and self._browser.page.find(id=found["for"])
         if not field:
@@ -115,7 +115,7 @@ class Shop:
         return str(field["name"])
 
     def _choose(self, name: str, label: str = "") -> None:
-        """The first with that label that can be chosen, where there is a choice."""
+        """Select the first choice with that label, if there is a choice."""
         choices = self._browser.page.select(f'main input[type="radio"][name="{name}"]:not([disabled])')
         fitting = [each for each in choices if label in each.parent.get_text()]
         if fitting:

@@ -1,4 +1,4 @@
-"""A store's life, step by step. Each says what it saw, or raises."""
+"""The steps of a store's life. Each returns what it saw, or raises."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .kubectl import KubectlError
 from .life import Life, NotRun, ready_condition
 from .shopping import ShopError
 
-# What a step that fails raises.
+# What a failing step raises.
 FAILURES = (WaitTimeout, KubectlError, ShopError, requests.RequestException, mechanicalsoup.LinkNotFoundError)
 
 Step = Callable[[Life], str]

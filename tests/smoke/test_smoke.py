@@ -1,4 +1,4 @@
-"""The smoke test, run as a user runs it, against the local control plane; its shopper, in a shop that runs."""
+"""The smoke test, run as a user runs it, against the local control plane; its shopper, in a running shop."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def without_names(lines: str) -> list[str]:
     return [re.sub(r"smoke-[0-9a-f]{6}", "NAME", line) for line in lines.splitlines()]
 
 
-def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tmp_path: Path) -> None:
+def test_possible_steps_pass_and_those_that_need_containers_are_listed(tmp_path: Path) -> None:
     s3 = {"s3": {"endpoint": "https://s3.example.com", "bucket": "shops", "region": "eu"}}
     keys = {"accessKeyId": "an id", "secretAccessKey": "a key"}
     with (
@@ -83,7 +83,7 @@ def test_what_can_be_run_passes_and_what_needs_containers_is_named_as_not_run(tm
     ]
 
 
-def test_a_step_that_fails_is_reported_with_the_status_and_leaves_no_store(plain: Platform) -> None:
+def test_a_failed_step_is_reported_with_the_status_and_leaves_no_store(plain: Platform) -> None:
     done = smoke(plain.plane, "--upgrade-to=0.0.0")
     wait_until(lambda: plain.client.list_all(API, "Store") == [], "no Store is left")
     lines = without_names(done.stdout)
@@ -95,7 +95,7 @@ def test_a_step_that_fails_is_reported_with_the_status_and_leaves_no_store(plain
     assert lines[-1].startswith("upgraded failed, 3 steps passed, 13 were not run: answers through the ingress, ")
 
 
-def test_without_an_object_store_a_clone_is_not_run(plain: Platform) -> None:
+def test_without_an_object_store_cloning_is_skipped(plain: Platform) -> None:
     done = smoke(plain.plane)
     why = "the platform has no object store, and a backup on a volume is its own store's alone"
     assert done.returncode == 0, done.stdout
@@ -115,8 +115,8 @@ def test_its_shopper_places_an_order_and_finds_it_again(shop: MedusaStore) -> No
         visitor.find_order("01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 
-def test_its_shopper_passes_over_what_is_sold_out(shop: MedusaStore) -> None:
-    """The catalogue shows what is newest first, so what is sold out may be the first."""
+def test_its_shopper_skips_sold_out_products(shop: MedusaStore) -> None:
+    """The catalogue shows the newest first, so a sold-out product may be the first."""
     (mug,) = shop.api("GET", "/admin/products", handle="stoneware-mug", fields="shipping_profile.id")["products"]
     channels = [{"id": each["id"]} for each in shop.api("GET", "/admin/sales-channels")["sales_channels"]]
     prices = [{"currency_code": "eur", "amount": 5}]
@@ -138,11 +138,11 @@ def test_its_shopper_passes_over_what_is_sold_out(shop: MedusaStore) -> None:
     assert item["product_title"] == "Linen shirt"
 
 
-def test_where_no_shop_is_open_its_shopper_gets_the_ingress_controllers_answer(shop: MedusaStore) -> None:
+def test_if_no_shop_is_open_the_ingress_controllers_status_is_returned(shop: MedusaStore) -> None:
     assert Shop("http://closed.example.com", shop.ingress.url).closed() == "404"
 
 
-def test_an_upgrade_is_from_the_version_before_the_newest_unless_one_is_named() -> None:
+def test_an_upgrade_starts_from_the_second_newest_version_by_default() -> None:
     assert versions(["2.22.0", "2.21.2"], "") == ("2.21.2", "2.22.0")
     assert versions(["2.22.0", "2.21.2"], "2.23.0") == ("", "2.23.0")
     assert versions(["2.22.0"], "") == ("", "")

@@ -1,4 +1,4 @@
-"""The way to one address for whatever host, over TLS."""
+"""Connect to one address for any host, over TLS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = "shop.example.com"
 
 
 class _Shop(BaseHTTPRequestHandler):
-    """Sets a cookie and sends its visitor elsewhere, where it says which host and cookie it was asked with."""
+    """Sets a cookie and redirects its visitor, and then returns the host and cookie it received."""
 
     def do_GET(self) -> None:
         first = self.path == "/"
@@ -30,12 +30,12 @@ class _Shop(BaseHTTPRequestHandler):
         self.wfile.write(f"{self.headers['Host']} {self.headers['Cookie']}".encode())
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """Where a shop answers whose certificate is for its host alone."""
+    """The address of a shop whose certificate is valid only for its host."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -48,7 +48,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def ask(host: str, address: str, authority: Path) -> requests.Response:
-    """For the host's first page, at that address."""
+    """Request the host's first page at that address."""
     with requests.Session() as session:
         session.trust_env, session.verify = False, str(authority)
         session.mount("https://", Through(address, host))
@@ -60,6 +60,6 @@ def test_host_certificate_cookie_and_redirect_are_the_shops(address: str, tmp_pa
     assert (answer.url, answer.text) == (f"https://{HOST}/done", f"{HOST} cart=1")
 
 
-def test_a_certificate_of_another_host_is_refused(address: str, tmp_path: Path) -> None:
+def test_a_certificate_of_another_host_is_rejected(address: str, tmp_path: Path) -> None:
     with pytest.raises(requests.exceptions.SSLError, match=r"other\.example\.com"):
         ask("other.example.com", address, tmp_path / "ca.pem")

@@ -1,4 +1,4 @@
-"""HTTP to one address, whatever host it is for: what curl's --connect-to does."""
+"""HTTP to one address for any host, like curl's --connect-to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from requests.adapters import HTTPAdapter
 
 
 class Through(HTTPAdapter):
-    """Takes every request to ``base_url``. The Host header, TLS, cookies and redirects are those of the asked URL.
+    """Sends every request to ``base_url``. The Host header, TLS, cookies and redirects are those of the requested URL.
 
-    :param host: whose certificate is wanted, where ``base_url`` speaks TLS.
+    :param host: the host for TLS, if ``base_url`` uses it.
     """
 
     def __init__(self, base_url: str, host: str) -> None:

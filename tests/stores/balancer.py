@@ -1,4 +1,4 @@
-"""One address for several processes, as a Service is: each new connection goes to the next one that answers."""
+"""One address for several processes, like a Service: each new connection goes to the next process that responds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from threading import Thread
 
 
 class Balancer:
-    """Passes bytes on from ``port`` to one of the ``backends``, all of them ports of 127.0.0.1.
+    """Forwards bytes from ``port`` to one of the ``backends``, all of them ports of 127.0.0.1.
 
-    ``taken``: how many connections each of them took.
+    ``taken``: the number of connections to each of them.
     """
 
     def __init__(self, backends: list[int]) -> None:
@@ -23,7 +23,7 @@ class Balancer:
         Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         with suppress(OSError):  # it wakes the thread that waits in accept
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -1,4 +1,4 @@
-"""Objects without what differs from one making to the next, so that two makings can be compared whole."""
+"""Compare objects without what differs each time they are created."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from tests.cluster.client import Object
 
 LAST_APPLIED = "metacontroller.k8s.io/last-applied-configuration"
 
-# Given by the API server or a controller to one making of an object.
+# Fields that the API server or a controller sets for one instance of an object.
 MADE = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 CONTROLLERS_ANNOTATIONS = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.", "batch.kubernetes.io/")
 
 
 def comparable(obj: Object, with_data: bool = True) -> Object:
-    """What the platform asked for and the defaults it got. ``with_data``: a Secret's bytes too, which belong to
-    the Store's uid and so differ when the whole Store is made again."""
+    """Return what the platform applied, with defaults.
+
+    ``with_data``: also a Secret's data, which depends on the Store's UID and so differs when the Store is created
+    again.
+    """
     result = copy.deepcopy(obj)
     result.pop("status", None)
     metadata = result["metadata"]
@@ -42,12 +45,12 @@ def comparable(obj: Object, with_data: bool = True) -> Object:
 
 
 def by_identity(objects: Iterable[Object], with_data: bool = True) -> dict[str, Object]:
-    """Comparable objects by "Kind name"."""
+    """Return comparable objects by "Kind name"."""
     return {f"{obj['kind']} {obj['metadata']['name']}": comparable(obj, with_data) for obj in objects}
 
 
 def _forget_given_values(obj: Object) -> None:
-    """Addresses, volumes and selectors that a controller chose."""
+    """Remove addresses, volumes and selectors that a controller chose."""
     spec: Any = obj.get("spec", {})
     if obj["kind"] == "Service" and spec["clusterIP"] != "None":
         del spec["clusterIP"], spec["clusterIPs"]

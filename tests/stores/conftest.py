@@ -24,6 +24,6 @@ def own_plane(binary: object) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def platform(plane: ControlPlane) -> Iterator[Platform]:
-    """The platform as it ships, for the tests of a module; each test names its own stores."""
+    """The platform as shipped, for the tests of a module; each test uses its own store names."""
     with Platform(plane) as platform:
         yield platform

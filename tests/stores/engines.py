@@ -18,16 +18,16 @@ TINY = Path(__file__).parents[2] / "docs" / "tiny"
 
 
 def with_tiny(folder: Path) -> Path:
-    """A copy of the engines with the guide's own beside them, as docs/write-an-engine.md says."""
+    """Return a copy of the engines with the guide's own engine, as in docs/write-an-engine.md."""
     engines = Path(shutil.copytree(ENGINES, folder / "my-engines"))
     shutil.copytree(TINY, engines / "tiny")
     return engines
 
 
 def with_more_versions(folder: Path) -> Path:
-    """A copy of the engines. What the pods of the bad versions do is said by this folder's KWOK stages.
+    """Return a copy of the engines. This folder's KWOK stages define what the pods of the bad versions do.
 
-    Their migration is tried once, not four times: a Job waits 10, 20 and 40 s between its tries.
+    Their migration has no retries instead of three, because a Job waits 10, 20 and 40 s between its retries.
     """
     engines = Path(shutil.copytree(ENGINES, folder / "engines"))
     for engine, part, job in (("medusa", "backend", "migrate"), ("woocommerce", "wordpress", "provision")):

@@ -1,4 +1,4 @@
-"""The gate on a local control plane: its processes, and the webhooks that ask them over TLS."""
+"""The gate on a local control plane: its processes, and the webhooks that call them over TLS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.values import settings_of
 from .balancer import Balancer
 from .platform import API, apply_shipped, shipped
 
-# Who the gate and the intent API are: for ControlPlane(users=...).
+# The users of the gate and the intent API, for ControlPlane(users=...).
 API_USER = {
     "api": User(
         "system:serviceaccount:store-platform:api",
@@ -44,10 +44,10 @@ HOST = "127.0.0.1"
 
 
 class Gate:
-    """Starts on entering, ends on leaving with its webhooks. The control plane needs ``API_USER``.
+    """Starts on entering, and stops on leaving, with its webhooks. The control plane needs ``API_USER``.
 
     :param processes: how many share the address, the audit's database and its spool.
-    :param settings: top-level values that take the place of the shipped API settings'.
+    :param settings: top-level values that replace those of the shipped API settings.
     """
 
     def __init__(self, plane: ControlPlane, *, processes: int = 1, settings: dict[str, Any] | None = None) -> None:
@@ -88,28 +88,28 @@ class Gate:
             print(f"logs of the gate are kept in {self.home}", file=sys.stderr, flush=True)
 
     def start(self) -> None:
-        """Start every process that doesn't run, and wait until it answers."""
+        """Start every process that does not run, and wait until it responds."""
         for process, port in zip(self.processes, self.ports, strict=True):
             if not process.pid:
                 process.start()
             wait_until(lambda p=port: self.answers(p), f"{process.name} is ready", stop_if=process.failure)
 
     def kill(self) -> None:
-        """End every process as a crash would."""
+        """Kill every process as a crash would."""
         for process in self.processes:
             process.kill()
 
     def answers(self, port: int) -> bool:
-        """Whether the process at that port is ready, by TLS that our authority vouches for."""
+        """Whether the process at that port is ready, over TLS with a certificate of our authority."""
         return requests.get(f"https://{HOST}:{port}/readyz", verify=str(self.home / "ca.crt"), timeout=5).ok
 
     def serial_number(self, port: int) -> int:
-        """The certificate's that the process at that port serves."""
+        """Return the serial number of the certificate that the process at that port serves."""
         pem = ssl.get_server_certificate((HOST, port))
         return x509.load_pem_x509_certificate(pem.encode()).serial_number
 
     def install_webhooks(self) -> None:
-        """The shipped configurations, asking here; they are asked from now on."""
+        """Apply the shipped webhooks, with this gate's address; they are active on return."""
         bundle = base64.b64encode(self.authority.cert_pem.bytes()).decode()
         for hooks in shipped("webhooks.yaml"):
             for webhook in hooks["webhooks"]:
@@ -126,13 +126,13 @@ class Gate:
         wait_until(asked, "the gate is asked")
 
     def write_certificate(self) -> None:
-        """A new one of our authority, where the processes read it."""
+        """Write a new certificate of our authority, where the processes read it."""
         certificate = self.authority.issue_cert(HOST)
         certificate.private_key_pem.write_to_path(self.home / "tls.key")
         certificate.cert_chain_pems[0].write_to_path(self.home / "tls.crt")
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have those labels, over all processes that run."""
+        """Return the sum of a metric's samples that have those labels, over all running processes."""
         return sum(
             sample.value
             for process, port in zip(self.processes, self.metrics_ports, strict=True)
@@ -143,7 +143,7 @@ class Gate:
         )
 
     def records(self, **wanted: str) -> list[Record]:
-        """The audit's records that have those values, the oldest first."""
+        """Return the audit's records that have those values, oldest first."""
         audit = Audit(self.settings["audit"]["url"], self.home / "reader", 1, 365, 2**40, CollectorRegistry())
         try:
             found = list(audit.export())[::-1]
@@ -152,7 +152,7 @@ class Gate:
         return [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())]
 
     def log_lines(self) -> Iterator[dict[str, Any]]:
-        """The processes' logs so far, but for a line that is being written."""
+        """Return the processes' logs so far, without a line that is still being written."""
         for process in self.processes:
             yield from map(json.loads, whole_lines(process.log))
 

@@ -1,4 +1,4 @@
-"""The platform on a local control plane: CRDs, policy, roles, the hooks as they ship, and the loop."""
+"""The platform on a local control plane: CRDs, policies, roles, the hooks as shipped, and the controller."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ NAMESPACES = ("store-platform", "metacontroller")
 
 
 def shipped(name: str) -> list[Object]:
-    """The objects of one of the platform's manifests."""
+    """Return the objects of one of the platform's manifests."""
     return [obj for obj in yaml.safe_load_all((SHIPPED / name).read_text()) if obj]
 
 
 def apply_shipped(client: Client) -> None:
-    """What the API server holds of the platform, less what asks processes; Stores are served afterwards."""
+    """Apply the platform's manifests, without those that call processes; Stores are served afterwards."""
     for name in NAMESPACES:
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
@@ -53,13 +53,13 @@ def apply_shipped(client: Client) -> None:
 
 
 class Platform:
-    """Starts on entering, ends on leaving. The loop acts with the rights of the shipped role alone.
+    """Starts on entering, stops on leaving. The controller has only the rights of the shipped role.
 
-    :param settings: top-level values that take the place of the shipped settings'.
+    :param settings: top-level values that replace those of the shipped settings.
     :param engines: a folder of engines instead of the installed one.
-    :param object_store_keys: accessKeyId and secretAccessKey, where the settings name an object store.
-    :param loop: "metacontroller", "stand-in", or None for Metacontroller where there is one.
-    :param loop_kubeconfig: how the loop reaches the API server, where that is not the straight way.
+    :param object_store_keys: accessKeyId and secretAccessKey, if the settings name an object store.
+    :param loop: "metacontroller", "stand-in", or None for Metacontroller if available.
+    :param loop_kubeconfig: how the controller reaches the API server, if not directly.
     """
 
     def __init__(
@@ -95,13 +95,13 @@ class Platform:
     ) -> None:
         self.loop.stop()
         self.hooks.stop()
-        if not isinstance(error, Exception):  # a Ctrl-C is no failure
+        if not isinstance(error, Exception):  # a Ctrl-C is not a failure
             shutil.rmtree(self.home)
         else:
             print(f"logs of the loop and the hooks are kept in {self.home}", file=sys.stderr, flush=True)
 
     def install(self) -> None:
-        """Apply what the cluster needs. The controller asks the hooks where they run here."""
+        """Apply what the cluster needs. The controller calls the hooks on this machine."""
         self.client.apply_all(METACONTROLLER_CRDS.read_text())
         apply_shipped(self.client)
         controllers = ("metacontroller.k8s.io/v1alpha1", "CompositeController")
@@ -122,14 +122,14 @@ class Platform:
         self.client.apply(controller)
 
     def start_hooks(self) -> None:
-        """Start the hooks and wait until they answer."""
+        """Start the hooks and wait until they respond."""
         self.hooks.start()
         wait_until(
             lambda: requests.get(f"{self.url}/readyz", timeout=2).ok, "the hooks are ready", stop_if=self.hooks.failure
         )
 
     def apply(self, name: str, **spec: Any) -> Object:
-        """Apply a Store as kubectl would: a medusa of ann's unless ``spec`` says otherwise."""
+        """Apply a Store like kubectl: a medusa of ann's unless ``spec`` says otherwise."""
         return self.client.apply(
             {
                 "apiVersion": API,
@@ -140,11 +140,14 @@ class Platform:
         )
 
     def store(self, name: str) -> Object:
-        """The Store as it is now. :raise ApiError: among others with code 404."""
+        """Return the Store.
+
+        :raise ApiError: for example with code 404.
+        """
         return self.client.get(API, "Store", name)
 
     def await_phase(self, name: str, phase: str, timeout: float = 120) -> Object:
-        """Wait until the Store's status was made from its newest spec and has that phase."""
+        """Wait until the Store's status is of the current spec and has that phase."""
 
         def reached() -> Object | None:
             found = self.store(name)
@@ -159,12 +162,12 @@ class Platform:
             raise WaitTimeout(f"{error}; its status: {found.get('status')}; the loop: {self.loop.failure()}") from None
 
     def in_phase(self, phase: str) -> set[str]:
-        """The names of the Stores that are in it now."""
+        """Return the names of the Stores in that phase."""
         stores = self.client.list_all(API, "Store")
         return {each["metadata"]["name"] for each in stores if each.get("status", {}).get("phase") == phase}
 
     def children(self, name: str) -> list[Object]:
-        """Every object the platform made for a Store, of every kind the controller lists."""
+        """Return every object the platform created for a Store, of every kind in the controller's list."""
         return self.children_of([name])[name]
 
     def children_of(self, names: Iterable[str]) -> dict[str, list[Object]]:
@@ -179,20 +182,21 @@ class Platform:
         return found
 
     def jobs_made(self, name: str, mark: int) -> list[str]:
-        """The Jobs of a Store that the loop created since a mark of the audit log, in order, without their hashes.
+        """Return the Jobs of a Store that the controller created since a mark of the audit log, in order, without their
+        hashes.
 
-        Those of its CronJobs come when the clock says so, and are not among them.
+        Jobs of its CronJobs are not included, because they depend on the clock.
         """
         made = [each for each in self.plane.audit.requests(mark) if each.user == METACONTROLLER.username]
         created = [each for each in made if (each.verb, each.resource, each.code) == ("create", "jobs", 201)]
         return [each.name.partition("-")[0] for each in created if each.namespace == f"store-{name}"]
 
     def hooks_lines(self) -> list[dict[str, Any]]:
-        """The hooks' log so far, but for a line that is being written."""
+        """Return the hooks' log so far, without a line that is still being written."""
         return [json.loads(line) for line in whole_lines(self.hooks.log)]
 
     def syncs(self) -> int:
-        """How many questions the hooks have answered well so far."""
+        """Return how many requests the hooks have answered successfully so far."""
         line = next(
             (
                 line

@@ -18,7 +18,7 @@ REAPER_USER = {"reaper": REAPER}
 
 
 def reap(plane: ControlPlane) -> subprocess.CompletedProcess[str]:
-    """One run, ended."""
+    """Run it once, to its end."""
     environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig("reaper"))}
     command = [sys.executable, "-W", "error", "-m", "storeplatform.api.reaper"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""Backups and restores as objects on the real API server. That the scripts lose nothing is proven in tests/backup."""
+"""Backups and restores as objects on the real API server. tests/backup proves that the scripts lose nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_scheduled_backup_runs_and_is_listed(platform: Platform) -> None:
     assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["backup"]
 
     def listed() -> bool:
-        """As long as the schedule was each minute, the clock may have made one more."""
+        """While the schedule was every minute, the CronJob may have made one more."""
         live = platform.client.get("batch/v1", "CronJob", "backup", "store-nightly")
         return platform.store("nightly")["status"].get("backups") == [live["status"]["lastSuccessfulTime"]]
 
@@ -37,7 +37,7 @@ def test_a_scheduled_backup_runs_and_is_listed(platform: Platform) -> None:
     assert put_right["spec"]["schedule"] == "0 3 1 1 *"
 
 
-def test_a_backup_that_is_asked_for_is_made_once_and_listed(platform: Platform) -> None:
+def test_a_requested_backup_is_made_once_and_listed(platform: Platform) -> None:
     nightly = {"schedule": "0 3 1 1 *", "keep": 2}
     platform.apply("asking", backup=nightly)
     platform.await_phase("asking", "Ready")
@@ -81,7 +81,7 @@ def test_a_restore_in_place_closes_the_shop_restores_and_migrates_once(platform:
     assert platform.jobs_made("again", mark) == []
 
 
-def test_a_new_store_from_a_backup_of_its_name_restores_before_it_migrates(platform: Platform) -> None:
+def test_a_new_store_from_its_own_backup_restores_before_it_migrates(platform: Platform) -> None:
     mark = platform.plane.audit.mark()
     platform.apply("reborn", restoreFrom={"backup": "2030-01-01T00:00:00Z"})
     store = platform.await_phase("reborn", "Ready")
@@ -89,7 +89,7 @@ def test_a_new_store_from_a_backup_of_its_name_restores_before_it_migrates(platf
     assert condition(store, "Restored") in ({}, {**condition(store, "Restored"), "status": "True"})
 
 
-def test_a_clone_is_made_from_another_stores_archives_of_the_same_owner(own_plane: ControlPlane) -> None:
+def test_a_clone_is_created_from_another_store_of_the_same_owner(own_plane: ControlPlane) -> None:
     keys = {"accessKeyId": "an access key id", "secretAccessKey": "a secret access key"}
     settings = {"backup": {"s3": {"endpoint": "http://s3.example.com", "bucket": "shops", "region": "eu"}}}
     with Platform(own_plane, settings=settings, object_store_keys=keys) as platform:

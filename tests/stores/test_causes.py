@@ -1,4 +1,4 @@
-"""Each cause of failure, made to happen: reported within 30 s, in the words of the thing itself, and recovered from."""
+"""Each cause of failure, produced for real: reported within 30 s, in the cause's own words, and recovered from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITHIN_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform with plans and versions that can't work, and its usual pace."""
+    """A platform with plans and versions that can't work, at its usual pace."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
     plans: dict[str, Any] = settings_of("hooks")["plans"]
     plans["giant"] = yaml.safe_load(yaml.safe_dump(plans["small"]))
@@ -40,7 +40,7 @@ def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def reported(platform: Platform, name: str, reason: str, *words: str) -> Object:
-    """Wait until the Store's summary has that reason and all of the words; the Store."""
+    """Wait until the Store's Ready condition has that reason and all of the words; return the Store."""
 
     def found() -> Object | None:
         store = platform.store(name)
@@ -71,7 +71,7 @@ def reported(platform: Platform, name: str, reason: str, *words: str) -> Object:
         ),
     ],
 )
-def test_what_a_pod_suffers_is_reported_and_another_version_repairs_it(
+def test_a_pods_problem_is_reported_and_another_version_resolves_it(
     platform: Platform, version: str, reason: str, words: list[str]
 ) -> None:
     name = version.partition("-")[2]
@@ -89,7 +89,7 @@ def test_a_failed_migration_is_fatal_and_says_what_to_do(platform: Platform) -> 
     assert progressing["status"] == "False"
 
 
-def test_a_pod_that_fits_no_node_is_reported_in_the_schedulers_words(platform: Platform) -> None:
+def test_an_unschedulable_pod_is_reported_with_the_schedulers_message(platform: Platform) -> None:
     platform.apply("giant", plan="giant")
     reported(
         platform, "giant", "Unschedulable", "BackendReady: Deployment backend", "0/1 nodes are available", "memory"
@@ -98,14 +98,14 @@ def test_a_pod_that_fits_no_node_is_reported_in_the_schedulers_words(platform: P
     platform.await_phase("giant", "Ready")
 
 
-def test_a_quotas_refusal_is_reported_in_its_own_words(platform: Platform) -> None:
+def test_a_quotas_refusal_is_reported_with_its_own_message(platform: Platform) -> None:
     platform.apply("tight", plan="tight")
     reported(platform, "tight", "QuotaExceeded", "Deployment storefront", "exceeded quota: plan", "limited: pods=2")
     platform.apply("tight", plan="small")
     platform.await_phase("tight", "Ready")
 
 
-def test_a_host_of_another_store_is_reported_and_free_again_when_that_store_goes(platform: Platform) -> None:
+def test_a_taken_host_is_reported_and_free_once_the_other_store_is_deleted(platform: Platform) -> None:
     platform.apply("first", hostname="shop.example.com")
     platform.await_phase("first", "Ready")
     platform.apply("second", hostname="shop.example.com")
@@ -119,7 +119,7 @@ def test_a_host_of_another_store_is_reported_and_free_again_when_that_store_goes
     platform.await_phase("second", "Ready", 90)
 
 
-def test_a_running_shop_that_asks_for_a_taken_host_goes_on_serving_at_its_own(platform: Platform) -> None:
+def test_a_running_shop_that_requests_a_taken_host_keeps_its_own(platform: Platform) -> None:
     platform.apply("holder", hostname="held.example.com")
     platform.apply("mover", hostname="mover.example.com")
     for name in ("holder", "mover"):
@@ -165,7 +165,7 @@ def test_a_child_that_admission_refuses_is_reported(platform: Platform, refusing
 
 @pytest.fixture
 def refusing(platform: Platform) -> Iterator[Callable[[], None]]:
-    """An admission policy that refuses the storefront's Service of one store; calling it takes the policy away."""
+    """An admission policy that refuses the storefront's Service of one store; calling it removes the policy."""
     name = {"metadata": {"name": "no-storefronts"}}
     group = "admissionregistration.k8s.io/v1"
     policy = {
@@ -219,7 +219,7 @@ def refuses(platform: Platform, probe: Object) -> bool:
     return False
 
 
-def test_a_claim_without_a_volume_is_reported_in_the_schedulers_words(binary: object, tmp_path: Path) -> None:
+def test_an_unbound_claim_is_reported_with_the_schedulers_message(binary: object, tmp_path: Path) -> None:
     settings = {"storage": {"className": "missing", "expandable": False}, "progressDeadlineSeconds": 5}
     with ControlPlane() as plane, Platform(plane, settings=settings) as platform:
         platform.apply("unbound")
@@ -228,8 +228,8 @@ def test_a_claim_without_a_volume_is_reported_in_the_schedulers_words(binary: ob
         assert store["status"]["phase"] == "Failed"
 
 
-def test_a_container_killed_for_its_memory_is_named_without_waiting_for_the_next_resync(binary: object) -> None:
-    """The pod's own change starts the sync: nothing else of the store changes, and no resync is due for hours."""
+def test_a_container_killed_for_its_memory_is_named_without_a_resync(binary: object) -> None:
+    """The pod's own change triggers the sync: nothing else of the store changes, and no resync is due for hours."""
     hours = {"settled": 36000, "changing": 36000}
     with ControlPlane() as plane, Platform(plane, settings={"resyncSeconds": hours}) as platform:
         platform.apply("starved")

@@ -1,4 +1,4 @@
-"""The Store's schema on the real API server: what it refuses, in whose words, and what it explains."""
+"""The Store's schema on the real API server: what it rejects, with which message, and what it documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .platform import API, shipped
 
 @pytest.fixture(scope="module")
 def stores(plane: ControlPlane) -> Client:
-    """An API server that knows Stores; nothing acts on them."""
+    """An API server with the Store's CRD; nothing acts on Stores."""
     for obj in shipped("crd.yaml"):
         plane.client.apply(obj)
     wait_until(lambda: plane.client.list_all(API, "Store") == [], "Stores are served")
@@ -78,7 +78,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED, ids=[str(spec) for spec, _ in REFUSED])
-def test_a_wrong_spec_is_refused_with_what_must_hold(stores: Client, spec: dict[str, Any], message: str) -> None:
+def test_an_invalid_spec_is_rejected_with_what_must_hold(stores: Client, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(ApiError) as error:
         stores.create(store("wrong", **spec), dryRun="All")
     assert message in error.value.message
@@ -91,17 +91,17 @@ def test_a_wrong_spec_is_refused_with_what_must_hold(stores: Client, spec: dict[
         ("shop.one", "a store's name must be a DNS label"),
     ],
 )
-def test_a_wrong_name_is_refused_with_what_must_hold(stores: Client, name: str, message: str) -> None:
+def test_an_invalid_name_is_rejected_with_what_must_hold(stores: Client, name: str, message: str) -> None:
     with pytest.raises(ApiError) as error:
         stores.create(store(name), dryRun="All")
     assert message in error.value.message
 
 
-def test_a_name_of_40_characters_is_taken(stores: Client) -> None:
+def test_a_name_of_40_characters_is_accepted(stores: Client) -> None:
     assert stores.create(store("a" * 40), dryRun="All")["spec"]["plan"] == "small"
 
 
-def test_a_shop_sells_in_euros_to_germany_unless_it_is_said(stores: Client) -> None:
+def test_the_default_shop_sells_in_euros_to_germany(stores: Client) -> None:
     assert stores.create(store("plain"), dryRun="All")["spec"]["shop"] == {"country": "DE", "currency": "EUR"}
     shop = {"title": "Käse & Brot", "currency": "CHF", "country": "CH"}
     assert stores.create(store("swiss", shop=shop), dryRun="All")["spec"]["shop"] == shop
@@ -146,7 +146,7 @@ def cron_job(schedule: str) -> dict[str, Any]:
 
 
 def schedules(count: int) -> list[str]:
-    """Schedules at and beyond the edges of the form, the same in every run."""
+    """Generate schedules at and beyond the limits of the format, the same in every run."""
     rng = random.Random("schedules")
     values = ["*", "?", "0", "1", "6", "7", "12", "13", "23", "24", "31", "32", "59", "60", "007", "jan", "DEC", "Sun"]
     values += ["sat", "foo", "", "TZ", "tz"]
@@ -164,7 +164,7 @@ def schedules(count: int) -> list[str]:
     return made
 
 
-def test_a_schedule_is_admitted_just_where_a_cron_job_of_it_is(stores: Client) -> None:
+def test_a_schedule_is_valid_exactly_if_a_cron_job_with_it_is(stores: Client) -> None:
     judged = {s: (admitted(stores, store("s", backup={"schedule": s})), admitted(stores, cron_job(s)))
               for s in schedules(500) if all(field.strip(",") for field in s.split(" "))}  # fmt: skip
     assert {schedule: ours for schedule, ours in judged.items() if ours[0] != ours[1]} == {}
@@ -172,11 +172,11 @@ def test_a_schedule_is_admitted_just_where_a_cron_job_of_it_is(stores: Client) -
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2028-02-29T00:00:00.5Z"])
-def test_every_time_from_year_1_to_9999_is_admitted(stores: Client, time: str) -> None:
+def test_every_time_from_year_1_to_9999_is_accepted(stores: Client, time: str) -> None:
     assert stores.create(store("timed", expiresAt=time, restartedAt=time), dryRun="All")["spec"]["expiresAt"] == time
 
 
-def test_the_backup_that_was_restored_last_is_restored_again_only_by_a_new_time(stores: Client) -> None:
+def test_the_last_restored_backup_is_restored_again_only_by_a_new_time(stores: Client) -> None:
     made = stores.apply(store("twice", restoreFrom={"backup": "latest"}))
     stores.replace({**made, "status": {"restored": "twice/latest", "restores": 1}}, "status")
     stores.patch(store("twice"), {"spec": {"restoreFrom": None, "plan": "medium"}})
@@ -186,12 +186,12 @@ def test_the_backup_that_was_restored_last_is_restored_again_only_by_a_new_time(
     assert stores.patch(store("twice"), {"spec": {"restoreFrom": again}})["spec"]["restoreFrom"] == again
 
 
-def test_an_unknown_field_is_refused(stores: Client) -> None:
+def test_an_unknown_field_is_rejected(stores: Client) -> None:
     with pytest.raises(ApiError, match=r'unknown field "spec[.]hostnam"'):
         stores.create(store("typo", hostnam="shop.example.com"), dryRun="All", fieldValidation="Strict")
 
 
-def test_every_field_explains_itself(plane: ControlPlane, stores: Client) -> None:
+def test_every_field_has_a_description(plane: ControlPlane, stores: Client) -> None:
     text = wait_until(lambda: plane.kubectl("explain", "store", "--recursive=false"), "kubectl explains Stores")
     assert "A Store is one online shop." in text
     spec = wait_until(lambda: plane.kubectl("explain", "store.spec"), "kubectl explains their spec")

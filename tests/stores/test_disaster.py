@@ -1,4 +1,4 @@
-"""The drill: etcd is lost, and what was saved makes the same shops on a new cluster."""
+"""The disaster recovery drill: etcd is lost, and a new cluster gets the same shops from what was saved."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAST_STAGE = ("apps/v1", "Deployment", "storefront", "store-bakery")
 
 @dataclass
 class Kept:
-    """What a shop must have again, by store: the passwords; by store and claim: the volume's path."""
+    """What a shop must have again: the passwords, by store; the volume's path, by store and claim."""
 
     passwords: dict[str, Object]
     volumes: dict[tuple[str, str], str]
@@ -66,7 +66,7 @@ def conditions(store: Object) -> dict[str, str]:
 
 
 def live_before(platform: Platform) -> None:
-    """An open shop that came from a backup, one that sleeps, one whose host is taken, and one that is being deleted."""
+    """An open shop that came from a backup, a suspended one, one whose host is taken, and one that is being deleted."""
     platform.client.create(
         {"apiVersion": API, "kind": "StoreQuota", "metadata": {"name": "global"}, "spec": {"maxStores": 77}}
     )
@@ -86,7 +86,7 @@ def live_before(platform: Platform) -> None:
 
 @dataclass
 class Drill:
-    """The platform after the disaster, and what was there before."""
+    """The platform after the disaster, and what existed before."""
 
     platform: Platform
     before: Kept
@@ -107,7 +107,7 @@ def drill(binary: Path) -> Iterator[Drill]:
     with ControlPlane() as plane, Platform(plane, settings=settled) as platform:
         too_early = run("restore", plane, saved.stdout)
         plane.kubectl("delete", "compositecontroller", "stores")
-        for _ in range(2):  # as after a first run that was cut off
+        for _ in range(2):  # as after a first run that was interrupted
             restored = run("restore", plane, saved.stdout)
             assert restored.returncode == 0, restored.stderr
         platform.install()
@@ -115,18 +115,21 @@ def drill(binary: Path) -> Iterator[Drill]:
 
 
 def open_again(platform: Platform) -> Object:
-    """The open shop's Store. A restored status says Ready of itself: the shop is open once its last stage is there."""
+    """Return the open shop's Store.
+
+    A restored status still says Ready, so it counts only once its last stage exists.
+    """
     wait_until(lambda: platform.client.find(*LAST_STAGE), "the open shop is made again", 60)
     return platform.await_phase("bakery", "Ready")
 
 
-def test_after_the_restore_every_shop_is_as_it_was_with_its_passwords_and_volumes(drill: Drill) -> None:
+def test_after_the_restore_shops_have_their_passwords_and_volumes(drill: Drill) -> None:
     open_again(drill.platform)
     drill.platform.await_phase("cellar", "Suspended")
     assert kept(drill.platform) == drill.before
 
 
-def test_a_restore_that_was_done_is_not_done_again(drill: Drill) -> None:
+def test_a_completed_restore_is_not_repeated(drill: Drill) -> None:
     store = open_again(drill.platform)
     assert store["status"]["restored"] == "bakery/latest"
     assert store["status"]["release"] == drill.statuses["bakery"]["release"]
@@ -134,19 +137,19 @@ def test_a_restore_that_was_done_is_not_done_again(drill: Drill) -> None:
     assert [name for name in names if not name.startswith("migrate-")] == []
 
 
-def test_the_host_is_still_the_store_s_that_had_it(drill: Drill) -> None:
+def test_a_host_still_belongs_to_the_store_that_had_it(drill: Drill) -> None:
     open_again(drill.platform)
     store = drill.platform.await_phase("attic", "Failed")
     assert "HostnameTaken" in conditions(store).values()
 
 
-def test_quotas_are_restored_and_a_store_that_was_being_deleted_is_not(drill: Drill) -> None:
+def test_quotas_are_restored_and_a_store_being_deleted_is_not(drill: Drill) -> None:
     assert drill.platform.client.get(API, "StoreQuota", "global")["spec"]["maxStores"] == 77
     names = {store["metadata"]["name"] for store in drill.platform.client.list_all(API, "Store")}
     assert names == {"attic", "bakery", "cellar"}
 
 
-def test_once_restored_the_shops_are_written_to_no_more(drill: Drill) -> None:
+def test_restored_shops_reach_a_steady_state(drill: Drill) -> None:
     platform = drill.platform
     open_again(drill.platform)
     drill.platform.await_phase("cellar", "Suspended")
@@ -157,13 +160,13 @@ def test_once_restored_the_shops_are_written_to_no_more(drill: Drill) -> None:
     assert platform.plane.audit.writes(mark) == []
 
 
-def test_a_shop_that_slept_through_it_opens_with_its_old_passwords_and_volumes(drill: Drill) -> None:
+def test_a_suspended_shop_opens_with_its_old_passwords_and_volumes(drill: Drill) -> None:
     drill.platform.client.patch(drill.platform.store("cellar"), {"spec": {"suspended": False}})
     drill.platform.await_phase("cellar", "Ready")
     assert kept(drill.platform) == drill.before
 
 
-def test_a_restore_while_the_controller_is_there_changes_nothing_and_says_what_to_do(drill: Drill) -> None:
+def test_a_restore_beside_the_controller_changes_nothing_and_says_what_to_do(drill: Drill) -> None:
     assert drill.too_early.returncode == 1
     assert "kubectl delete compositecontrollers --selector=" in drill.too_early.stderr
     assert drill.too_early.stdout == ""

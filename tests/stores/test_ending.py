@@ -1,4 +1,4 @@
-"""Ends: expiry and the reaper, protection, deletion in every phase, and the deletion record."""
+"""Ends of stores: expiry and the reaper, protection, deletion in every phase, and the deletion record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .reaper import REAPER_USER, reap
 
 @pytest.fixture(scope="module")
 def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform whose stores are announced two hours before their end and kept a few seconds after it."""
+    """A platform that announces an expiry two hours before, and has a grace period of a few seconds."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
     settings = {
         "expiry": {"warningHours": 2, "graceHours": 0.001},
@@ -45,7 +45,7 @@ def gone(platform: Platform, name: str) -> bool:
     return platform.client.find(API, "Store", name) is None
 
 
-def test_an_end_is_announced_closes_with_a_backup_and_is_deleted_by_the_reaper(platform: Platform) -> None:
+def test_an_expiry_is_announced_closes_with_a_backup_and_the_reaper_deletes(platform: Platform) -> None:
     platform.apply("passing", expiresAt=at(hours=1))
     store = platform.await_phase("passing", "Ready")
     assert condition(store, "Expiring")["reason"] == "Expiring"
@@ -67,7 +67,7 @@ def deleted(platform: Platform, name: str) -> bool:
     return store is None or "deletionTimestamp" in store["metadata"]
 
 
-def test_an_end_that_is_moved_after_the_shop_closed_opens_it_and_the_reaper_leaves_it(platform: Platform) -> None:
+def test_an_expiry_moved_after_closing_opens_the_shop_and_stops_the_reaper(platform: Platform) -> None:
     platform.apply("saved", expiresAt=at(seconds=-60))
     platform.await_phase("saved", "Suspended")
     platform.apply("saved", expiresAt=at(hours=9))
@@ -77,7 +77,7 @@ def test_an_end_that_is_moved_after_the_shop_closed_opens_it_and_the_reaper_leav
     assert condition(platform.store("saved"), "Expiring") == {}
 
 
-def test_the_reaper_may_list_and_delete_stores_and_nothing_else(platform: Platform) -> None:
+def test_the_reaper_may_only_list_and_delete_stores(platform: Platform) -> None:
     as_reaper = platform.plane.client_for("reaper")
     assert isinstance(as_reaper.list_all(API, "Store"), list)
     for action in (
@@ -89,7 +89,7 @@ def test_the_reaper_may_list_and_delete_stores_and_nothing_else(platform: Platfo
     as_reaper.close()
 
 
-def test_a_protected_store_is_deleted_by_nobody_until_its_protection_goes(platform: Platform) -> None:
+def test_a_protected_store_can_not_be_deleted_until_unprotected(platform: Platform) -> None:
     platform.apply("kept", deletionProtection=True, expiresAt=at(seconds=-60))
     store = platform.await_phase("kept", "Suspended")
     with pytest.raises(ApiError, match=r"store kept is protected: set spec\.deletionProtection to false before"):

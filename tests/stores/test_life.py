@@ -1,4 +1,4 @@
-"""What an owner meets: refusals that an edit corrects, a node that is lost, a deletion that leaves nothing."""
+"""What an owner meets: refusals that an edit resolves, a lost node, a deletion that leaves nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def condition(store: Object, kind: str) -> dict[str, Any]:
         ("version", "1.0.0", "2.21.2", "UnknownVersion", "2.21.2, 2.20.1"),
     ],
 )
-def test_what_there_is_not_is_refused_with_the_choices_and_corrected_by_an_edit(
+def test_an_unavailable_choice_is_refused_and_an_edit_resolves_it(
     platform: Platform, field: str, wrong: str, right: str, reason: str, choices: str
 ) -> None:
     name = f"unknown-{field}"
@@ -57,7 +57,7 @@ def test_a_plan_changes_in_place_and_runs_no_migration(platform: Platform) -> No
     assert migration(platform, "planned") == job
 
 
-def test_where_volumes_can_grow_a_larger_plan_grows_them_and_a_smaller_one_keeps_them(own_plane: ControlPlane) -> None:
+def test_growing_volumes_follow_a_larger_plan_and_never_shrink(own_plane: ControlPlane) -> None:
     own_plane.client.patch(
         {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "kwok-volume"}},
         {"allowVolumeExpansion": True},
@@ -99,7 +99,7 @@ def volumes_of(platform: Platform, namespace: str) -> list[Object]:
     return [v for v in volumes if v["spec"].get("claimRef", {}).get("namespace") == namespace]
 
 
-def test_a_deletion_that_can_not_finish_says_what_remains_and_what_holds_it(platform: Platform) -> None:
+def test_a_deletion_that_can_not_finish_reports_what_holds_it(platform: Platform) -> None:
     platform.apply("held")
     platform.await_phase("held", "Ready")
     held = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "backend", "namespace": "store-held"}}
@@ -117,9 +117,7 @@ def test_a_deletion_that_can_not_finish_says_what_remains_and_what_holds_it(plat
     wait_until(lambda: platform.client.find(API, "Store", "held") is None, "the Store is gone", 90)
 
 
-def test_the_guides_engine_makes_a_ready_store_from_a_folder_outside_the_package(
-    own_plane: ControlPlane, tmp_path: Path
-) -> None:
+def test_the_guides_engine_works_from_a_folder_outside_the_package(own_plane: ControlPlane, tmp_path: Path) -> None:
     with Platform(own_plane, engines=with_tiny(tmp_path)) as platform:
         platform.apply("tiny", engine="tiny")
         ready = platform.await_phase("tiny", "Ready")
@@ -148,7 +146,7 @@ def losable() -> Iterator[Platform]:
         yield platform
 
 
-def test_a_lost_node_makes_a_store_degraded_and_takes_nothing_away(losable: Platform) -> None:
+def test_a_lost_node_degrades_a_store_and_removes_nothing(losable: Platform) -> None:
     losable.apply("lost")
     losable.await_phase("lost", "Ready")
     before = {c["metadata"]["uid"] for c in losable.children("lost")}

@@ -1,4 +1,4 @@
-"""The stand-in loop and the real Metacontroller bring the same Stores to the same objects."""
+"""The stand-in and the real Metacontroller bring the same Stores to the same objects."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def made_by(plane: ControlPlane, loop: str) -> dict[str, dict[str, Object]]:
         return made
 
 
-def test_the_stand_in_makes_ready_stores(own_plane: ControlPlane) -> None:
+def test_the_stand_in_brings_stores_to_ready(own_plane: ControlPlane) -> None:
     assert all(made_by(own_plane, STAND_IN).values())
 
 
 @pytest.mark.skipif(not find_metacontroller(), reason="no metacontroller on PATH to compare the stand-in with")
-def test_metacontroller_and_the_stand_in_make_the_same_objects() -> None:
+def test_metacontroller_and_the_stand_in_create_the_same_objects() -> None:
     with ControlPlane() as one, ControlPlane() as other:
         assert made_by(one, "metacontroller") == made_by(other, STAND_IN)

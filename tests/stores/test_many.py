@@ -1,4 +1,4 @@
-"""Many at once, and idle."""
+"""Many stores at once, and idle ones."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from tests.cluster.waiting import wait_until
 from .platform import Platform
 
 MANY = 30
-# A store's objects; and what Metacontroller may do for each store on its way to Ready, with room for a slow machine.
+# The number of a store's objects, and Metacontroller's calls for each store on its way to Ready, with a margin for slow
+# machines.
 OBJECTS, UPDATES, SYNCS = 24, 13, 18
 
 
 @pytest.fixture
 def resyncing(own_plane: ControlPlane) -> Iterator[Platform]:
-    """The platform, asking for each settled store five times a second."""
+    """The platform, syncing each settled store five times a second."""
     with Platform(own_plane, settings={"resyncSeconds": {"settled": 0.2, "changing": 20}}) as platform:
         yield platform
 
 
-def test_a_ready_store_asked_for_twenty_times_is_written_to_never(resyncing: Platform) -> None:
+def test_twenty_syncs_of_a_ready_store_write_nothing(resyncing: Platform) -> None:
     resyncing.apply("resting", plan="large")
     resyncing.await_phase("resting", "Ready")
     settled = resyncing.syncs() + 5
@@ -35,7 +36,7 @@ def test_a_ready_store_asked_for_twenty_times_is_written_to_never(resyncing: Pla
     assert resyncing.plane.audit.writes(mark) == []
 
 
-def test_thirty_stores_at_once_are_all_ready_and_nothing_is_logged_as_an_error(platform: Platform) -> None:
+def test_thirty_stores_at_once_become_ready_without_logged_errors(platform: Platform) -> None:
     names = [f"many-{number}" for number in range(MANY)]
     mark, syncs = platform.plane.audit.mark(), platform.syncs()
     for name in names:
@@ -52,7 +53,7 @@ def test_thirty_stores_at_once_are_all_ready_and_nothing_is_logged_as_an_error(p
     assert made["create"] == MANY * OBJECTS
     # The finalizer, and every status.
     assert made["update"] <= MANY * UPDATES
-    # The Store is read once a sync, and for the finalizer.
+    # The Store is read once per sync, and for the finalizer.
     assert platform.syncs() - syncs <= MANY * SYNCS
     assert made["get"] <= MANY * (SYNCS + 1)
     assert sum(made.values()) <= MANY * (OBJECTS + UPDATES + SYNCS + 1)

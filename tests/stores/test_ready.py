@@ -1,4 +1,4 @@
-"""A Store becomes a whole shop, and what it is made of is what docs/operators/stores.md lists."""
+"""A Store becomes a complete shop, with the children that docs/operators/stores.md lists."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ CHILDREN = [
     "Service storefront",
     "StatefulSet database",
 ]
-# Of a store whose storefront has more than one replica.
+# Only for a store whose storefront has more than one replica.
 BUDGETS = ["PodDisruptionBudget backend", "PodDisruptionBudget database", "PodDisruptionBudget storefront"]
 
 
 @pytest.fixture(scope="module", params=["small", "medium", "large"])
 def ready(platform: Platform, request: pytest.FixtureRequest) -> str:
-    """A Ready Store of each plan, named as its plan."""
+    """A Ready Store of each plan, named like its plan."""
     platform.apply(request.param, plan=request.param)
     platform.await_phase(request.param, "Ready")
     return str(request.param)
 
 
-def test_a_store_of_each_plan_is_made_of_the_documented_children(platform: Platform, ready: str) -> None:
+def test_a_store_of_each_plan_has_the_documented_children(platform: Platform, ready: str) -> None:
     names = sorted(f"{c['kind']} {c['metadata']['name'].partition('-')[0]}" if c["kind"] == "Job"
                    else f"{c['kind']} {c['metadata']['name']}" for c in platform.children(ready))  # fmt: skip
     expected = [name.format(name=ready) for name in CHILDREN]
     assert names == sorted(expected if ready == "small" else expected + BUDGETS)
 
 
-def test_a_woocommerce_store_is_ready_and_at_rest(platform: Platform) -> None:
+def test_a_woocommerce_store_becomes_ready_and_idle(platform: Platform) -> None:
     platform.apply("woo", engine="woocommerce")
     store = platform.await_phase("woo", "Ready")
     assert store["status"]["adminURL"] == "http://woo.stores.localhost/wp-admin"
@@ -82,7 +82,7 @@ def test_the_api_server_warns_of_no_child(platform: Platform, ready: str) -> Non
     with_admin.close()
 
 
-def test_the_loop_met_no_error_and_no_warning(platform: Platform, ready: str) -> None:
+def test_the_controller_logged_no_error_and_no_warning(platform: Platform, ready: str) -> None:
     assert platform.loop.log_errors() == []
     assert [line for line in platform.loop.lines() if "Warning:" in str(line.get("msg"))] == []
 
@@ -93,7 +93,7 @@ def test_kubectl_shows_a_store_as_the_readme_says(platform: Platform, ready: str
     assert wide[1].split()[:7] == [ready, "medusa", "2.21.2", ready, "ann", "Ready", f"http://{ready}.stores.localhost"]
 
 
-def test_no_annotation_holds_a_secret(platform: Platform, ready: str) -> None:
+def test_no_annotation_contains_a_secret(platform: Platform, ready: str) -> None:
     secret = platform.client.get("v1", "Secret", "credentials", f"store-{ready}")
     assert len(secret["data"]) == 5
     annotations = [c["metadata"].get("annotations", {}) for c in platform.children(ready)]

@@ -15,7 +15,7 @@ from .platform import Platform
 
 NAME = "repaired"
 
-# Which object of each kind, and a manual change of it.
+# An object of each kind, and a manual change of it.
 EDITS: dict[str, tuple[str, dict[str, Any]]] = {
     "Hostname": (f"{NAME}.stores.localhost", {"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}}),
     "Namespace": (f"store-{NAME}", {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}),
@@ -38,7 +38,7 @@ EDITS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def children(platform: Platform) -> dict[str, Object]:
-    """A Ready store's object of each kind, as it was before any hand."""
+    """A Ready store's object of each kind, before any manual change."""
     platform.apply(NAME, backup={"schedule": "0 3 1 1 *"}, storefront={"replicas": 2})
     platform.await_phase(NAME, "Ready")
     found = platform.children(NAME)
@@ -53,7 +53,7 @@ def test_there_is_an_edit_for_every_kind_of_child(platform: Platform, children: 
 
 
 @pytest.mark.parametrize("kind", EDITS)
-def test_an_edited_child_is_put_right(platform: Platform, children: dict[str, Object], kind: str) -> None:
+def test_an_edited_child_is_reverted(platform: Platform, children: dict[str, Object], kind: str) -> None:
     before = children[kind]
     edited = platform.client.patch(before, EDITS[kind][1])
     assert comparable({**before, **edited}) != comparable(before)
@@ -61,7 +61,7 @@ def test_an_edited_child_is_put_right(platform: Platform, children: dict[str, Ob
     platform.await_phase(NAME, "Ready")
 
 
-def test_nobody_else_is_let_into_a_store_by_the_apis_role(platform: Platform, children: dict[str, Object]) -> None:
+def test_a_subject_added_to_the_apis_role_binding_is_removed(platform: Platform, children: dict[str, Object]) -> None:
     eve = {"kind": "User", "name": "eve", "apiGroup": "rbac.authorization.k8s.io"}
     binding = children["RoleBinding"]
     for subjects in ([eve], [*binding["subjects"], eve]):
@@ -70,7 +70,7 @@ def test_nobody_else_is_let_into_a_store_by_the_apis_role(platform: Platform, ch
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "Namespace"])
-def test_a_label_that_says_whose_it_is_comes_back(platform: Platform, children: dict[str, Object], kind: str) -> None:
+def test_a_removed_ownership_label_is_restored(platform: Platform, children: dict[str, Object], kind: str) -> None:
     before = children[kind]
     platform.client.patch(before, {"metadata": {"labels": {STORE_LABEL: None}}})
     wait_until(lambda: live(platform, before)["metadata"]["labels"].get(STORE_LABEL) == NAME, "the label is back", 60)
@@ -78,7 +78,7 @@ def test_a_label_that_says_whose_it_is_comes_back(platform: Platform, children: 
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EDITS if kind not in ("Namespace", "PersistentVolumeClaim")])
-def test_a_deleted_child_comes_back_the_same(platform: Platform, children: dict[str, Object], kind: str) -> None:
+def test_a_deleted_child_is_recreated_unchanged(platform: Platform, children: dict[str, Object], kind: str) -> None:
     before = live(platform, children[kind])
     platform.client.delete(before)
     wait_until(lambda: live(platform, before)["metadata"]["uid"] != before["metadata"]["uid"], f"another {kind}")
@@ -86,12 +86,12 @@ def test_a_deleted_child_comes_back_the_same(platform: Platform, children: dict[
     platform.await_phase(NAME, "Ready")
 
 
-def test_a_secrets_bytes_can_not_be_edited(platform: Platform, children: dict[str, Object]) -> None:
+def test_a_secrets_data_can_not_be_edited(platform: Platform, children: dict[str, Object]) -> None:
     with pytest.raises(ApiError, match="field is immutable"):
         platform.client.patch(children["Secret"], {"data": {"jwt-secret": "eA=="}})
 
 
-def test_a_deleted_claim_comes_back_once_its_pod_lets_it_go(platform: Platform, children: dict[str, Object]) -> None:
+def test_a_deleted_claim_is_recreated_once_its_pod_releases_it(platform: Platform, children: dict[str, Object]) -> None:
     before = live(platform, children["PersistentVolumeClaim"])
     platform.client.delete(before)
 
@@ -100,7 +100,7 @@ def test_a_deleted_claim_comes_back_once_its_pod_lets_it_go(platform: Platform, 
         (ready,) = [each for each in status["conditions"] if each["type"] == "Ready"]
         return (status["phase"], ready["reason"]) == ("Degraded", "BeingDeleted")
 
-    # What came before may have left the store Degraded for another reason, and pods that are about to go.
+    # Earlier tests may have left the store Degraded for another reason, and pods that are terminating.
     wait_until(reported, "the deletion is reported", 60)
     platform.client.request("DELETE", platform.client.path("v1", "Pod", namespace=f"store-{NAME}"))
     wait_until(lambda: live(platform, before)["metadata"]["uid"] != before["metadata"]["uid"], "another claim")
@@ -108,7 +108,7 @@ def test_a_deleted_claim_comes_back_once_its_pod_lets_it_go(platform: Platform, 
     assert comparable(live(platform, before)) == comparable(before)
 
 
-def test_a_deleted_namespace_comes_back_with_all_that_was_in_it(platform: Platform) -> None:
+def test_a_deleted_namespace_is_recreated_with_everything_in_it(platform: Platform) -> None:
     platform.apply("emptied")
     platform.await_phase("emptied", "Ready")
     before = by_identity(platform.children("emptied"))

@@ -1,7 +1,7 @@
-"""The simulated cluster of the exploration, held to the real one: the same histories end in the same statuses.
+"""Compare the exploration's simulated cluster with a real one: the same histories end with the same statuses.
 
-Some changes come one upon the other, so that the real controllers are in the midst of their work; where they come to
-rest is compared.
+Some changes follow one another immediately, while the real controllers are still working; the final states are
+compared.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .platform import API, Platform
 OLD = "2.21.2"
 HISTORIES = [f"history-{number}" for number in range(6)]
 LENGTH = 7
-# What may be followed by any other change before it is done, and the end is the same wherever it was interrupted.
+# Changes that may be followed by any other before they are done, with the same result wherever they were interrupted.
 INTERRUPTIBLE = {"plan", "restartedAt"}
 
 
 @pytest.fixture(scope="module")
 def both(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, dict[str, Simulation]]]:
-    """A platform, and a simulation of each store that the test makes on it."""
+    """A platform, and a simulation of each store that the test creates on it."""
     home = tmp_path_factory.mktemp("replay")
     engines = with_more_versions(home)
     (home / "root.key").write_text("a root key for tests, the same in every run")
@@ -50,7 +50,7 @@ def _simulated(settings: Any, name: str) -> Simulation:
 
 
 def operations(name: str) -> list[tuple[Object, bool]]:
-    """Changes of the spec, the same in every run, each with whether it is awaited before the next."""
+    """Return changes of the spec, the same in every run, each with whether it is awaited before the next."""
     rng = random.Random(name)
 
     def change(number: int) -> Object:
@@ -75,7 +75,7 @@ def operations(name: str) -> list[tuple[Object, bool]]:
     ]
 
 
-def test_histories_end_in_the_same_statuses_on_the_real_cluster(both: tuple[Platform, dict[str, Simulation]]) -> None:
+def test_histories_end_with_the_same_statuses_on_the_real_cluster(both: tuple[Platform, dict[str, Simulation]]) -> None:
     platform, simulations = both
     for name in HISTORIES:
         platform.apply(name, version=OLD)
@@ -119,7 +119,7 @@ def _same(platform: Platform, name: str, simulation: Simulation, history: list[A
 
 
 def _report(status: Object, children: list[str]) -> Object:
-    """What is compared of a status: no times, no messages, and of the children what they are."""
+    """Return what is compared of a status: without times and messages, and with the children's identities."""
     release = status.get("release", {})
     return {
         "phase": status.get("phase"),

@@ -1,4 +1,4 @@
-"""A shop that sleeps keeps its data, its passwords and its host."""
+"""A suspended shop keeps its data, its passwords and its host."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def ready(platform: Platform, name: str) -> str:
     return next(c["message"] for c in platform.store(name)["status"]["conditions"] if c["type"] == "Ready")
 
 
-def test_the_database_sleeps_after_all_that_use_it(platform: Platform) -> None:
+def test_the_database_stops_after_everything_that_uses_it(platform: Platform) -> None:
     platform.apply("orderly")
     platform.await_phase("orderly", "Ready")
     mark = platform.plane.audit.mark()
     platform.apply("orderly", suspended=True)
-    wait_until(lambda: "keeps its data" in ready(platform, "orderly"), "the store sleeps")
+    wait_until(lambda: "keeps its data" in ready(platform, "orderly"), "the store is suspended")
     scaled = [
         r.name
         for r in platform.plane.audit.requests(mark)
@@ -49,7 +49,7 @@ def test_the_database_sleeps_after_all_that_use_it(platform: Platform) -> None:
     assert (sorted(scaled[:-1]), scaled[-1]) == (["backend", "storefront"], "database")
 
 
-def test_a_store_that_is_made_suspended_makes_nothing_until_it_is_resumed(platform: Platform) -> None:
+def test_a_store_created_suspended_creates_nothing_until_it_is_resumed(platform: Platform) -> None:
     platform.apply("unborn", suspended=True)
     platform.await_phase("unborn", "Suspended")
     assert platform.children("unborn") == []

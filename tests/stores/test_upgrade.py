@@ -1,4 +1,4 @@
-"""Another version: taken on step by step, or taken back with the data it had."""
+"""Version upgrades: rolled out step by step, or rolled back with the previous data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OLD = "2.21.2"
 
 @pytest.fixture(scope="module")
 def platform(binary: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform of short patience whose engine has more versions."""
+    """A platform with short deadlines whose engine has more versions."""
     engines = with_more_versions(tmp_path_factory.mktemp("engines"))
     settings = {"upgradeDeadlineSeconds": 15, "resyncSeconds": {"settled": 600, "changing": 1}}
     with ControlPlane(extra_stages=STAGES) as plane, Platform(plane, engines=engines, settings=settings) as platform:
@@ -39,14 +39,14 @@ def image(platform: Platform, name: str) -> str:
 
 
 def ready(platform: Platform, name: str) -> int:
-    """A Ready store of the old version; the audit log's mark after it."""
+    """A Ready store of the old version, and the audit log's mark after it."""
     platform.apply(name, version=OLD)
     platform.await_phase(name, "Ready")
     return platform.plane.audit.mark()
 
 
 def rejected(platform: Platform, name: str, version: str) -> Object:
-    """Wait until the store has gone back from ``version`` and is Ready again."""
+    """Wait until the store has rolled back from ``version`` and is Ready again."""
 
     def back() -> Object | None:
         store = platform.store(name)
@@ -79,7 +79,7 @@ def jobs(platform: Platform, name: str) -> list[str]:
     return sorted(job["metadata"]["name"].partition("-")[0] for job in found)
 
 
-def test_an_image_that_never_comes_is_reported_at_once_and_taken_back_without_a_restore(platform: Platform) -> None:
+def test_a_missing_image_is_reported_at_once_and_rolled_back_without_a_restore(platform: Platform) -> None:
     mark = ready(platform, "unpullable")
     before = backend(platform, "unpullable")["metadata"]
     platform.apply("unpullable", version=UNPULLABLE)
@@ -102,7 +102,7 @@ def test_an_image_that_never_comes_is_reported_at_once_and_taken_back_without_a_
     assert platform.jobs_made("unpullable", mark) == ["snapshot", "migrate"]
 
 
-def test_a_woocommerce_store_takes_versions_on_and_back_by_the_same_rules(platform: Platform) -> None:
+def test_a_woocommerce_store_upgrades_and_rolls_back_by_the_same_rules(platform: Platform) -> None:
     platform.apply("woo", engine="woocommerce")
     platform.await_phase("woo", "Ready")
     mark = platform.plane.audit.mark()
@@ -117,7 +117,7 @@ def test_a_woocommerce_store_takes_versions_on_and_back_by_the_same_rules(platfo
 
 
 @pytest.mark.parametrize(("version", "words"), [(FAILING, "relation exists already"), (CRASHING, "CrashLoop")])
-def test_a_version_that_fails_after_its_migration_began_is_taken_back_over_the_snapshot(
+def test_a_version_that_fails_after_its_migration_restores_the_snapshot(
     platform: Platform, version: str, words: str
 ) -> None:
     name = version.partition("-")[2]

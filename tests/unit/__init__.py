@@ -1,1 +1,1 @@
-"""What is pure in the API and the dashboard: no process, no network, no cluster."""
+"""Pure code of the API and the dashboard: no process, no network, no cluster."""

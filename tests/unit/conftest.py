@@ -1,4 +1,4 @@
-"""A request in a language, for what translates."""
+"""A request in a language, for code that translates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRANSLATIONS = Path(__file__).parents[2] / "dashboard" / "translations"
 
 @pytest.fixture
 def language(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The reader's language: English, or what the test's parameter names."""
+    """The reader's language: English, or the test's parameter."""
     chosen: str = getattr(request, "param", "en")
     app = Flask("unit")
     Babel(app, locale_selector=lambda: chosen, default_translation_directories=str(TRANSLATIONS))

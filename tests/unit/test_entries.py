@@ -1,4 +1,4 @@
-"""Stores as the cache holds them, and what is derived of all of them."""
+"""Stores in the cache, and what is computed from all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from storeplatform.api.entries import MEASURED, Entry, entry_of, seconds_to_read
 
 
 def entry(number: int, first_ready: str = "", engine: str = "medusa") -> Entry:
-    """A store of an engine that was created that many minutes past noon, and was first ready then."""
+    """Return a store of an engine that was created that many minutes after noon, and was first ready then."""
     metadata = {
         "name": f"{engine}-{number}",
         "resourceVersion": "1",
@@ -16,7 +16,7 @@ def entry(number: int, first_ready: str = "", engine: str = "medusa") -> Entry:
     return entry_of({"metadata": metadata, "spec": spec, "status": {"firstReady": first_ready} if first_ready else {}})
 
 
-def test_a_new_store_takes_as_long_as_the_latest_of_its_engine_did_in_the_middle() -> None:
+def test_the_expected_time_is_the_median_of_the_engines_latest_stores() -> None:
     entries = [
         entry(1, "2030-01-01T12:02:10Z"),
         entry(2, "2030-01-01T12:03:30Z"),
@@ -33,5 +33,5 @@ def test_older_stores_do_not_count_once_there_are_enough() -> None:
     assert seconds_to_ready(slow + fast) == {"medusa": 40}
 
 
-def test_nothing_is_derived_of_what_was_not_measured_or_can_not_be() -> None:
+def test_nothing_is_computed_from_missing_or_impossible_measurements() -> None:
     assert seconds_to_ready([entry(1), entry(2, "2030-01-01T11:00:00Z")]) == {}

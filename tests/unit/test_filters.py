@@ -1,4 +1,4 @@
-"""How pages write times, sizes and schedules."""
+"""How pages format times, sizes and schedules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_only_a_daily_full_hour_is_an_hour(schedule: str, hour: int | None) -> N
 
 
 @pytest.mark.parametrize(("quantity", "text"), [("512Mi", "512 MiB"), ("2Gi", "2 GiB"), ("1", "1"), ("500m", "500m")])
-def test_sizes_are_in_one_form(quantity: str, text: str) -> None:
+def test_sizes_have_one_format(quantity: str, text: str) -> None:
     assert filters.binary(quantity) == text
 
 
@@ -37,7 +37,7 @@ def test_sizes_are_in_one_form(quantity: str, text: str) -> None:
     ],
     indirect=["language"],
 )
-def test_a_number_of_bytes_is_read_in_the_unit_that_suits_it(language: str, number: int, text: str) -> None:
+def test_a_number_of_bytes_is_shown_in_a_suitable_unit(language: str, number: int, text: str) -> None:
     assert filters.size(number) == text
 
 
@@ -55,11 +55,11 @@ def test_times_are_relative_to_now(text: str | None, words: str) -> None:
     [("en", ["Austria", "Germany"]), ("de", ["Deutschland", "Österreich"])],
     indirect=["language"],
 )
-def test_countries_are_in_the_readers_alphabet(language: str, names: list[str]) -> None:
+def test_countries_are_in_the_readers_alphabetical_order(language: str, names: list[str]) -> None:
     assert [name for _, name in filters.territories(["DE", "AT"])] == names
 
 
-def test_a_manifest_leaves_out_what_was_never_set() -> None:
+def test_a_manifest_omits_what_was_never_set() -> None:
     text = filters.manifest(
         {"name": "shop", "spec": {"engine": "medusa", "suspended": False, "shop": {}, "plan": None}}
     )

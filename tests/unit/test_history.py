@@ -19,7 +19,7 @@ def record(action: str, before: Any = None, after: Any = None) -> dict[str, Any]
     ("name", "shown"),
     [("ann", "You"), ("ben", "ben"), ("system:serviceaccount:metacontroller:metacontroller", "The platform")],
 )
-def test_who_did_it_is_the_reader_the_platform_or_a_name(name: str, shown: str) -> None:
+def test_the_actor_is_the_reader_the_platform_or_a_name(name: str, shown: str) -> None:
     assert actor({"actor": name}, "ann") == shown
 
 
@@ -53,7 +53,7 @@ def test_an_action_is_a_sentence(done: dict[str, Any], words: str) -> None:
         {"\x00": {}},
     ],
 )
-def test_what_was_refused_may_be_anything(sent: Any) -> None:
+def test_a_refused_request_may_contain_anything(sent: Any) -> None:
     assert sentence(record("update", sent, sent)).startswith("changed flowers")
 
 
@@ -67,5 +67,5 @@ def test_what_was_refused_may_be_anything(sent: Any) -> None:
     ],
     indirect=["language"],
 )
-def test_an_entry_says_who_did_what_as_a_sentence_of_the_language(language: str, reader: str, said: str) -> None:
+def test_an_entry_is_a_sentence_in_the_readers_language(language: str, reader: str, said: str) -> None:
     assert line(record("suspend"), reader) == said

@@ -21,12 +21,12 @@ def mail(provider: str | None, shown: dict[str, str]) -> dict[str, Any]:
     ],
     indirect=["language"],
 )
-def test_mail_through_the_platform_is_said_plainly(language: str, said: str) -> None:
+def test_mail_through_the_platform_is_explained(language: str, said: str) -> None:
     (found,) = words([mail("relay", {"from": "demo@mail.example.com"})])
     assert found["by_platform"] == said
 
 
 @pytest.mark.usefixtures("language")
-def test_nothing_is_said_of_the_platform_where_the_owner_has_a_server_or_there_is_no_relay() -> None:
+def test_the_platform_is_not_mentioned_without_a_relay_or_with_an_own_server() -> None:
     own, none = words([mail("smtp", {"from": "shop@example.com"}), mail(None, {})])
     assert (own["by_platform"], none["by_platform"]) == ("", "")

@@ -1,4 +1,4 @@
-"""In which language and regional form a reader gets the pages."""
+"""The language and regional format of the pages for a reader."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from storeplatform.dashboard.languages import LANGUAGES, REGIONAL, language, reg
         (["de-", "en_@;#", "-"], "de", "de"),
     ],
 )
-def test_a_browser_names_the_language_and_its_regional_form(accepted: list[str], chosen: str, form: str) -> None:
+def test_the_browser_determines_language_and_regional_format(accepted: list[str], chosen: str, form: str) -> None:
     assert language(accepted) == chosen
     assert regional(chosen, accepted) == form
 
 
-def test_a_chosen_language_has_the_form_that_the_browser_names_for_it() -> None:
+def test_a_chosen_language_gets_the_browsers_regional_format_for_it() -> None:
     assert regional("de", ["en-GB", "de-CH"]) == "de_CH"
     assert regional("de", ["en-GB"]) == "de"
 
 
-def test_every_form_is_of_a_language_of_the_pages() -> None:
+def test_every_regional_format_belongs_to_a_language_of_the_pages() -> None:
     assert {each.partition("_")[0] for each in REGIONAL} == LANGUAGES.keys()
 
 
@@ -45,12 +45,12 @@ def test_every_form_is_of_a_language_of_the_pages() -> None:
     ],
     indirect=["language"],
 )
-def test_times_have_the_form_of_the_readers_region(language: str, hour: str, day: str, exact: str) -> None:
+def test_times_have_the_readers_regional_format(language: str, hour: str, day: str, exact: str) -> None:
     assert filters.hour(3) == hour
     assert filters.day("2031-12-24T00:00:00Z") == day
     assert filters.exact("2031-12-24T03:00:00Z") == exact
 
 
 @pytest.mark.parametrize("language", ["de_AT"], indirect=True)
-def test_a_regional_form_has_the_texts_of_its_language(language: str) -> None:
+def test_a_regional_format_has_the_texts_of_its_language(language: str) -> None:
     assert filters.phase_word("Ready") == "Offen"

@@ -47,7 +47,7 @@ def test_an_owner_sees_their_own_stores_and_an_admin_all() -> None:
     assert names(select(stores, ADA, Query())) == ["a", "b", "c", "d"]
 
 
-def test_an_owner_who_asks_for_anothers_stores_sees_none() -> None:
+def test_an_owner_who_filters_by_another_owner_sees_none() -> None:
     assert select(stores, ANN, Query(owner="ben")) == []
     assert names(select(stores, ADA, Query(owner="ben"))) == ["b"]
 
@@ -62,7 +62,7 @@ def test_an_owner_who_asks_for_anothers_stores_sees_none() -> None:
         (Query(text="ann", plan="small"), ["a", "d"]),
     ],
 )
-def test_a_filter_keeps_what_holds_for_all_of_it(query: Query, found: list[str]) -> None:
+def test_a_filter_combines_its_criteria(query: Query, found: list[str]) -> None:
     assert names(select(stores, ANN, query)) == found
 
 
@@ -78,7 +78,7 @@ def all_pages(entries: Collection[Entry], **query: Any) -> list[str]:
 
 @pytest.mark.parametrize("sort", [direction + key for key in SORTS for direction in ("", "-")])
 @pytest.mark.parametrize("limit", [1, 2, 7, 50])
-def test_pages_show_every_store_once_in_order(sort: str, limit: int) -> None:
+def test_pages_contain_every_store_once_in_order(sort: str, limit: int) -> None:
     draw = random.Random(limit)
     entries = [
         entry(f"s-{number}", draw.choice("abc"), draw.choice(PHASES), draw.choice(["small", "large"]))
@@ -89,11 +89,11 @@ def test_pages_show_every_store_once_in_order(sort: str, limit: int) -> None:
     assert all_pages(entries, sort=sort, limit=limit) == [each.name for each in wanted]
 
 
-def test_what_needs_somebody_comes_first_by_phase() -> None:
+def test_phases_that_need_attention_come_first() -> None:
     assert all_pages(ENTRIES, sort="phase", limit=1)[0] == "d"
 
 
-def test_a_store_that_goes_between_two_pages_shifts_none() -> None:
+def test_a_store_deleted_between_two_pages_shifts_none() -> None:
     entries = [entry(name) for name in "abcdef"]
     _, cursor = page(entries, Query(limit=2))
     assert cursor
@@ -118,6 +118,6 @@ def encoded(*value: Any) -> str:
         encoded({}),
     ],
 )
-def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
-    with pytest.raises(Problem, match="begin without one"):
+def test_a_cursor_of_another_list_is_rejected(cursor: str) -> None:
+    with pytest.raises(Problem, match="start again without a cursor"):
         page(ENTRIES, Query(cursor=cursor))

@@ -20,13 +20,13 @@ OWNED = {"owner": "ann"}
         ("suspended", {"suspended": True}, {"suspended": True, "deletionProtection": True}, "ann", "suspended"),
     ],
 )
-def test_what_an_admin_sets_is_locked_and_what_they_take_back_is_not(
+def test_what_an_admin_sets_is_locked_and_what_they_reset_is_not(
     before: str, old: dict[str, object], new: dict[str, object], actor: str, after: str
 ) -> None:
     assert locked_fields(before, {**OWNED, **old}, {**OWNED, **new}, actor) == after
 
 
-def test_a_lock_replaces_the_one_before_and_leaves_other_annotations() -> None:
+def test_a_lock_replaces_the_previous_one_and_keeps_other_annotations() -> None:
     annotations = {"a": "b", ANNOTATION: "plan"}
     assert with_lock(annotations, "suspended") == {"a": "b", ANNOTATION: "suspended"}
     assert with_lock(annotations, "") == {"a": "b"}

@@ -1,4 +1,4 @@
-"""What an owner reads where the API refuses: nothing technical, in either language, whatever it is."""
+"""What an owner reads when the API refuses: nothing technical, in either language, for every refusal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from storeplatform.dashboard.form import ASKED, CARRIED
 from tests.dashboard.language import TECHNICAL
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
-# Of these a page is made that needs no words of the API.
+# For these a page is shown that needs no text of the API.
 PAGES = {"malformed-request", "confirmation-required", "unauthenticated", "not-found", "method-not-allowed", "too-slow"}
 PAGES |= {"not-yet", "too-large", "unsupported-media-type", "idempotency-mismatch", "condition-required"}
 PAGES |= {"too-many-requests", "internal"}
@@ -25,20 +25,20 @@ GENERIC = "This value can't be used."
 
 
 def refused(kind: str, detail: str = "set spec.suspended to false", errors: dict[str, str] | None = None) -> ApiProblem:
-    """The problem as it comes from the API."""
+    """Return the problem as it comes from the API."""
     problem = Problem(kind, detail, errors)
     return ApiProblem(problem.status, problem.body("1"), "")
 
 
 def fields_of_the_spec(node: dict[str, Any], above: str = "/spec") -> Iterator[str]:
-    """Every pointer of the spec's schema."""
+    """Return every pointer of the spec's schema."""
     for name, inner in node.get("properties", {}).items():
         yield f"{above}/{name}"
         yield from fields_of_the_spec(inner, f"{above}/{name}")
 
 
 @pytest.mark.parametrize("language", ["en", "de"], indirect=True)
-def test_no_refusal_reads_technical(language: str) -> None:
+def test_no_refusal_is_technical(language: str) -> None:
     errors = dict.fromkeys(["/", "/name", *fields_of_the_spec(part("spec"))], "must have the form ^[a-z]$")
     read = [*refusals.fields(refused("invalid", errors=errors), "owner").values()]
     read += [refusals.summary(refused(kind), "owner") for kind in KINDS]
@@ -46,13 +46,13 @@ def test_no_refusal_reads_technical(language: str) -> None:
 
 
 @pytest.mark.usefixtures("language")
-def test_each_kind_that_an_owners_form_can_meet_has_words_of_its_own() -> None:
+def test_each_kind_that_an_owners_form_can_cause_has_its_own_text() -> None:
     generic = refusals.summary(refused("internal"), "owner")
     assert [kind for kind in KINDS.keys() - PAGES if refusals.summary(refused(kind), "owner") == generic] == []
 
 
 @pytest.mark.usefixtures("language")
-def test_each_field_that_a_page_asks_for_has_words_of_its_own() -> None:
+def test_each_field_of_a_form_has_its_own_text() -> None:
     """What forms send: the new shop's fields, and those of the small forms and the actions."""
     asked = {f"/spec/{name.replace('.', '/')}" for name in (*ASKED, *CARRIED)}
     asked |= {"/name", "/spec/backup/schedule", "/spec/version", "/expiresAt", "/backup"}
@@ -68,13 +68,13 @@ def test_each_field_that_a_page_asks_for_has_words_of_its_own() -> None:
         ({"shop": {"title": "\t"}}, "Enter one line of at most 100 characters."),
     ],
 )
-def test_what_an_owner_typed_wrong_is_said_in_their_words(spec: dict[str, object], words: str) -> None:
+def test_an_owners_invalid_input_is_explained_in_their_terms(spec: dict[str, object], words: str) -> None:
     errors = schema_of(part("spec"), "spec")().validate({"engine": "medusa", "owner": "ann", **spec})
     assert refusals.all_of(refused("invalid", errors=pointers(errors, "/spec")), "owner") == words
 
 
 @pytest.mark.usefixtures("language")
-def test_platform_teams_and_the_fields_of_providers_keep_the_apis_words() -> None:
+def test_platform_teams_and_integration_fields_keep_the_apis_messages() -> None:
     problem = refused(
         "invalid", "the request is invalid", {"/spec/keep": "must be at least 1", "/fields/port": "is 25"}
     )
@@ -83,8 +83,8 @@ def test_platform_teams_and_the_fields_of_providers_keep_the_apis_words() -> Non
     assert refusals.fields(problem, "owner")["/fields/port"] == "is 25"
 
 
-def test_no_page_of_an_owner_shows_the_apis_own_words_elsewhere() -> None:
-    """An owner has no quotas to set; who signs in has no role yet."""
+def test_no_owners_page_shows_the_apis_messages_elsewhere() -> None:
+    """An owner has no quotas to set; a visitor who signs in has no role yet."""
     others = {"refusals.py", "client.py", "administration.py", "signin.py"}
     sources = {file.name: file.read_text() for file in DASHBOARD.glob("*.py") if file.name not in others}
     named = {name: re.findall(r"(?:problem|error)\.(?:detail|errors)\b", text) for name, text in sources.items()}

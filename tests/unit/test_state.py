@@ -1,4 +1,4 @@
-"""What an owner reads of a shop's state, and where to go."""
+"""What an owner reads of a shop's state, and which section helps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def store(phase: str, reason: str = "AsDesired", expires: str = "", **conditions
 
 @pytest.mark.parametrize("language", ["en", "de"], indirect=True)
 @pytest.mark.parametrize("phase", PHASES)
-def test_no_state_reads_technical(language: str, phase: str) -> None:
+def test_no_state_is_technical(language: str, phase: str) -> None:
     for reason in (*REASONS, "Unheard"):
         shown = state(store(phase, reason))
         assert shown.says.endswith(".")
@@ -51,7 +51,7 @@ def test_no_state_reads_technical(language: str, phase: str) -> None:
         (store("Provisioning", "Unheard"), "This page updates automatically.", ""),
     ],
 )
-def test_the_advice_is_of_the_state_and_leads_to_the_part_that_helps(
+def test_the_advice_matches_the_state_and_links_to_the_section_that_helps(
     shown: dict[str, Any], advice: str, part: str
 ) -> None:
     found = state(shown)
@@ -90,7 +90,7 @@ def being_made(**release: str) -> dict[str, Any]:
         ({}, None, None),
     ],
 )
-def test_a_new_shop_is_expected_by_the_time_that_others_took(
+def test_a_new_shops_expected_time_comes_from_other_shops(
     release: dict[str, str], seconds: int | None, ready_at: str | None
 ) -> None:
     found = steps(being_made(**release), {**ENGINE, "secondsToReady": seconds})
@@ -99,7 +99,7 @@ def test_a_new_shop_is_expected_by_the_time_that_others_took(
 
 
 @pytest.mark.parametrize("message", ["", "no such record"])
-def test_the_record_of_an_address_to_confirm_is_what_the_platform_looks_for(message: str) -> None:
+def test_the_record_for_an_address_is_what_the_platform_looks_up(message: str) -> None:
     wanted = {"name": "_store-platform.shop.example.com", "value": "store-platform=0123"}
     status = {"host": "shop.example.com", "message": message}
     said = unproven({"spec": {"host": "shop.example.com", "record": wanted}, "status": status})

@@ -1,4 +1,4 @@
-"""A Store as the API shows it, and which state a change was made from."""
+"""A Store as the API shows it, and ETags."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ASKED = "2030-01-05T12:00:00.123456Z"
     [
         ("", "True", "AsDesired", 3, [], None),
         (ASKED, "True", "AsDesired", 3, [], "made"),
-        (ASKED, "True", "AsDesired", 2, [], "underway"),  # that was the request before
+        (ASKED, "True", "AsDesired", 2, [], "underway"),  # of the previous request
         (ASKED, "False", "JobRunning", 3, ["2030-01-04T03:00:00Z"], "underway"),
         (ASKED, "False", "JobFailed", 3, [], "failed"),
         (ASKED, "False", "JobFailed", 2, [], "underway"),
@@ -66,7 +66,7 @@ ASKED = "2030-01-05T12:00:00.123456Z"
         (ASKED, "", "", 3, [], "underway"),
     ],
 )
-def test_a_backup_that_was_asked_for_is_what_was_observed_of_it(
+def test_a_requested_backup_has_the_state_that_was_observed(
     asked: str, status: str, reason: str, seen: int, backups: list[str], comes: str | None
 ) -> None:
     found = [{"type": "BackupMade", "status": status, "reason": reason}] if status else []
@@ -75,5 +75,5 @@ def test_a_backup_that_was_asked_for_is_what_was_observed_of_it(
     assert backup_request(shown) == comes
 
 
-def test_without_backups_none_was_asked_for() -> None:
+def test_without_backups_none_was_requested() -> None:
     assert backup_request(store()) is None

@@ -19,13 +19,14 @@ image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
-{{/* What the values add to the pods of a component, those of all components first: (list . "api"). */}}
+{{/* What the values add to the pods of a component, starting with what they add to all components: (list . "api"). */}}
 {{- define "store-platform.pods" -}}
 {{- $root := first . -}}
 {{ toYaml (mergeOverwrite (deepCopy $root.Values.pods) (deepCopy (index $root.Values (last .)).pods)) }}
 {{- end }}
 
-{{/* Labels and annotations of its pods: (list . "api" "the settings"). No value replaces a label of the chart. */}}
+{{/* Labels and annotations of its pods: (list . "api" "the settings"). Values can't replace the chart's own
+     labels. */}}
 {{- define "store-platform.podMetadata" -}}
 {{- $of := list (first .) (index . 1) -}}
 {{- $pods := fromYaml (include "store-platform.pods" $of) -}}
@@ -59,7 +60,7 @@ imagePullSecrets:
 securityContext: {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, seccompProfile: {type: RuntimeDefault}}
 {{- end }}
 
-{{/* Where replicas are, if the values say nothing of it. */}}
+{{/* The default spread of replicas, if the values do not set it. */}}
 {{- define "store-platform.spread" -}}
 {{- if not (fromYaml (include "store-platform.pods" .)).topologySpreadConstraints -}}
 topologySpreadConstraints:
@@ -79,8 +80,11 @@ securityContext:
   readOnlyRootFilesystem: true
 {{- end }}
 
-{{/* Probes of a container: (list "http" "HTTP"), its port and how it speaks there. A start on a busy machine may take minutes,
-and an answer seconds: what works is not killed for that. Not ready is decided sooner, because that kills nothing. */}}
+{{/*
+Probes of a container: (list "http" "HTTP"), its port and protocol. On a busy machine a start may take minutes and a
+response seconds, and a working container must not be killed for that. Readiness is decided sooner, because it kills
+nothing.
+*/}}
 {{- define "store-platform.probes" -}}
 startupProbe: {httpGet: {path: /healthz, port: {{ first . }}, scheme: {{ last . }}}, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 150}
 readinessProbe: {httpGet: {path: /readyz, port: {{ first . }}, scheme: {{ last . }}}, periodSeconds: 5, timeoutSeconds: 5}
@@ -93,7 +97,7 @@ livenessProbe: {httpGet: {path: /healthz, port: {{ first . }}, scheme: {{ last .
 {{- if .Values.hooks.settings.mail.senderDomain }}true{{ end -}}
 {{- end }}
 
-{{/* What accounts at the relay are made of: its key, and who signs its certificate. */}}
+{{/* What the relay's accounts are derived from: its key, and the authority that signs its certificate. */}}
 {{- define "store-platform.relay.volume" -}}
 - name: relay
   projected:
@@ -142,7 +146,8 @@ livenessProbe: {httpGet: {path: /healthz, port: {{ first . }}, scheme: {{ last .
   | replace "serviceaccount:@metacontroller:" (printf "serviceaccount:%s:" (include "store-platform.metacontroller.where" $root)) -}}
 {{- end }}
 
-{{/* A value made at the first installation and kept: (list . "secret's name" "key" "new value"). In base64. */}}
+{{/* A value that is generated at the first installation and then kept: (list . "secret's name" "key" "new value").
+     In base64. */}}
 {{- define "store-platform.kept" -}}
 {{- $existing := lookup "v1" "Secret" (index . 0).Release.Namespace (index . 1) -}}
 {{- if $existing }}{{ index $existing.data (index . 2) }}{{ else }}{{ index . 3 | b64enc }}{{ end -}}
@@ -168,7 +173,8 @@ spec:
     resource: {name: cpu, target: {type: Utilization, averageUtilization: {{ $scaling.targetCPUUtilizationPercentage }}}}
 {{- end }}
 
-{{/* A Secret of kubernetes.io/tls for NAME.NAMESPACE.svc, as YAML: made at the first installation and kept: (list . "gate"). */}}
+{{/* A kubernetes.io/tls Secret for NAME.NAMESPACE.svc, as YAML, generated at the first installation and then kept:
+     (list . "gate"). */}}
 {{- define "store-platform.keptCertificate" -}}
 {{- $root := first . -}}
 {{- $name := printf "%s.%s.svc" (last .) $root.Release.Namespace -}}
@@ -182,8 +188,10 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* The same by cert-manager: (list . "gate" "the part of the labels"). An authority of its own signs it, so that a renewal needs
-no new trust. */}}
+{{/*
+The same by cert-manager: (list . "gate" "the part of the labels"). It is signed by a certificate authority of its own,
+so that a renewal changes nothing for clients.
+*/}}
 {{- define "store-platform.certificate" -}}
 {{- $root := first . -}}
 {{- $name := index . 1 -}}
@@ -297,13 +305,13 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* How many at first; nothing where an autoscaler says it. */}}
+{{/* The initial number of replicas; empty if an autoscaler sets it. */}}
 {{- define "store-platform.replicas" -}}
 {{- $of := index (first .).Values (last .) -}}
 {{- if not $of.autoscaling.enabled }}replicas: {{ $of.replicas }}{{ end -}}
 {{- end }}
 
-{{/* Whether there may be more than one. */}}
+{{/* Whether there may be more than one replica. */}}
 {{- define "store-platform.many" -}}
 {{- $of := index (first .).Values (last .) -}}
 {{- if or $of.autoscaling.enabled (gt (int $of.replicas) 1) }}true{{ end -}}

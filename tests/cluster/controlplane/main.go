@@ -1,7 +1,6 @@
-// Command controlplane is a Kubernetes control plane in one file: etcd, the API
-// server, the controller manager, the scheduler, KWOK (which plays the nodes, pods
-// and volumes) and kubectl. Its first argument, or the name it is called by,
-// chooses which of them this process is.
+// Command controlplane is a Kubernetes control plane in one file: etcd, the API server, the controller manager, the
+// scheduler, KWOK (which simulates nodes, pods and volumes) and kubectl. Its first argument, or the name it is called
+// by, selects which of them this process is.
 package main
 
 import (

@@ -1,1 +1,1 @@
-"""What fails, when: a matrix of faults and the stages of a store's life."""
+"""A matrix of faults, and the stages of a store's life at which they happen."""

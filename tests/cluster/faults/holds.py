@@ -1,4 +1,4 @@
-"""Keeps stores at a stage, by real means: pods that wait to be scheduled, and writes that are refused."""
+"""Hold stores at a stage by real means: pods that wait to be scheduled, and writes that are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROBE = "probe"
 
 
 class Holds:
-    """The holds of one control plane: see holds.yaml for what one says."""
+    """The holds of one control plane: holds.yaml documents their syntax."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -30,7 +30,7 @@ class Holds:
         wait_until(lambda: self._gates(f"{probe}-0"), "the holds are in force")
 
     def release(self, stores: Iterable[str]) -> None:
-        """Let stores continue; done again, what was held meanwhile continues too."""
+        """Let stores continue. Calling it again also releases what was held meanwhile."""
         names = list(stores)
         self._client.patch(HOLDS, {"data": dict.fromkeys(names)})
         waiting = self._client.list_all("v1", "Pod", labelSelector=f"{STORE_LABEL} in ({','.join(names)})")

@@ -1,6 +1,6 @@
-"""A proxy of the API server behind which events can be late: it holds watch events back, and nothing else.
+"""A proxy of the API server that can delay watch events, and nothing else.
 
-So does an API server whose watch cache lags: what is written is written, and who watches does not know yet.
+It behaves like an API server whose watch cache lags: writes are stored, but watchers do not see them yet.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 CHUNK = 65536
-# Of one connection, not of what goes through it.
+# Headers of one connection, which are not forwarded.
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 
 
 class LaggingProxy:
-    """Serves while it is entered.
+    """Serves while entered.
 
-    :param kubeconfig: a user's; `kubeconfig` is the same user's for this proxy, written to `folder`.
-    :param certificate: the API server's own, with its key: nobody sends a token to a proxy without one.
+    :param kubeconfig: a user's; the attribute `kubeconfig` is the same for this proxy, written to `folder`.
+    :param certificate: the API server's own, with its key, because clients send tokens only over TLS.
     """
 
     def __init__(self, kubeconfig: Path, certificate: Path, folder: Path) -> None:
@@ -51,11 +51,11 @@ class LaggingProxy:
         self._server.server_close()
 
     def hold_back(self) -> None:
-        """From now on no watch event passes."""
+        """From now on, delay all watch events."""
         self._server.passes.clear()
 
     def let_pass(self) -> None:
-        """Let all that was held back pass, in its order, and all that follows."""
+        """Forward all delayed events in order, and all later ones at once."""
         self._server.passes.set()
 
 
@@ -66,7 +66,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler)
         self.passes = Event()
         self.passes.set()
-        # The handshake is each connection's own, so that a slow one keeps nobody waiting.
+        # Each connection does its own handshake, so that a slow one delays nobody.
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
 
@@ -84,7 +84,7 @@ def _handler(upstream: str, context: ssl.SSLContext) -> type[BaseHTTPRequestHand
             super().finish()
 
         def forward(self) -> None:
-            """One exchange. Where the API server breaks off, so does this: that is what the client would see."""
+            """Forward one exchange. If the API server breaks it off, so does this, as a client would see it."""
             try:
                 self.exchange()
             except (OSError, http.client.HTTPException):

@@ -1,7 +1,7 @@
-"""What befalls the hooks, the loop or the API server while stores are on their way.
+"""Faults of the hooks, the controller or the API server while stores are in progress.
 
-Each fault is given `release`, which lets the stores continue: while the part is down or sees nothing, so that what it
-knew is no longer so when it comes back.
+Each fault receives `release`, which lets the stores continue: it is called while the part is down or blind, so that the
+part's knowledge is outdated when it continues.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Release = Callable[[], None]
 Fault = Callable[[Platform, LaggingProxy, Release], None]
 
 STALE_SECONDS = 6.0
-# Around the 10 s that Metacontroller waits for a hook's answer.
+# Around the 10 s that Metacontroller waits for a hook's response.
 IN_TIME_SECONDS, TOO_LATE_SECONDS = 4.0, 11.0
 
 
@@ -39,8 +39,8 @@ def kill_api_server(platform: Platform, proxy: LaggingProxy, release: Release) -
     release()
 
 
-def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The hooks answer, first in time and then too late, what was asked before the stores went on."""
+def respond_with_stale_state(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
+    """The hooks respond, first in time and then too late, to requests from before the stores continued."""
     platform.hooks.freeze()
     release()
     time.sleep(IN_TIME_SECONDS)
@@ -50,16 +50,16 @@ def answer_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release
     platform.hooks.thaw()
 
 
-def decide_by_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The loop continues with what it was doing, by its old cache."""
+def continue_with_a_stale_cache(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
+    """The controller continues with its current work, using its outdated cache."""
     platform.loop.freeze()
     release()
     time.sleep(STALE_SECONDS)
     platform.loop.thaw()
 
 
-def tell_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
-    """The API server takes writes, and its watches lag: the loop asks and decides by what was."""
+def delay_watch_events(platform: Platform, proxy: LaggingProxy, release: Release) -> None:
+    """The API server accepts writes, but its watches lag: the controller works with outdated state."""
     proxy.hold_back()
     release()
     time.sleep(STALE_SECONDS)
@@ -68,9 +68,9 @@ def tell_of_the_past(platform: Platform, proxy: LaggingProxy, release: Release) 
 
 FAULTS: dict[tuple[str, str], Fault] = {
     ("hooks", "killed"): kill_hooks,
-    ("hooks", "stale"): answer_of_the_past,
+    ("hooks", "stale"): respond_with_stale_state,
     ("loop", "killed"): kill_loop,
-    ("loop", "stale"): decide_by_the_past,
+    ("loop", "stale"): continue_with_a_stale_cache,
     ("API server", "killed"): kill_api_server,
-    ("API server", "stale"): tell_of_the_past,
+    ("API server", "stale"): delay_watch_events,
 }

@@ -1,4 +1,4 @@
-"""What a store goes through: where each begins, what sets it off, by which stages it goes and how it ends."""
+"""The processes of a store: where each starts, its trigger, its stages and its end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ SpecOf = dict[str, Any]
 
 @dataclass(frozen=True)
 class Process:
-    """``before``: the spec it starts from, Ready (None: no store). ``then``: the spec that sets it off (None: a
-    deletion). ``stages``: the conditions that are waited for, in order, each with what holds a store there (see
-    holds.yaml). ``ended``: whether a Store (None: gone) is through."""
+    """``before``: the spec it starts from, Ready (None: no store).
+
+    ``then``: the spec that triggers it (None: a deletion). ``stages``: the conditions that are waited for, in order,
+    each with what holds a store there (see holds.yaml). ``ended``: whether a Store (None: deleted) has completed the
+    process.
+    """
 
     before: SpecOf | None
     then: SpecOf | None
@@ -28,21 +31,23 @@ class Process:
     suspended_before: bool = False
 
     def set_off(self, platform: Platform, name: str) -> None:
-        """Set it off."""
+        """Trigger it."""
         if self.then is None:
             platform.client.delete(platform.store(name))
         else:
             platform.apply(name, **self.then)
 
     def stage(self, store: Object | None) -> str:
-        """The stage a store is at; "Ready" at the end of those that end so, else "through"; empty before the first."""
+        """Return the stage a store is at; at the end "Ready" if the process ends so, otherwise "through"; "" before the
+        first.
+        """
         if self.ended(store):
             return "Ready" if "Ready" in self.stages else "through"
         return stage_of(store) if store and status(store) else ""
 
 
 def stage_of(store: Object) -> str:
-    """The first condition that does not hold and waits for no other; "Ready" when all do."""
+    """Return the first condition that is not True and waits for no other; "Ready" if all are True."""
     status = store.get("status", {})
     if status.get("phase") in ("Suspending", "Suspended"):
         return "Suspended"
@@ -57,18 +62,18 @@ def stage_of(store: Object) -> str:
 
 
 def status(store: Object | None) -> Object:
-    """The Store's status, of its newest spec; empty where there is none."""
+    """Return the Store's status if it is of the current spec; otherwise an empty mapping."""
     found: Object = (store or {}).get("status", {})
     return found if store and found.get("observedGeneration") == store["metadata"]["generation"] else {}
 
 
 def is_ready(store: Object | None) -> bool:
-    """Ready, of its newest spec."""
+    """Ready, for the current spec."""
     return status(store).get("phase") == "Ready"
 
 
 def closed(store: Object | None) -> bool:
-    """Suspended, and no pod left."""
+    """Suspended, with no pod left."""
     return any("keeps its data" in c["message"] for c in status(store).get("conditions", []))
 
 
@@ -78,7 +83,7 @@ def runs(version: str) -> Callable[[Object | None], bool]:
 
 
 def gone_back(store: Object | None) -> bool:
-    """Ready in what ran before, the failed version rejected and nothing left to restore."""
+    """Ready in the previous version, with the failed version rejected and no restore pending."""
     release = status(store).get("release", {})
     return is_ready(store) and release.get("rejected") == FAILING and "restore" not in release
 

@@ -1,4 +1,4 @@
-"""One fault, and a store at each stage of each process when it comes."""
+"""One fault, with a store at each stage of each process when it happens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .processes import PROCESSES, Process, closed, is_ready
 ROWS = [(process, stage) for process, its in PROCESSES.items() for stage in its.stages]
 DATA = ("PersistentVolumeClaim", "Secret")
 SECONDS = 240
-# Between two events for a store that is not through; see `nudge`.
+# Seconds between two events for a store that has not completed its process; see `nudge`.
 PATIENCE_SECONDS = 3
 
 Looks = dict[str, str]
@@ -31,8 +31,11 @@ Looks = dict[str, str]
 
 @dataclass
 class Cell:
-    """One store. ``was_at``: the stage it was at when the fault came. ``data``: its claims and Secrets then.
-    ``differs``: the objects that are not as in the run without faults; ``seconds`` until there were none."""
+    """One store. ``was_at``: the stage it was at when the fault happened.
+
+    ``data``: its claims and Secrets then. ``differs``: the objects that differ from the run without faults; ``seconds``
+    until there were none.
+    """
 
     name: str
     process: str
@@ -54,25 +57,25 @@ class Cell:
 
 
 def plain_cells() -> dict[str, Cell]:
-    """By process, a store that nothing befalls."""
+    """Return, for each process, a store without a fault."""
     return {process: Cell(f"plain-{process}", process, next(iter(its.stages))) for process, its in PROCESSES.items()}
 
 
 def cells_of(fault: tuple[str, str]) -> dict[tuple[str, str], Cell]:
-    """A new cell for every row."""
+    """Return a new cell for every row."""
     suffix = f"{fault[0].split()[0]}-{fault[1]}"
     return {(process, stage): Cell(f"{process}-{stage}-{suffix}".lower(), process, stage) for process, stage in ROWS}
 
 
 def begin(platform: Platform, cells: Iterable[Cell]) -> None:
-    """Ask for the stores that the processes begin with; done again, it asks for nothing more."""
+    """Create the stores that the processes start with. Idempotent."""
     for cell in cells:
         if cell.its.before is not None:
             platform.apply(cell.name, **cell.its.before)
 
 
 def await_begun(platform: Platform, cells: list[Cell]) -> None:
-    """Wait until every store is where its process begins."""
+    """Wait until every store is where its process starts."""
     existing = [cell for cell in cells if cell.its.before is not None]
     _await_each(platform, existing, is_ready)
     suspended = [cell for cell in existing if cell.its.suspended_before]
@@ -84,14 +87,14 @@ def await_begun(platform: Platform, cells: list[Cell]) -> None:
 def run(
     platform: Platform, proxy: LaggingProxy, holds: Holds, fault: Fault, cells: list[Cell], expected: dict[str, Looks]
 ) -> None:
-    """Bring every store to its stage, let the fault come, and wait until all are what they would have been.
+    """Bring every store to its stage, cause the fault, and wait until all are as they would be without it.
 
-    :param cells: of stores that are where their processes begin. The outcome stands in them.
-    :param expected: by process, every object of a store that nothing befell.
+    :param cells: stores that are where their processes start. The result is stored in them.
+    :param expected: by process, every object of a store without a fault.
     """
     holds.put({cell.name: hold for cell in cells if (hold := cell.its.stages[cell.stage])})
     set_off(platform, cells)
-    with suppress(WaitTimeout):  # the cells say which are not
+    with suppress(WaitTimeout):  # the cells contain which are not
         wait_until(lambda: _look(platform, cells), "all are at their stages", 120, interval=0.2)
     children = platform.children_of(cell.name for cell in cells)
     for cell in cells:
@@ -102,7 +105,7 @@ def run(
 
 
 def set_off(platform: Platform, cells: list[Cell]) -> None:
-    """Set every store's process off."""
+    """Trigger every store's process."""
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda cell: cell.its.set_off(platform, cell.name), cells))
 
@@ -122,7 +125,7 @@ def _absent(platform: Platform, cells: list[Cell], there: Callable[[Object | Non
 
 
 def _look(platform: Platform, cells: list[Cell]) -> bool:
-    """Note where each store is; whether all are where they should be."""
+    """Record each store's stage; return whether all are where they should be."""
     stores = find(platform)
     for cell in cells:
         cell.was_at = cell.its.stage(stores.get(cell.name))
@@ -159,10 +162,10 @@ def _compare(platform: Platform, cells: list[Cell], expected: dict[str, Looks]) 
 
 
 def nudge(platform: Platform, cells: Iterable[Cell]) -> None:
-    """An event for each store in place of time that passes.
+    """Create an event for each store instead of letting time pass.
 
-    Each event of a failing minute doubles Metacontroller's wait for that store, to 1,000 s at the most, and a shorter
-    wait takes the place of the resync that was asked for. Any new event ends the wait.
+    Each failing sync doubles Metacontroller's wait for that store, up to 1,000 s, and replaces the requested resync.
+    Any new event ends the wait.
     """
     change = {"metadata": {"annotations": {"nudged": str(time.monotonic())}}}
 
@@ -178,12 +181,12 @@ def nudge(platform: Platform, cells: Iterable[Cell]) -> None:
 
 
 def find(platform: Platform) -> dict[str, Object]:
-    """All Stores by name."""
+    """Return all Stores by name."""
     return {store["metadata"]["name"]: store for store in platform.client.list_all(API, "Store")}
 
 
 def data(children: list[Object]) -> Looks:
-    """The uid of every volume claim and Secret, and a Secret's bytes."""
+    """Return the UID of every volume claim and Secret, and a Secret's data."""
     return {
         f"{obj['kind']} {obj['metadata']['name']}": f"{obj['metadata']['uid']} {json.dumps(obj.get('data'))}"
         for obj in children
@@ -192,7 +195,7 @@ def data(children: list[Object]) -> Looks:
 
 
 def looks(children: list[Object], name: str) -> Looks:
-    """Every object as text, without the store's name and what is derived from it."""
+    """Return every object as text, without the store's name and what is derived from it."""
     objects = by_identity(children, with_data=False)
     return {plain(kind, name): plain(json.dumps(obj, sort_keys=True), name) for kind, obj in objects.items()}
 

@@ -1,4 +1,4 @@
-"""The proxy that lets watches lag."""
+"""The proxy that delays watch events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def behind(cluster: ControlPlane, tmp_path: Path) -> Iterator[tuple[LaggingProxy
         client.close()
 
 
-def test_what_is_written_is_written_while_who_watches_does_not_know_yet(behind: tuple[LaggingProxy, Client]) -> None:
+def test_writes_are_stored_while_watchers_do_not_see_them_yet(behind: tuple[LaggingProxy, Client]) -> None:
     proxy, client = behind
     seen: Queue[str] = Queue()
     path = client.path("v1", "ConfigMap", namespace="default")
@@ -49,7 +49,7 @@ def test_what_is_written_is_written_while_who_watches_does_not_know_yet(behind: 
     assert seen.get(timeout=10) == "unknown"
 
 
-def test_it_breaks_off_where_the_api_server_does_and_serves_again_with_it(
+def test_it_breaks_off_with_the_api_server_and_serves_again_with_it(
     cluster: ControlPlane, behind: tuple[LaggingProxy, Client]
 ) -> None:
     _, client = behind

@@ -1,8 +1,8 @@
-"""The hooks, the loop or the API server fails on a store's way: the store becomes what it would have been.
+"""The hooks, the controller or the API server fail during a store's process: the store ends as it would have without.
 
-At each stage of each process a store is held until all are at theirs; then the part is killed, or continues by what it
-knew before the stores went on. Each store is compared object by object with a run in which nothing fails. No volume is
-lost and no Secret changed on the way. The matrix is printed at the end.
+At each stage of each process a store is held until all stores are at theirs; then the part is killed, or continues with
+outdated knowledge. Each store is compared object by object with a run without faults. No volume may be lost and no
+Secret changed. The matrix is printed at the end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def plane(binary: object) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def proxy(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaggingProxy]:
-    """What the loop sees the API server through."""
+    """The proxy through which the controller reaches the API server."""
     certificate = plane.credentials.home / "server.pem"
     with LaggingProxy(plane.kubeconfig("metacontroller"), certificate, tmp_path_factory.mktemp("proxy")) as proxy:
         yield proxy
@@ -54,7 +54,9 @@ def platform(plane: ControlPlane, proxy: LaggingProxy, tmp_path_factory: pytest.
 
 @pytest.fixture(scope="module")
 def undisturbed(platform: Platform) -> dict[str, Looks]:
-    """What each process ends with when nothing fails, once its objects stay the same: the unnamed go last."""
+    """The result of each process without faults, once its objects no longer change: objects without a template are
+    removed last.
+    """
     cells = list(plain_cells().values())
     begin(platform, cells)
     await_begun(platform, cells)
@@ -90,11 +92,11 @@ def column(
     undisturbed: dict[str, Looks],
     matrix: None,
 ) -> dict[tuple[str, str], Cell]:
-    """What came of one fault, by row."""
+    """The results of one fault, by row."""
     cells, faults = list(CELLS[request.param].values()), list(FAULTS)
     begin(platform, cells)
     await_begun(platform, cells)
-    for following in faults[faults.index(request.param) + 1 :][:1]:  # they are made while these are waited for
+    for following in faults[faults.index(request.param) + 1 :][:1]:  # they are created while these are waited for
         begin(platform, CELLS[following].values())
     run(platform, proxy, holds, FAULTS[request.param], cells, undisturbed)
     return CELLS[request.param]
@@ -102,7 +104,7 @@ def column(
 
 @pytest.fixture(scope="module")
 def matrix(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Prints what came of all when all are through."""
+    """Print the results of all faults at the end."""
     yield
     plugins = pytestconfig.pluginmanager
     reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
@@ -115,14 +117,14 @@ def matrix(pytestconfig: pytest.Config) -> Iterator[None]:
 
 
 def printed() -> Iterator[str]:
-    """The matrix, a line for each row."""
+    """Return the matrix as text, a line for each row."""
     yield f"{'':<26}" + "".join(f"{part + ' ' + kind:>20}" for part, kind in FAULTS)
     for process, stage in ROWS:
         yield f"{process + ' ' + stage:<26}" + "".join(f"{CELLS[fault][process, stage]!s:>20}" for fault in FAULTS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids="-".join)
-def test_a_fault_at_any_stage_changes_nothing_of_what_comes_of_it(
+def test_a_fault_at_any_stage_does_not_change_the_result(
     column: dict[tuple[str, str], Cell], row: tuple[str, str]
 ) -> None:
     cell = column[row]
@@ -130,7 +132,7 @@ def test_a_fault_at_any_stage_changes_nothing_of_what_comes_of_it(
     assert (cell.lost, cell.differs) == ([], [])
 
 
-def test_a_store_that_differs_is_seen_to_differ(platform: Platform, undisturbed: dict[str, Looks]) -> None:
+def test_a_store_that_differs_is_detected(platform: Platform, undisturbed: dict[str, Looks]) -> None:
     name = "plain-create"
     changed = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "backend", "namespace": f"store-{name}"}}
     platform.client.patch(changed, {"metadata": {"labels": {"by": "hand"}}})

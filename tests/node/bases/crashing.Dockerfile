@@ -1,4 +1,4 @@
-# In place of a backend that does not work.
+# Replaces a backend with one that does not work.
 ARG DEBIAN
 FROM ${DEBIAN}
 USER 1000:1000

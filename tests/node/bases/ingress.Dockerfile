@@ -1,4 +1,4 @@
-# An ingress controller of the tests' own: Debian's nginx, and a loop that writes its configuration.
+# An ingress controller for the tests: Debian's nginx, and a program that writes its configuration.
 ARG DEBIAN
 FROM ${DEBIAN}
 RUN apt-get update \

@@ -1,4 +1,4 @@
-# One program, which may be linked to the libraries that every Debian has.
+# One program, which may be linked to libraries that every Debian has.
 ARG DEBIAN
 FROM ${DEBIAN}
 COPY program /program

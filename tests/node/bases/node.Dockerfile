@@ -1,4 +1,4 @@
-# In place of the node: image, with PyPI's Node.
+# Replaces the node: image, with PyPI's Node.
 ARG DEBIAN
 FROM ${DEBIAN}
 ARG CA_CERTIFICATES="" PIP_INDEX_URL

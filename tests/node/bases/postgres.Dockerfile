@@ -1,4 +1,4 @@
-# In place of the postgres: image, with Debian's PostgreSQL under the same user.
+# Replaces the postgres: image, with Debian's PostgreSQL under the same user.
 ARG DEBIAN
 FROM ${DEBIAN}
 RUN groupadd --system --gid 999 postgres \
@@ -12,6 +12,6 @@ COPY postgres.sh /usr/local/bin/entrypoint
 COPY pg_hba.conf /etc/pg_hba.conf
 RUN chmod 0755 /usr/local/bin/entrypoint && chmod 0644 /etc/pg_hba.conf
 ENV PATH=/usr/lib/postgresql/15/bin:$PATH LC_ALL=C.UTF-8
-# As that image does: ends without waiting for its clients to go.
+# As in that image: stop without waiting for clients to disconnect.
 STOPSIGNAL SIGINT
 ENTRYPOINT ["entrypoint", "-c", "listen_addresses=*", "-c", "hba_file=/etc/pg_hba.conf"]

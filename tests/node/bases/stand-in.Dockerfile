@@ -1,4 +1,4 @@
-# In place of Metacontroller. It takes none of the flags that a pod gives it.
+# Replaces Metacontroller. It ignores the flags that a pod passes.
 ARG PLATFORM
 FROM ${PLATFORM}
 COPY *.py /app/stand_in/

@@ -1,7 +1,7 @@
-"""An ingress controller for the tests: it gives nginx the rules of every Ingress of its class, and reloads it when they
-change. It stands in for a real controller, none of which can be built on every machine.
+"""An ingress controller for the tests: it writes nginx's configuration from every Ingress of its class, and reloads it
+on changes. It stands in for a real controller, because none can be built on every machine.
 
-It runs in a pod, with no package but Python's own.
+It runs in a pod with Python's standard library only.
 """
 
 import json
@@ -16,8 +16,8 @@ from pathlib import Path
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 CLASS = os.environ["INGRESS_CLASS"]
 CONFIGURATION = Path("/tmp/nginx.conf")
-# Requests to a Service go to its address, and kube-proxy chooses the pod. Named three times, it is tried three times,
-# as a real controller tries other pods when one refuses a connection.
+# Requests go to the Service's address, and kube-proxy chooses the pod. The address is listed three times so that nginx
+# tries it three times, as a real controller tries other pods when one refuses a connection.
 TRIES = 3
 HEAD = """\
 worker_processes 1;
@@ -42,7 +42,7 @@ http {
 
 
 def get(path):
-    """An answer of the API server."""
+    """Return a response of the API server."""
     headers = {"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}"}
     server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
     request = urllib.request.Request(server + path, headers=headers)
@@ -52,7 +52,7 @@ def get(path):
 
 
 def configuration(ingresses, services):
-    """nginx's whole configuration. An Ingress whose Service is not found answers 503."""
+    """Return nginx's complete configuration. An Ingress whose Service is not found returns 503."""
     addresses = {
         (each["metadata"]["namespace"], each["metadata"]["name"], key): f"{each['spec']['clusterIP']}:{port['port']}"
         for each in services
@@ -87,12 +87,12 @@ def configuration(ingresses, services):
 
 
 def upstream(address):
-    """The name of what a Service's address is tried by."""
+    """Return the name of a Service's upstream."""
     return "to-" + address.replace(".", "-").replace(":", "-")
 
 
 def main():
-    """Look for changes twice a second, as long as nginx runs."""
+    """Check for changes twice a second, as long as nginx runs."""
     written, nginx = "", None
     while nginx is None or nginx.poll() is None:
         try:

@@ -1,4 +1,4 @@
-{{/* Where both of its containers find what many replicas share. */}}
+{{/* Where both of its containers find what several replicas share. */}}
 {{- define "store-platform.api.urls" -}}
 {{- if .Values.postgresql.urlSecret }}
 - {name: STORE_PLATFORM_AUDIT_URL_FILE, value: /etc/store-platform-postgresql/url}

@@ -1,5 +1,5 @@
-// Waits until the database of DATABASE_URL takes a connection, for 30 s at most. A network policy can refuse a new pod's
-// first connections, and Medusa itself tries again only after a minute. Why there is none, Medusa then reports.
+// Waits at most 30 s until the database of DATABASE_URL accepts a connection. A network policy can reject a new pod's
+// first connections, and Medusa itself would retry only after a minute. If there is none, Medusa reports why.
 const { connect } = require("node:net")
 
 const { hostname, port } = new URL(process.env.DATABASE_URL)

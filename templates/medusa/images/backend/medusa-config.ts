@@ -2,7 +2,7 @@ import { defineConfig } from "@medusajs/framework/utils"
 
 const environment = process.env
 
-// Without Redis the modules that come with Medusa keep events, locks and sessions in the process: run one.
+// Without Redis, Medusa's own modules keep events, locks and sessions in the process: run one replica.
 module.exports = defineConfig({
   projectConfig: {
     databaseUrl: environment.DATABASE_URL,
@@ -19,20 +19,20 @@ module.exports = defineConfig({
   },
   admin: {
     disable: environment.DISABLE_MEDUSA_ADMIN === "true",
-    // Built into the admin's pages: the same host serves them and the API.
+    // Compiled into the admin's pages: the same host serves them and the API.
     backendUrl: "/",
   },
   modules: [
     {
       resolve: "@medusajs/medusa/payment",
-      // Its keys are the owner's, and come and go while the shop is open: see src/integrations.
+      // Its keys belong to the owner, and may be added and removed while the shop is open: see src/integrations.
       options: { providers: [{ resolve: "./src/modules/stripe", id: "stripe" }] },
     },
     {
       resolve: "@medusajs/medusa/notification",
       options: {
         providers: [
-          // As Medusa has it by itself: what the admin shows.
+          // Medusa's default, which the admin shows.
           { resolve: "@medusajs/medusa/notification-local", id: "local", options: { channels: ["feed"] } },
           { resolve: "./src/modules/mail", id: "mail", options: { channels: ["email"] } },
         ],

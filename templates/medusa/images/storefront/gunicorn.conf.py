@@ -1,11 +1,13 @@
-"""How the storefront's container serves: one process with threads, since it mostly waits for the backend."""
+"""gunicorn's configuration in the storefront's container: one process with threads, because it mostly waits for the
+backend.
+"""
 
 import os
 
 bind = f"0.0.0.0:{os.environ['PORT']}"
 workers = 1
 worker_class = "gthread"
-# Far more than shoppers at once, so that a slow backend never keeps the health checks waiting.
+# Far more than concurrent shoppers, so that a slow backend never delays the health checks.
 threads = 32
 keepalive = 75
 timeout = 60

@@ -1,5 +1,6 @@
 <?php
-// WordPress as the store's environment says. Its files are the image's: nothing is installed or updated in a pod.
+// WordPress as configured by the store's environment. Its files are part of the image: nothing is installed or updated
+// in a pod.
 
 function store_setting( string $name ): string {
 	$value = getenv( $name );
@@ -25,17 +26,17 @@ foreach ( array( 'AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE' ) as $store_use ) {
 
 define( 'WP_HOME', store_setting( 'STORE_URL' ) );
 define( 'WP_SITEURL', WP_HOME );
-// Only the Ingress reaches us, and it says by what scheme a shopper came.
+// Only the Ingress reaches the pod, and it passes on the scheme of the shopper's request.
 if ( ( $_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '' ) === 'https' ) {
 	$_SERVER['HTTPS'] = 'on';
 }
 
 if ( PHP_SAPI === 'cli' ) {
-	// A command that fails says so on its standard error, and not as a page.
+	// A command that fails must report it on stderr, not as a page.
 	define( 'WP_DISABLE_FATAL_ERROR_HANDLER', true );
 } else {
-	// Nobody installs a shop but the provisioning Job: where WordPress would send visitors to its installer, because it
-	// finds no tables, it is not available.
+	// Only the provisioning Job installs a shop. Where WordPress would send visitors to its installer, because it finds no
+	// tables, it reports that it is unavailable.
 	header_register_callback(
 		function (): void {
 			foreach ( headers_list() as $header ) {
@@ -52,10 +53,10 @@ if ( PHP_SAPI === 'cli' ) {
 define( 'DISABLE_WP_CRON', true );
 define( 'DISALLOW_FILE_MODS', true );
 define( 'AUTOMATIC_UPDATER_DISABLED', true );
-// The store's network policy lets nothing out: a page need not wait to find that out.
+// The store's network policy blocks egress, so a page need not wait for a timeout.
 define( 'WP_HTTP_BLOCK_EXTERNAL', true );
 define( 'WP_TEMP_DIR', '/tmp' );
-// WordPress may raise its limit to these: what the store's plan has room for, and no more for the admin.
+// WordPress may raise its limit to these values: the plan's memory allows them, and no more for the admin.
 define( 'WP_MEMORY_LIMIT', store_setting( 'PHP_MEMORY_LIMIT' ) );
 define( 'WP_MAX_MEMORY_LIMIT', WP_MEMORY_LIMIT );
 define( 'WP_DEBUG', false );

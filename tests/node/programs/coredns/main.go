@@ -1,5 +1,5 @@
-// Command coredns is CoreDNS with the plugins that a cluster's DNS needs. All of CoreDNS has the clients of three
-// clouds in it, which take minutes to build.
+// Command coredns is CoreDNS with only the plugins that a cluster's DNS needs. The complete CoreDNS includes clients of
+// three clouds, which take minutes to build.
 package main
 
 import (

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Making, listing and pruning archives. All but list_archives hold the lock.
+# Make, list and prune archives. All but list_archives require the lock.
 
 backup_archive() {
   local made name there
@@ -19,8 +19,8 @@ snapshot_archive() {
   local made there done='is there already and stays as it is'
   [[ $1 =~ ^[a-z0-9][a-z0-9.-]{0,62}$ ]] ||
     fail "$MISUSED" "a snapshot's name is 1 to 63 of a-z, 0-9, . and -, not starting with . or -" "Choose another name"
-  # A retried Job would otherwise overwrite what was saved with a database that is half migrated. In a variable first:
-  # inside [[ ]] a listing that fails would look like no snapshot.
+  # If the snapshot exists, it is kept: a retried Job would otherwise replace it with a half-migrated database. Assigned
+  # to a variable first, because inside [[ ]] a failing listing would look like no snapshot.
   there=$(manifest_of snapshots "snapshot/$1")
   sweep snapshots
   if [[ -z $there ]]; then
@@ -35,7 +35,7 @@ snapshot_archive() {
 list_archives() {
   local all
   all=$(all_manifests archives && all_manifests snapshots)
-  # By the time it was made, which is the second field: {"made":"...","name":...
+  # Sorted by the time it was made, which is the second field: {"made":"...","name":...
   sed -E '/./!d; s/,"sha256":.*/}/' <<<"$all" | sort --reverse
 }
 
@@ -45,14 +45,14 @@ make_archive() {
   stage=$(staged "$1")
   unfinished_archive=$1
   forget_errors
-  # tee's second output is the pipe around the braces: the sum is of what was dumped, not of what arrived.
+  # tee's second output is the pipe around the braces, so the checksum is of what was dumped, not of what arrived.
   dump=$({ dump_database | tee /dev/fd/3 | put "$stage/database.dump"; } 3>&1 | digest) ||
     fail "$FAILED" "the database could not be dumped" "$remedy"
-  # An archive is made when it could be read: the same bytes, and all of it makes sense to what restores it.
+  # An archive is accepted only after it was read back: the same bytes, and the restore program can parse all of it.
   again=$({ get "$stage/database.dump" | tee -p /dev/fd/3 | read_dump; } 3>&1 | digest) &&
     [[ $again == "$dump" ]] ||
     fail "$FAILED" "the database's dump can't be read back whole" "$remedy"
-  # After the database: what its rows name was written before them.
+  # After the database, so that every file its rows name was written before.
   if [[ -n $UPLOADS_DIR ]]; then
     forget_errors
     uploads=$({ pack_uploads | tee /dev/fd/3 | put "$stage/uploads.tar"; } 3>&1 | digest) ||
@@ -70,14 +70,14 @@ make_archive() {
 
 digest() { sha256sum | cut -c 1-64; }
 
-# 1 is "a file changed as we read it": one being uploaded just now, which no row that we dumped names.
+# 1 means "a file changed as we read it": one that is being uploaded now, which no dumped row names.
 pack_uploads() {
   tar --create --format=posix --sort=name --directory="$UPLOADS_DIR" --anchored --exclude=./lost+found \
     --exclude=./.restoring . || (($? == 1))
 }
 
-# prune KIND COUNT NAME...: the newest COUNT of the KIND stay, and each NAME, however wrong the clock was. A line begins
-# with the time it was made at.
+# prune KIND COUNT NAME...: keeps the newest COUNT of the KIND, and each NAME, even if the clock was wrong. A line
+# begins with the time it was made.
 prune() {
   local all names name
   all=$(all_manifests "$1")
@@ -90,7 +90,7 @@ prune() {
   done
 }
 
-# sweep KIND: what killed runs left.
+# sweep KIND: removes what killed runs left.
 sweep() {
   local names name
   forget_errors
@@ -98,7 +98,7 @@ sweep() {
   for name in $names; do drop_leftover "$1/$name"; done
 }
 
-# path_of NAME: where the archive of that name is.
+# path_of NAME: prints the location of that archive.
 path_of() {
   case $1 in
     snapshot/*) printf '%s\n' "snapshots/${1#snapshot/}" ;;
@@ -116,7 +116,7 @@ all_manifests() {
   manifests "$1" || fail "$FAILED" "the archives can't be listed" "$remedy"
 }
 
-# manifest_of KIND NAME: that one's manifest, or nothing.
+# manifest_of KIND NAME: prints that archive's manifest, or nothing.
 manifest_of() {
   local all
   all=$(all_manifests "$1")

@@ -1,29 +1,30 @@
 # shellcheck shell=bash
-# One line on stderr for whatever goes wrong, no secret in it, nothing half-made left behind.
+# Reports any failure as one line on stderr, without secrets, and removes partial results.
 
 readonly FAILED=1 MISUSED=2 ABSENT=3 DAMAGED=4
 work=
-# An archive being made, and a folder being filled: what goes when this run does not come to its end.
+# The archive being made and the folder being filled: both are removed if this run fails.
 unfinished_archive=
 unfinished_folder=
 
-# From here on what programs print on stderr is kept aside; `fail` quotes the line that says why.
+# From here on, programs' stderr is captured; `fail` quotes the line that says why.
 collect_errors() {
   work=$(mktemp -d "${TMPDIR:-/tmp}/store-backup.XXXXXX")
   exec {user_stderr}>&2 2>>"$work/errors"
   trap finish EXIT
   trap 'exit 143' TERM
   trap 'exit 130' INT
-  # A write to a program that has ended is an error to report, not our own death.
+  # Writing to a program that has ended must be reported as an error, not kill this script.
   trap : PIPE
 }
 
-# Before each step, so that a warning of an earlier one is not taken for the cause.
+# Called before each step, so that an earlier step's warning is not mistaken for the cause.
 forget_errors() {
   : >"$work/errors"
 }
 
-# fail CODE WHAT REMEDY: says that WHAT failed, why by the programs' own words, and the REMEDY; ends with CODE.
+# fail CODE WHAT REMEDY: reports that WHAT failed, the cause as the programs reported it, and the REMEDY; exits with
+# CODE.
 fail() {
   local cause
   cause=$(cause)
@@ -32,8 +33,8 @@ fail() {
   exit "$1"
 }
 
-# The first line that looks like a cause, without rclone's time stamp, and in one line's length. Never more than that
-# line: PostgreSQL's DETAIL and CONTEXT quote customers' rows.
+# The first line that looks like a cause, shortened and without rclone's timestamp. Never more than that line:
+# PostgreSQL's DETAIL and CONTEXT quote customers' rows.
 cause() {
   { grep -m 1 -iE 'error|fatal|fail|denied|refused|no such|cannot|not permitted' "$work/errors" ||
     grep -v -E '^(DETAIL|CONTEXT|HINT)' "$work/errors" || true; } |

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# One run at a time for a database: a second backup would take the first one's files for leftovers. The database itself
-# is the lock's keeper: when a run is killed, or its node is cut off, its session and with it the lock end.
+# Allows one run at a time per database: a second backup would remove the first one's files as leftovers. The database
+# itself holds the lock: if a run is killed, or its node is cut off, its session ends and so does the lock.
 
 lock() {
   await database_answers
@@ -14,21 +14,21 @@ lock() {
     fail "$FAILED" "another backup, snapshot or restore of this database is running" "Run it again when that one is done"
 }
 
-# await COMMAND: until it succeeds, for $BACKUP_WAIT_SECONDS at most. A network policy can take a while to let a new pod's
-# traffic through, and a database may just be starting: neither is worth one of the Job's tries. What fails for another
-# reason is not waited for; whoever needs what was awaited reports why it can't be had.
+# await COMMAND: retries until it succeeds, for at most $BACKUP_WAIT_SECONDS. A network policy may take some time to admit
+# a new pod's traffic, and a database may just be starting: neither should use up one of the Job's retries. Other failures
+# are not waited for; whoever needs the result reports them.
 await() {
   local until=$((SECONDS + BACKUP_WAIT_SECONDS))
   until "$1" || ((SECONDS >= until)); do sleep 1; done
 }
 
-# still_locked: before what would harm another run, see that the session did not end meanwhile.
+# still_locked: checks that the session has not ended meanwhile; called before anything that would damage another run.
 still_locked() {
   ask "SELECT 1" ||
     fail "$FAILED" "the connection to the database at $database_host was lost" "Run it again when the database runs"
 }
 
-# ask QUERY: one line of answer. A coprocess that has ended takes its variables along.
+# ask QUERY: sets "answer" to the one-line answer. When a coprocess ends, bash unsets its variables.
 ask() {
   answer=''
   { printf '%s;\n' "$1" >&"${LOCK[1]-}"; } && IFS= read -r answer <&"${LOCK[0]-}"

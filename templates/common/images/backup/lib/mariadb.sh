@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# MariaDB, for all that asks a database. The password is in MYSQL_PWD, which its programs read themselves.
+# MariaDB's implementation of the database functions. Its programs read the password from MYSQL_PWD.
 
 database_access="MARIADB_USER, MYSQL_PWD and MARIADB_DATABASE"
 session_query="SELECT CONNECTION_ID()"
 lock_query="SELECT GET_LOCK('store-backup', 30)"
 size_query="SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = DATABASE()"
 load_remedy="Correct the cause and run it again"
-# Where a restore puts what comes, and what goes.
+# The databases that a restore fills, and that it moves the old tables to.
 readonly COMING=store_restore_coming GOING=store_restore_going
 
 connection_settings() {
@@ -18,28 +18,28 @@ connection_settings() {
 
 client() { mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names "$@"; }
 
-# database_answers: whether it takes connections; who may connect is not asked.
+# database_answers: whether it accepts connections; credentials are not checked.
 database_answers() { mariadb-admin "${connection[@]}" --connect-timeout=5 --silent ping >/dev/null; }
 
-# exec_session: answers queries from stdin, a line each.
+# exec_session: answers queries from stdin, one line each.
 exec_session() { exec mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names --unbuffered; }
 
-# query_database SQL: its one answer; half a minute is long enough for what only counts.
+# query_database SQL: prints its one answer; half a minute is enough for queries that only count.
 query_database() {
   timeout 60 mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names \
     --init-command="SET max_statement_time = 30" --execute="$1" "$MARIADB_DATABASE"
 }
 
-# WordPress and WooCommerce have tables alone: no triggers, views or routines.
+# WordPress and WooCommerce use tables only: no triggers, views or routines.
 dump_database() {
   mariadb-dump "${connection[@]}" --single-transaction --quick --skip-triggers --hex-blob "$MARIADB_DATABASE" | gzip
 }
 
-# mariadb-dump's last line says that it came to its end.
+# mariadb-dump's last line confirms that it is complete.
 read_dump() { gunzip | tail -n 1 | grep -q '^-- Dump completed'; }
 
-# load_dump FILE: MariaDB has no transaction over tables that are made, so the dump fills a database beside the shop's,
-# and when it is whole, one statement lets them change places.
+# load_dump FILE: MariaDB has no transactions over DDL, so the dump fills a second database, and once it is complete,
+# one statement exchanges the tables of the two.
 load_dump() {
   local swap
   client --execute="DROP DATABASE IF EXISTS $COMING; DROP DATABASE IF EXISTS $GOING;
@@ -55,5 +55,5 @@ load_dump() {
     client --execute="DROP DATABASE $COMING; DROP DATABASE $GOING"
 }
 
-# Its statistics are its own matter.
+# MariaDB updates its statistics itself.
 settle_database() { :; }

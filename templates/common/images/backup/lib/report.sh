@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What a backup counted, as one line of JSON in $BACKUP_REPORT, from where the status of the store has it. A count that
-# fails is left out, and fails no backup.
+# Writes what a backup counted to $BACKUP_REPORT, as one line of JSON, which the store's status copies. A count that
+# fails is omitted, and does not fail the backup.
 
 # report BYTES
 report() {
@@ -15,14 +15,14 @@ report() {
   } >"$file" || true
 }
 
-# number NAME COMMAND...: the number that the command prints, as a field of the report; nothing where it prints none.
+# number NAME COMMAND...: prints the number that the command prints as a field of the report; nothing if it prints none.
 number() {
   local value
   value=$("${@:2}") || true
   [[ ! $value =~ ^[0-9]{1,15}$ ]] || printf ',"%s":%s' "$1" "$value"
 }
 
-# A file that was removed meanwhile is no reason to have no sum.
+# A file that is removed meanwhile must not prevent the sum.
 uploads_size() {
   timeout 60 du --summarize --block-size=1 --exclude=./lost+found "$UPLOADS_DIR" | cut -f 1
 }

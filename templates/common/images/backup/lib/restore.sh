@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Bringing a database and its uploads back. The database changes wholly, or not at all.
+# Restores a database and its uploads. The database is replaced completely, or not at all.
 
 restore_archive() {
   local manifest path name
@@ -16,7 +16,7 @@ restore_archive() {
   echo "$name is restored"
 }
 
-# check_archive WHICH: every file of the archive is there with the bytes it was made with.
+# check_archive WHICH: checks that every file of the archive exists with its original bytes.
 check_archive() {
   local manifest path name file
   manifest=$(chosen_manifest "$1")
@@ -28,7 +28,7 @@ check_archive() {
   echo "$name is whole"
 }
 
-# chosen_manifest WHICH: the manifest of the archive that is meant.
+# chosen_manifest WHICH: prints the manifest of the archive that WHICH selects.
 chosen_manifest() {
   local which=$1 limit all found
   case $which in
@@ -53,7 +53,7 @@ chosen_manifest() {
       ;;
   esac
   all=$(all_manifests archives)
-  # A name is its time, so times are compared as text.
+  # An archive's name is its time, so times are compared as strings.
   found=$(awk -v limit="$limit" '{ name = $0; sub(/.*"name":"/, "", name); sub(/".*/, "", name)
     if (name != "" && name <= limit && name > best) { best = name; line = $0 } } END { print line }' <<<"$all")
   [[ -n $found ]] || absent "there is no whole archive for $which"
@@ -62,7 +62,7 @@ chosen_manifest() {
 
 absent() { fail "$ABSENT" "$1" "Choose one of those that list shows"; }
 
-# field NAME MANIFEST: a string of the manifest, which is one line that we wrote ourselves.
+# field NAME MANIFEST: prints a string of the manifest, which is one line that we wrote ourselves.
 field() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/" <<<"$2"; }
 
 # check_file PATH FILE MANIFEST
@@ -81,7 +81,8 @@ restore_database() {
   settle_database || fail "$FAILED" "the database is restored but could not be analyzed" "Run it again"
 }
 
-# unpack_uploads PATH: beside the old ones, so that no room or a bad file is noticed before anything changes.
+# unpack_uploads PATH: unpacks beside the old uploads, so that a full disk or a bad file is noticed before anything
+# changes.
 unpack_uploads() {
   local closed
   closed=$(find "$UPLOADS_DIR" -path "$UPLOADS_DIR/lost+found" -prune -o -type d ! -writable -print -quit)
@@ -94,7 +95,7 @@ unpack_uploads() {
     fail "$FAILED" "the uploads could not be unpacked; nothing was changed" "See that $UPLOADS_DIR has room and can be written"
 }
 
-# Ended half-way, the next run begins anew with the archive.
+# If this is interrupted, the next run starts again with the archive.
 replace_uploads() {
   forget_errors
   { find "$UPLOADS_DIR" -mindepth 1 -maxdepth 1 ! -name .restoring ! -name lost+found -exec rm -rf {} + &&

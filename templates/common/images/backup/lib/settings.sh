@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The environment, checked before anything is touched.
+# Checks the environment before anything is changed.
 
-# need NAME...: each is set and not empty.
+# need NAME...: checks that each is set and not empty.
 need() {
   local name
   for name in "$@"; do
@@ -22,14 +22,14 @@ database_settings() {
     fail "$MISUSED" "UPLOADS_DIR ($UPLOADS_DIR) is not a folder" "Mount the uploads volume there"
 }
 
-# wait_settings: how long to wait for what does not answer yet.
+# wait_settings: how long to wait for services that do not respond yet.
 wait_settings() {
   BACKUP_WAIT_SECONDS=${BACKUP_WAIT_SECONDS:-60}
   [[ $BACKUP_WAIT_SECONDS =~ ^[0-9]{1,4}$ ]] ||
     fail "$MISUSED" "BACKUP_WAIT_SECONDS is not a whole number from 0 to 9999" "Set how many seconds to wait for the database and the object store"
 }
 
-# target_settings PREFIX: chooses where archives are; both sides define the same functions.
+# target_settings PREFIX: selects where archives are stored; both implementations define the same functions.
 target_settings() {
   if [[ -n ${BACKUP_S3_BUCKET-} ]]; then
     need BACKUP_S3_ENDPOINT AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY

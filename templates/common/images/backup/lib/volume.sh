@@ -3,14 +3,15 @@
 
 remedy="See that BACKUP_DIR ($BACKUP_DIR) has room and may be written by user $(id -u), then run it again"
 
-# Until it is whole, an archive has a name that no archive can have, and that a person sees to be unfinished.
+# Until it is complete, an archive has a name that no archive can have, and that a person recognizes as unfinished.
 staged() { printf '%s/.partial-%s\n' "${1%/*}" "${1##*/}"; }
 
 put() { mkdir -p "$BACKUP_DIR/${1%/*}" && cat >"$BACKUP_DIR/$1"; }
 get() { cat "$BACKUP_DIR/$1"; }
 sizes() { stat --format=%s "$BACKUP_DIR/$1"/*; }
 
-# publish PATH: the manifest is on stdin. On disk before the name says so: a power cut must not leave an empty archive.
+# publish PATH: reads the manifest from stdin. Data is synced to disk before the rename: a power failure must not leave
+# an empty archive.
 publish() {
   local stage
   stage=$BACKUP_DIR/$(staged "$1")
@@ -21,11 +22,11 @@ publish() {
 unpublish() { mv --no-target-directory "$BACKUP_DIR/$1" "$BACKUP_DIR/$(staged "$1")"; }
 discard() { rm -rf "${BACKUP_DIR:?}/$(staged "$1")"; }
 
-# The manifests of all whole archives of a KIND.
+# Prints the manifests of all complete archives of a KIND.
 manifests() { files "$1" -mindepth 2 -maxdepth 2 -name manifest.json ! -path '*/.partial-*' -exec cat {} +; }
 
-# The NAMEs of what killed runs left.
+# Prints the NAMEs of what killed runs left.
 leftovers() { files "$1" -mindepth 1 -maxdepth 1 -name '.partial-*' -printf '%f\n' | sed 's/^\.partial-//'; }
 
-# files KIND EXPRESSION: as find; before the first archive there is no folder, which is no error.
+# files KIND EXPRESSION: like find; before the first archive there is no folder, which is not an error.
 files() { [[ ! -d $BACKUP_DIR/$1 ]] || find "$BACKUP_DIR/$1" "${@:2}"; }

@@ -15,12 +15,12 @@ from .shop import open_shop
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """The application, of the environment's configuration unless another is given.
+    """Return the application, configured by the environment unless another configuration is given.
 
-    :raise ConfigurationError: a variable that has to be there is not.
+    :raise ConfigurationError: a required variable is missing.
     """
     config = config or read(os.environ)
-    # /static is the backend's, where uploads are.
+    # /static is the backend's, for uploads.
     app = Flask(__name__, static_url_path="/assets")
     app.config.update(
         SECRET_KEY=config.secret_key,
@@ -29,7 +29,7 @@ def create_app(config: Config | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=config.https,
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
-        # As long as the session: a form that was left open overnight still works.
+        # As long as the session, so that a form left open overnight still works.
         WTF_CSRF_TIME_LIMIT=None,
         MAX_CONTENT_LENGTH=64 * 1024,
     )

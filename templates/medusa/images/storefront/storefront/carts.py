@@ -1,4 +1,4 @@
-"""A shopper's cart: Medusa keeps it, the shopper's session its id."""
+"""A shopper's cart: Medusa stores the cart, the shopper's session its id."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from flask import session
 from .medusa import Medusa, Object, Refused
 from .regions import Region
 
-COMPLETE_SECONDS = 20  # an order is the one thing worth waiting for
-# In addition to what Medusa returns by default.
+COMPLETE_SECONDS = 20  # placing an order is worth a longer wait
+# Fields in addition to those that Medusa returns by default.
 FIELDS = (
     "+items.variant.title,+items.product.handle,*shipping_methods,*payment_collection,"
     "*payment_collection.payment_sessions,+completed_at"
@@ -18,13 +18,13 @@ FIELDS = (
 
 
 class Carts:
-    """The cart of the session at hand."""
+    """The cart of the current session."""
 
     def __init__(self, medusa: Medusa) -> None:
         self._medusa = medusa
 
     def current(self) -> Object | None:
-        """The session's cart, None where it has none, it is gone, or an order was made of it."""
+        """Return the session's cart; None if it has none, it no longer exists, or it was ordered."""
         if "cart" not in session:
             return None
         try:
@@ -38,35 +38,47 @@ class Carts:
         return cart
 
     def add(self, region: Region, variant: str, quantity: int) -> None:
-        """:raise Refused: there are not so many, or it is not for sale."""
+        """Add a product.
+
+        :raise Refused: there is not enough stock, or it is not for sale.
+        """
         if self.current() is None:
             session["cart"] = self._medusa.post("carts", {"region_id": region.id})["cart"]["id"]
         self._change("post", "line-items", {"variant_id": variant, "quantity": quantity})
 
     def set_quantity(self, line: str, quantity: int) -> None:
-        """:raise Refused: there are not so many, or the cart has no such line."""
+        """Change a line's quantity.
+
+        :raise Refused: there is not enough stock, or the cart has no such line.
+        """
         if quantity:
             self._change("post", f"line-items/{line}", {"quantity": quantity})
         else:
             self._change("delete", f"line-items/{line}")
 
     def update(self, **fields: Any) -> None:
-        """Set the cart's own fields, such as email and addresses. :raise Refused: one is wrong."""
+        """Set the cart's own fields, such as email and addresses.
+
+        :raise Refused: one is invalid.
+        """
         self._medusa.post(f"carts/{session['cart']}", fields)
 
     def shipping_options(self) -> list[Object]:
-        """The ways that the cart can be sent, the cheapest first."""
+        """Return the cart's shipping options, cheapest first."""
         options = self._medusa.get("shipping-options", cart_id=session["cart"])["shipping_options"]
         return sorted(options, key=lambda option: option["amount"] or 0)
 
     def choose_shipping(self, option: str) -> None:
-        """:raise Refused: it is none of the options."""
+        """Choose a shipping option.
+
+        :raise Refused: it is not one of the options.
+        """
         self._medusa.post(f"carts/{session['cart']}/shipping-methods", {"option_id": option})
 
     def complete(self) -> Object | None:
-        """Make an order of the cart and return it; a second time gives the same one. None where there is no cart.
+        """Order the cart and return the order; calling it again returns the same one. None if there is no cart.
 
-        :raise Refused: it can't be ordered as it is, such as when what is in it was sold meanwhile.
+        :raise Refused: it can't be ordered as it is, for example because goods were sold meanwhile.
         """
         if "cart" not in session:
             return None

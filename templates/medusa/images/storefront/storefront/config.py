@@ -1,4 +1,4 @@
-"""The storefront's settings, from its environment."""
+"""Load the storefront's settings from its environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """``country``: ISO 3166-1 alpha-2, whose region is sold to and whose way of writing prices is used."""
+    """``country``: ISO 3166-1 alpha-2; its region is sold to, and it determines the format of prices."""
 
     backend: str
     publishable_key: str
@@ -27,7 +27,10 @@ class Config:
 
 
 def read(environment: Mapping[str, str]) -> Config:
-    """:raise ConfigurationError: a variable that has to be there is not."""
+    """Read the environment.
+
+    :raise ConfigurationError: a required variable is missing.
+    """
 
     def text(name: str) -> str:
         if not environment.get(name):

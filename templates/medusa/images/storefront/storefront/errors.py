@@ -1,4 +1,4 @@
-"""What a shopper reads when something can't be done."""
+"""Error pages for shoppers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer = tuple[str, int, dict[str, str]]
 
 
 def add_to(app: Flask) -> None:
-    """Give every error a page in the shop's own dress."""
+    """Give every error a page in the shop's own design."""
 
     @app.errorhandler(BackendUnavailable)
     def away(error: BackendUnavailable) -> Answer:
@@ -45,6 +45,6 @@ def add_to(app: Flask) -> None:
 
 
 def page(status: int, title: str, message: str, retry: bool = False) -> Answer:
-    """An error's page; none of it comes from the backend."""
+    """Return an error's page; it contains nothing from the backend."""
     headers = {"Retry-After": RETRY_SECONDS} if retry else {}
     return render_template("error.html", title=title, message=message, retry=retry), status, headers

@@ -1,4 +1,4 @@
-"""What shoppers fill in, and what must hold of it."""
+"""The forms that shoppers fill in, and their validation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _stripped(text: str | None) -> str | None:
 
 
 def _text(label: str, missing: str | None, autocomplete: str, field: type = StringField, *checks: Any) -> Any:
-    """A field of one line; ``missing`` is said where it is left empty, None where it may be."""
+    """Return a field of one line; ``missing`` is the error if it is empty, None if it is optional."""
     first = DataRequired(missing) if missing else Optional()
     attributes = {"autocomplete": autocomplete, "maxlength": "120"}
     if missing:
@@ -24,7 +24,7 @@ def _text(label: str, missing: str | None, autocomplete: str, field: type = Stri
 
 
 class AddressForm(Form):
-    """Where goods go, in Medusa's own names of the fields."""
+    """A shipping address, with Medusa's field names."""
 
     email = _text("E-mail", "We send the confirmation there.", "email", EmailField, EMAIL)
     first_name = _text("First name", "Who are the goods for?", "given-name")
@@ -38,7 +38,7 @@ class AddressForm(Form):
 
     @property
     def address(self) -> dict[str, str]:
-        """All fields but the e-mail's."""
+        """Return all fields except the e-mail address."""
         return {name: value or "" for name, value in self.data.items() if name != "email"}
 
 

@@ -1,4 +1,4 @@
-"""Medusa's Store API over HTTP: what it answers, and what went wrong in words that the pages can use."""
+"""Medusa's Store API over HTTP, with errors that pages can show."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Object = dict[str, Any]
 
 
 class BackendUnavailable(Exception):
-    """The backend can't be reached, takes too long or is broken. Another try later may do."""
+    """The backend is unreachable, too slow or broken. A retry may succeed."""
 
 
 class Refused(Exception):
-    """The backend says no. ``status`` is HTTP's; the message is the backend's own."""
+    """The backend refuses. ``status`` is HTTP's; the message is the backend's own."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -27,9 +27,9 @@ class Refused(Exception):
 
 
 class Medusa:
-    """One backend's Store API. Safe to use from many threads.
+    """One backend's Store API. Thread-safe.
 
-    :param seconds: how long a shopper is kept waiting for an answer.
+    :param seconds: the timeout of a request.
     """
 
     def __init__(self, address: str, key: str, seconds: float = 4) -> None:
@@ -42,15 +42,24 @@ class Medusa:
         )
 
     def get(self, path: str, **query: Any) -> Object:
-        """:raise BackendUnavailable, Refused:"""
+        """Send a GET request.
+
+        :raise BackendUnavailable, Refused:
+        """
         return self._ask("GET", path, fields=query)
 
     def post(self, path: str, body: Object | None = None, **rest: Any) -> Object:
-        """:raise BackendUnavailable, Refused:"""
+        """Send a POST request.
+
+        :raise BackendUnavailable, Refused:
+        """
         return self._ask("POST", path, json=body or {}, **rest)
 
     def delete(self, path: str) -> Object:
-        """:raise BackendUnavailable, Refused:"""
+        """Send a DELETE request.
+
+        :raise BackendUnavailable, Refused:
+        """
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **rest: Any) -> Object:

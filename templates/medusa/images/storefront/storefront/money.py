@@ -1,4 +1,4 @@
-"""Prices and dates as the shop's country writes them."""
+"""Format prices and dates for the shop's country."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from babel.numbers import format_currency
 
 
 class Writing:
-    """How one country writes; the pages' own language is English.
+    """The formats of one country; the pages' own language is English.
 
-    :param country: ISO 3166-1 alpha-2. One that is not known is written as in English.
+    :param country: ISO 3166-1 alpha-2. An unknown one gets English formats.
     """
 
     def __init__(self, country: str) -> None:
@@ -22,11 +22,11 @@ class Writing:
         self.dates = _locale("en", country)
 
     def price(self, amount: float, currency: str) -> str:
-        """The amount, in the currency's main unit, with its sign: ``49,00 €`` in Germany."""
+        """Return the amount, in the currency's main unit, with its sign: ``49,00 €`` in Germany."""
         return str(format_currency(amount, currency.upper(), locale=self.prices))
 
     def date(self, moment: str) -> str:
-        """The day of an ISO 8601 time."""
+        """Return the date of an ISO 8601 time."""
         return format_date(datetime.fromisoformat(moment), "long", locale=self.dates)
 
 

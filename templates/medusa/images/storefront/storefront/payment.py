@@ -1,4 +1,4 @@
-"""Paying: one session with a provider for each cart."""
+"""Payment: one session with a provider per cart."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .regions import Region
 
 @dataclass(frozen=True)
 class Provider:
-    """A way to pay that these pages can bring to its end.
+    """A payment method that these pages can complete.
 
-    :param page: the origin of the provider's own page to pay at; empty where it has none.
+    :param page: the origin of the provider's own payment page; "" if it has none.
     """
 
     id: str
@@ -21,34 +21,34 @@ class Provider:
     page: str = ""
 
 
-# By Medusa's id. One that is not here is not offered: its session would wait for steps these pages don't have.
+# By Medusa's id. Others are not offered: their sessions need steps that these pages do not have.
 KNOWN = [
     Provider("pp_stripe_stripe", "Card", "You pay on the page of our payment provider, Stripe."),
     Provider("pp_system_default", "Invoice", "You pay when the goods are with you."),
 ]
 
-# A payment provider is asked meanwhile.
+# Timeout: the payment provider is called meanwhile.
 BEGIN_SECONDS = 20
 
 
 def providers(medusa: Medusa, region: Region) -> list[Provider]:
-    """The ways to pay that the region has, that work now, and that these pages know."""
+    """Return the payment methods that the region has, that work now, and that these pages support."""
     there = {each["id"] for each in medusa.get("payment-providers", region_id=region.id)["payment_providers"]}
     pages = {each["id"]: each.get("page", "") for each in medusa.get("payment-methods")["payment_methods"]}
     return [replace(known, page=pages[known.id]) for known in KNOWN if known.id in there & pages.keys()]
 
 
 def begin(medusa: Medusa, cart: Object, provider: Provider, title: str) -> str:
-    """Give the cart a payment session with the provider, in place of what it had.
+    """Give the cart a payment session with the provider, replacing an earlier one.
 
-    :return: the address of the provider's page to pay at; empty where there is nothing to pay now.
-    :raise Refused: the provider takes none.
+    :return: the address of the provider's payment page; "" if there is nothing to pay now.
+    :raise Refused: the provider refuses it.
     """
     collection = cart.get("payment_collection")
     if not collection:
         collection = medusa.post("payment-collections", {"cart_id": cart["id"]})["payment_collection"]
     path = f"payment-collections/{collection['id']}/payment-sessions"
-    # The provider gets no more than this of the shopper and the cart.
+    # The provider receives only this of the shopper and the cart.
     known = {"email": cart.get("email"), "description": title}
     body = {"provider_id": provider.id, "data": known}
     answer = medusa.post(path, body, timeout=BEGIN_SECONDS)

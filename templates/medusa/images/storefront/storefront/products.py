@@ -1,4 +1,4 @@
-"""What the shop sells, as the pages show it."""
+"""The shop's products, as the pages show them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .medusa import Medusa, Object
 from .regions import Region
 
 PAGE = 12
-MOST_AT_ONCE = 10  # of one variant, by one click
-FEW = 5  # when to say how few are left
+MOST_AT_ONCE = 10  # the maximum of one variant per click
+FEW = 5  # show how many are left from this number on
 FIELDS = (
     "id,title,subtitle,handle,thumbnail,description,images.url,*variants.calculated_price,"
     "variants.title,variants.variant_rank,variants.manage_inventory,variants.allow_backorder,variants.inventory_quantity"
@@ -18,7 +18,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Variant:
-    """``price`` is None where it has none in this region, ``stock`` where it is not counted."""
+    """``price`` is None if it has none in this region, ``stock`` if it is not counted."""
 
     id: str
     title: str
@@ -32,7 +32,7 @@ class Variant:
 
     @property
     def most(self) -> int:
-        """How many may be asked for at once."""
+        """The highest quantity that can be ordered at once."""
         return MOST_AT_ONCE if self.stock is None else min(self.stock, MOST_AT_ONCE)
 
     @property
@@ -46,7 +46,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Product:
-    """``images``: addresses, the first the main one; empty where there are none."""
+    """``images``: addresses, the main one first; may be empty."""
 
     title: str
     subtitle: str
@@ -62,7 +62,7 @@ class Product:
 
     @property
     def prices(self) -> list[float]:
-        """What its variants cost, from the lowest; each price once."""
+        """Return the variants' prices, lowest first; each price once."""
         return sorted({variant.price for variant in self.variants if variant.price is not None})
 
     @property
@@ -72,7 +72,10 @@ class Product:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of products. ``number`` counts from 1, ``last`` is the last page's; ``count`` of all that match."""
+    """One page of products.
+
+    ``number`` counts from 1, ``last`` is the last page's number; ``count`` is the number of all matches.
+    """
 
     products: list[Product]
     number: int
@@ -81,13 +84,13 @@ class Page:
 
 
 def find(medusa: Medusa, region: Region, text: str, number: int) -> Page:
-    """Page ``number`` of the products that match ``text``, or of all where it is empty."""
+    """Return page ``number`` of the products that match ``text``, or of all if it is ""."""
     search = {"q": text} if text else {}
     answer = medusa.get(
         "products",
         region_id=region.id,
         fields=FIELDS,
-        order="-id",  # ids grow with time, and no two are the same: pages never overlap
+        order="-id",  # ids are unique and grow with time, so pages never overlap
         limit=PAGE,
         offset=(number - 1) * PAGE,
         **search,
@@ -97,7 +100,7 @@ def find(medusa: Medusa, region: Region, text: str, number: int) -> Page:
 
 
 def get(medusa: Medusa, region: Region, handle: str) -> Product | None:
-    """The product with that handle, None where there is none."""
+    """Return the product with that handle; None if there is none."""
     found = medusa.get("products", region_id=region.id, fields=FIELDS, handle=handle, limit=1)["products"]
     return _product(found[0], region) if found else None
 
@@ -117,7 +120,7 @@ def _product(product: Object, region: Region) -> Product:
 
 
 def _rank(variant: Object) -> tuple[int, str]:
-    """In the owner's order, else in the order they were made."""
+    """Sort by the owner's order, otherwise by creation."""
     return variant.get("variant_rank") or 0, variant["id"]
 
 

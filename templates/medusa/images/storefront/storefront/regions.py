@@ -1,4 +1,4 @@
-"""The region that is sold to: its currency, its countries."""
+"""The region that the shop sells to: its currency and countries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEPT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Region:
-    """``countries``: what each is called, by its code in lowercase letters."""
+    """``countries``: their names, by lowercase code."""
 
     id: str
     currency: str
@@ -20,16 +20,16 @@ class Region:
 
 
 class Regions:
-    """Which region the shop's country is in, asked again each minute: it hardly ever changes."""
+    """Find the region of the shop's country. It hardly ever changes, so it is cached for a minute."""
 
     def __init__(self, medusa: Medusa, country: str) -> None:
         self._medusa, self._country = medusa, country.lower()
         self._kept: tuple[float, Region] | None = None
 
     def current(self) -> Region:
-        """The region of the shop's country, else the first there is.
+        """Return the region of the shop's country, otherwise the first region.
 
-        :raise BackendUnavailable: the backend does not answer.
+        :raise BackendUnavailable: the backend does not respond.
         :raise Refused: the shop has no region.
         """
         kept = self._kept

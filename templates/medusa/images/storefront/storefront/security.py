@@ -1,4 +1,4 @@
-"""Headers that tell a browser what these pages may do: nothing but show themselves."""
+"""Security headers: what a browser may do with these pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 POLICY = {
     "default-src": "'none'",
     "style-src": "'self'",
-    # Pictures of goods may be wherever the owner's catalogue says.
+    # Pictures of goods may be at any address that the owner's catalogue contains.
     "img-src": "'self' https:",
     "form-action": "'self'",
     "base-uri": "'none'",
@@ -17,21 +17,21 @@ POLICY = {
 }
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    # An order's address is known to its buyer alone.
+    # An order's address must stay known to its buyer only.
     "Referrer-Policy": "same-origin",
 }
 
 
 def allow_form_targets(origins: Iterable[str]) -> None:
-    """Let the forms of the current request's page lead to these origins too, such as ``https://pay.example.com``.
+    """Allow forms of the current page to lead to these origins too, such as ``https://pay.example.com``.
 
-    A browser holds a form's redirects to the policy of the page that the form is on.
+    A browser checks redirects of a form against the policy of the page that contains it.
     """
     g.form_targets = list(origins)
 
 
 def add_to(app: Flask) -> None:
-    """Add the headers to every answer. Pages are one shopper's, so nobody keeps them."""
+    """Add the headers to every response. Pages belong to one shopper, so they must not be cached."""
 
     @app.after_request
     def protect(answer: Response) -> Response:

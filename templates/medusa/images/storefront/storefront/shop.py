@@ -1,4 +1,4 @@
-"""All that the pages work with, made once."""
+"""Everything that the pages need, created once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Shop:
     orders: URLSafeSerializer
 
     def order_of(self, reference: str) -> str | None:
-        """The id of the order whose page has that address; None where it is no such address."""
+        """Return the id of the order whose page has that address; None if the address is invalid."""
         try:
             return str(self.orders.loads(reference))
         except BadSignature:
@@ -33,7 +33,7 @@ class Shop:
 
 
 def open_shop(config: Config) -> Shop:
-    """The shop that ``config`` speaks of. Nothing is asked of the backend yet."""
+    """Return the shop for ``config``. The backend is not called yet."""
     medusa = Medusa(config.backend, config.publishable_key)
     regions = Regions(medusa, config.country)
     orders = URLSafeSerializer(config.secret_key, salt="order")

@@ -1,5 +1,6 @@
 <?php
-// What WordPress shows where it has no database. A command has failed then; a page says so, and that it is worth another try.
+// What WordPress shows if it can't reach its database. A command then fails; a page says so, and that the visitor should
+// retry.
 
 if ( PHP_SAPI === 'cli' ) {
 	$said = mysqli_connect_error() ?: 'it gave no reason';

@@ -1,6 +1,6 @@
 <?php
-// Waits until the database takes a connection, for 30 s at most. A network policy can refuse a new pod's first
-// connections; why there are none later, WordPress reports.
+// Waits at most 30 s until the database accepts a connection. A network policy can reject a new pod's first
+// connections; WordPress reports later failures.
 
 [$host, $port] = explode( ':', getenv( 'DATABASE_HOST' ) . ':3306' );
 $deadline = time() + 30;

@@ -1,6 +1,6 @@
 <?php
-// Asks the mail server that is set once whether it takes the user name and password. It ends with 2 where it never will, and
-// with the server's words in /dev/termination-log.
+// Asks the configured mail server once whether it accepts the user name and password. Exits with 2 if it never will, with
+// the server's reply in /dev/termination-log.
 
 $html = dirname( __DIR__ ) . '/html';
 foreach ( array( 'Exception', 'SMTP', 'PHPMailer' ) as $file ) {

@@ -1,10 +1,10 @@
 <?php
-// Asks Stripe once whether it takes the keys that are set. It ends with 2 where it never will, and with Stripe's words in
+// Asks Stripe once whether it accepts the configured keys. Exits with 2 if it never will, with Stripe's message in
 // /dev/termination-log.
 
 require dirname( __DIR__ ) . '/html/wp-content/mu-plugins/store-platform/stripe.php';
 
-/** End with what keeps the keys from being used. */
+/** Exit, with the reason why the keys can't be used. */
 function store_refuse( string $words, int $code ): never {
 	$words = substr( $words, 0, 1024 );
 	fwrite( STDERR, "$words\n" );

@@ -1,25 +1,25 @@
 <?php
-// What the steps of provisioning, and cron, share. Each step is safe to run again, and beside another one.
+// What the steps of provisioning, and cron, share. Each step is idempotent, and safe to run concurrently.
 
-/** End with a message that says what must hold. */
+/** Exit with a message that says what must hold. */
 function store_fail( string $message ): never {
 	fwrite( STDERR, "store-woocommerce: $message\n" );
 	exit( 1 );
 }
 
-/** How WordPress gives up: as a page, and with exit code 0, unless a handler of its own is set. */
+/** WordPress reports fatal errors as a page, and with exit code 0, unless a handler is set. */
 function store_die( mixed $message ): never {
 	$words = is_wp_error( $message ) ? $message->get_error_message() : (string) $message;
 	store_fail( trim( preg_replace( '/\s+/', ' ', html_entity_decode( strip_tags( $words ) ) ) ) );
 }
 
-// WordPress takes hooks that are there before it is loaded.
+// WordPress keeps hooks that are defined before it is loaded.
 $GLOBALS['wp_filter']['wp_die_handler'][10]['store'] = array(
 	'function'      => fn() => 'store_die',
 	'accepted_args' => 1,
 );
 
-/** Wait until no other step of this database runs; the lock ends with this process' connection. */
+/** Waits until no other step of this database runs; the lock ends with this process' connection. */
 function store_alone(): void {
 	global $wpdb;
 	if ( $wpdb->get_var( "SELECT GET_LOCK('store-woocommerce', 300)" ) !== '1' ) {

@@ -1,5 +1,5 @@
 <?php
-// What is due. A failure is the process' own, so that the Job has failed too.
+// Runs what is due. A failure makes the process fail, and so the Job.
 
 require __DIR__ . '/common.php';
 require dirname( __DIR__ ) . '/html/wp-cron.php';

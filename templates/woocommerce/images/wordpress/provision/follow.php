@@ -1,10 +1,10 @@
 <?php
-// What follows the Store's address and its Secret, in data that may come from another store or from before a move. What
-// was followed last is remembered in the database, so that it comes with the data, and nothing is done twice.
+// Updates what depends on the Store's address and its Secret, in data that may come from another store or from before a
+// move. The last applied value is stored in the database, so that it is part of a backup, and nothing is done twice.
 
 const STORE_FOLLOWED = 'store_platform_followed';
 
-/** Let the administrator sign in with this e-mail address and password, unless they were set already. */
+/** Lets the administrator sign in with this e-mail address and password, unless they were set already. */
 function store_follow_secret( string $email, string $password ): void {
 	$now   = array( 'email' => $email, 'password' => hash( 'sha256', $password ) );
 	$known = get_option( STORE_FOLLOWED, array() )['admin'] ?? array();
@@ -15,7 +15,7 @@ function store_follow_secret( string $email, string $password ): void {
 	if ( ( $known['password'] ?? '' ) !== $now['password'] ) {
 		wp_set_password( $password, $user->ID );
 	}
-	// An address that the owner chose in the admin stays.
+	// An address that the owner chose in the admin is kept.
 	if ( $user->user_email === ( $known['email'] ?? $user->user_email ) && $user->user_email !== $email ) {
 		add_filter( 'send_email_change_email', '__return_false' );
 		wp_update_user( array( 'ID' => $user->ID, 'user_email' => $email ) );
@@ -23,13 +23,13 @@ function store_follow_secret( string $email, string $password ): void {
 	store_followed( 'admin', $now );
 }
 
-/** Bring the addresses in posts, options and their like to this one from the one that was followed last. */
+/** Changes the addresses in posts, options and similar tables from the last applied one to this one. */
 function store_follow_address( string $url ): void {
 	global $wpdb;
 	$known = get_option( STORE_FOLLOWED, array() )['url'] ?? $url;
 	if ( $known !== $url ) {
 		foreach ( array( 'post_content', 'post_excerpt' ) as $column ) {
-			// Blocks keep their settings as JSON.
+			// Blocks store their settings as JSON.
 			foreach ( array( array( "$known/", "$url/" ), array( store_in_json( "$known/" ), store_in_json( "$url/" ) ) ) as list( $old, $new ) ) {
 				$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->posts} SET $column = REPLACE($column, %s, %s)", $old, $new ) );
 			}
@@ -42,7 +42,7 @@ function store_follow_address( string $url ): void {
 	store_followed( 'url', $url );
 }
 
-/** The same in a table of values that may be serialized: their lengths are in them. Objects of plugins stay. */
+/** The same for a table of values that may be serialized, which contain lengths. Objects of plugins are kept. */
 function store_follow_values( string $table, string $key, string $column, string $old, string $new ): void {
 	global $wpdb;
 	$like = '%' . $wpdb->esc_like( $old ) . '%';

@@ -1,9 +1,12 @@
 <?php
-// WooCommerce switched on, and its tables brought to its version.
+// Activates WooCommerce, and migrates its tables to its version.
 
 require __DIR__ . '/common.php';
 
-/** Be alone before WooCommerce is loaded, which installs itself then; a try that was killed has left it locked. */
+/**
+ * Takes the lock before WooCommerce is loaded, because loading installs it; a killed run has left WooCommerce's own
+ * lock behind.
+ */
 function store_unlock_woocommerce(): void {
 	store_alone();
 	delete_option( 'wc_installing' );
@@ -30,7 +33,7 @@ if ( ! is_plugin_active( STORE_PLUGIN ) ) {
 }
 require_once WC_ABSPATH . 'includes/class-wc-install.php';
 require_once WC_ABSPATH . 'includes/wc-update-functions.php';
-// The version is the last thing that its installer writes: without it, it was killed.
+// The installer writes the version last: if it is missing, the installer was killed.
 if ( get_option( 'woocommerce_version' ) !== WC()->version ) {
 	WC_Install::install();
 }
@@ -43,5 +46,5 @@ if ( $before ) {
 	}
 }
 WC_Install::update_db_version();
-// The same updates once more, by the action scheduler.
+// The same updates again, by the action scheduler.
 WC()->queue()->cancel_all( 'woocommerce_run_update_callback' );

@@ -1,13 +1,13 @@
 <?php
-// What a new shop needs to sell. Each step is remembered once it is through: what the owner changed or removed since
-// is left as it is, however often this runs.
+// Creates what a new shop needs to sell. Each step is recorded when it is complete: what the owner changed or removed
+// afterwards is left as it is, however often this runs.
 
 require __DIR__ . '/common.php';
 require dirname( __DIR__ ) . '/html/wp-load.php';
 require __DIR__ . '/steps.php';
 
 store_alone();
-// Decided before the first order, and not when the owner first signs in: above all, in which tables orders are kept.
+// Set before the first order, not when the owner first signs in: above all, which tables orders are stored in.
 WC_Install::newly_installed();
 $country  = store_setting( 'SHOP_COUNTRY' );
 $currency = store_setting( 'SHOP_CURRENCY' );

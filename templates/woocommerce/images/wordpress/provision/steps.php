@@ -1,7 +1,7 @@
 <?php
-// The steps of a new shop. Each bears to be begun again after a crash.
+// The steps of a new shop. Each is safe to run again after a crash.
 
-/** Do a step unless this shop has been through it. */
+/** Runs a step unless this shop has completed it. */
 function store_once( string $step, callable $work ): void {
 	$done = get_option( 'store_platform_seeded', array() );
 	if ( in_array( $step, $done, true ) ) {
@@ -11,7 +11,7 @@ function store_once( string $step, callable $work ): void {
 	update_option( 'store_platform_seeded', array( ...$done, $step ), false );
 }
 
-/** The country that the shop sells to, its currency, and how prices are written there. */
+/** Sets the country that the shop sells to, its currency, and the format of prices. */
 function store_make_market( string $country, string $currency ): void {
 	$locales = include WC()->plugin_path() . '/i18n/locale-info.php';
 	$options = array(
@@ -34,7 +34,7 @@ function store_make_market( string $country, string $currency ): void {
 			'woocommerce_dimension_unit'     => $locales[ $country ]['dimension_unit'],
 		);
 	}
-	// Decimals are the currency's, wherever it is used: a yen has none.
+	// The currency's decimals, wherever it is used: a yen has none.
 	foreach ( $locales as $locale ) {
 		if ( $locale['currency_code'] === $currency ) {
 			$options['woocommerce_price_num_decimals'] = $locale['num_decimals'];
@@ -44,14 +44,14 @@ function store_make_market( string $country, string $currency ): void {
 		update_option( $name, $value );
 	}
 	WC_Install::create_pages();
-	// The shop is what its address shows.
+	// The shop is the site's front page.
 	update_option( 'show_on_front', 'page' );
 	update_option( 'page_on_front', wc_get_page_id( 'shop' ) );
 }
 
-/** One way to send goods within the country. */
+/** Creates one shipping method within the country. */
 function store_make_delivery( string $country ): void {
-	// One that a try which was killed has begun is brought to its end.
+	// Completes one that a killed run has started.
 	$zone = new WC_Shipping_Zone();
 	foreach ( WC_Shipping_Zones::get_zones() as $known ) {
 		if ( $known['zone_name'] === $country ) {
@@ -68,12 +68,12 @@ function store_make_delivery( string $country ): void {
 	add_option( "woocommerce_flat_rate_{$method}_settings", $settings );
 }
 
-/** Payment by transfer after the order: it needs no account with anybody. */
+/** Enables payment by bank transfer after the order: it needs no account with a provider. */
 function store_make_payment(): void {
 	update_option( 'woocommerce_bacs_settings', array( 'enabled' => 'yes', 'title' => 'Invoice', 'description' => 'You pay when the goods are with you.' ) );
 }
 
-/** Goods to try the shop with, until the owner has their own. */
+/** Creates goods to try the shop with, until the owner has their own. */
 function store_make_catalogue(): void {
 	$samples = array(
 		'Linen shirt'       => array( '49', 40 ),
@@ -87,7 +87,7 @@ function store_make_catalogue(): void {
 	);
 	foreach ( $samples as $name => list( $price, $stock ) ) {
 		$slug = sanitize_title( $name );
-		// Of a try that was killed: parts of it may be missing, in tables that are not written again.
+		// From a killed run: parts of it may be missing, in tables that are not written again.
 		$begun = get_page_by_path( $slug, OBJECT, 'product' );
 		if ( $begun ) {
 			wc_get_product( $begun->ID )->delete( true );

@@ -1,19 +1,19 @@
 <?php
-// WordPress' own tables, its administrator, and how its addresses look; or what a newer version changes in them.
+// Installs WordPress' own tables, its administrator and its permalinks, or migrates them to a newer version.
 
 require __DIR__ . '/common.php';
 define( 'WP_INSTALLING', true );
-// Of a try that was killed some tables may be there and not others, which WordPress takes for a broken database and gives
-// up, unless it is being repaired.
+// After a killed run some tables may be missing. WordPress takes that for a broken database and gives up, unless it is
+// being repaired.
 if ( store_half_made() ) {
 	define( 'WP_REPAIRING', true );
 }
-/** Nobody waits for a mail that a new site is there. */
+/** Sends no mail that a new site exists. */
 function wp_new_blog_notification() {}
-/** No sample post or page: a shop has no use for them, and a second try would make them twice. */
+/** No sample post or page: a shop has no use for them, and a second run would create them twice. */
 function wp_install_defaults() {}
 
-/** Whether the database has tables, and not yet the first thing that WordPress writes into them. */
+/** Whether the database has tables, but not yet the first row that WordPress writes into them. */
 function store_half_made(): bool {
 	mysqli_report( MYSQLI_REPORT_OFF );
 	[$host, $port] = explode( ':', getenv( 'DATABASE_HOST' ) . ':3306' );
@@ -30,7 +30,7 @@ require dirname( __DIR__ ) . '/html/wp-load.php';
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 require __DIR__ . '/follow.php';
 
-/** Whether installing came to its end once; in shops of earlier releases, whether what came after it did. */
+/** Whether an installation was completed; in shops of earlier releases, whether the step after it was. */
 function store_installed(): bool {
 	return get_option( 'store_platform_installed' ) || get_option( 'store_platform_seeded' );
 }
@@ -39,7 +39,7 @@ store_alone();
 if ( store_installed() ) {
 	wp_upgrade();
 } else {
-	// What a try that was killed has made is found and kept, and the rest made.
+	// What a killed run has created is found and kept, and the rest created.
 	wp_install( store_setting( 'SHOP_TITLE' ), 'admin', store_setting( 'ADMIN_EMAIL' ), true, '', store_setting( 'ADMIN_PASSWORD' ) );
 	update_option( 'permalink_structure', '/%postname%/' );
 	update_option( 'default_comment_status', 'closed' );

@@ -11,7 +11,7 @@ import { connect } from "../integrations/stripe"
 import { waysToPay } from "../integrations/ways-to-pay"
 import { mailPaymentFailed } from "../mail/payment-failed"
 
-/** No session begins with a provider that has no keys. */
+/** Refuse to start a session with a provider that has no keys. */
 function refuseUnavailable(request: MedusaRequest, _: MedusaResponse, next: MedusaNextFunction): void {
   const { provider_id } = (request.body ?? {}) as { provider_id?: string }
   if (provider_id && !waysToPay().some(({ id }) => id === provider_id)) {
@@ -20,14 +20,16 @@ function refuseUnavailable(request: MedusaRequest, _: MedusaResponse, next: Medu
   next()
 }
 
-/** Medusa takes every webhook and looks at its signature later; here what is not Stripe's is refused at once. */
+/**
+ * Reject webhooks without a valid signature at once: Medusa would accept every webhook and check its signature later.
+ */
 async function refuseUnsigned(request: MedusaRequest, response: MedusaResponse, next: MedusaNextFunction): Promise<void> {
   const event = signedEvent(request)
   if (!event) {
     response.status(400).json({ type: "invalid_data", message: "the webhook's signature is not valid" })
     return
   }
-  // Medusa itself makes nothing of it.
+  // Medusa itself does nothing for it.
   if (event.type === "payment_intent.payment_failed") await mailPaymentFailed(request.scope, event.data.object)
   next()
 }

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync, readdirSync, realpathSync } from "node:fs"
 import { join } from "node:path"
 
-/** An integration's fields, by the names in the platform's integrations.yaml. */
+/** An integration's fields; the names are those in the platform's integrations.yaml. */
 export type Fields = Record<string, string>
 
 /**
- * What the owner has set for an integration, as it is now; undefined where nothing is. Each field is a file of a mounted
- * Secret. The kubelet changes all of them at once by moving the link "..data", so they are read behind it.
+ * Returns the fields that the owner has set for an integration, as they are now; undefined if there are none. Each
+ * field is a file of a mounted Secret. The kubelet updates all of them atomically by changing the link "..data", so
+ * they are read through that link.
  */
 export function fieldsOf(integration: string): Fields | undefined {
   const mount = join(process.env.INTEGRATIONS_FOLDER ?? "/integrations", integration)
@@ -18,7 +19,7 @@ export function fieldsOf(integration: string): Fields | undefined {
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), "utf8")]))
 }
 
-/** The text without any value of the fields that has the length of a secret. */
+/** Returns the text without the values of those fields that are long enough to be secrets. */
 export function withoutSecrets(text: string, fields: Fields): string {
   const secrets = Object.entries(fields).filter(([name, value]) => /key|secret|password/i.test(name) && value)
   return secrets.reduce((clean, [, value]) => clean.split(value).join("(hidden)"), text)

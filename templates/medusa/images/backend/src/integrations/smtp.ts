@@ -2,14 +2,17 @@ import { createTransport, type Transporter } from "nodemailer"
 
 import { fieldsOf, type Fields } from "./fields"
 
-/** Where the shop's mails go: the mail server that its owner has set, else the platform's relay; undefined: nowhere. */
+/**
+ * Returns the server for the shop's mails: the one that its owner has set, otherwise the platform's relay; undefined if
+ * there is none.
+ */
 export function mailServer(): Fields | undefined {
   return fieldsOf("mail") ?? fieldsOf("mail-relay")
 }
 
 /**
- * A connection to a mail server. An owner's is always encrypted: from the start on port 465, by STARTTLS on any other. The
- * platform's relay says by "tls" how it is, and by "ca" which certificate authorities are its own.
+ * Returns a connection to a mail server. An owner's is always encrypted: from the start on port 465, by STARTTLS on any
+ * other port. The platform's relay states its encryption in "tls", and its own certificate authorities in "ca".
  */
 export function openTransport({ host, port, username, password, tls, ca }: Fields): Transporter {
   const mode = tls ?? (port === "465" ? "tls" : "starttls")
@@ -29,7 +32,7 @@ export function openTransport({ host, port, username, password, tls, ca }: Field
   })
 }
 
-/** What a server says to a mail or a sign-in that it does not take, or why it can't be reached. */
+/** A server's reply if it rejects a mail or a sign-in, or why it is unreachable. */
 export function wordsOf(error: unknown): string {
   const { response, message } = error as { response?: string; message: string }
   return response ?? message

@@ -5,12 +5,12 @@ import { fieldsOf, type Fields } from "./fields"
 export const STRIPE = "pp_stripe_stripe"
 const PAGES = "https://checkout.stripe.com"
 
-/** `pages` is the origin of the hosted pages to pay on. */
+/** `pages`: the origin of the hosted payment pages. */
 export type Connection = Readonly<{ client: Stripe; webhookSecret: string; pages: string }>
 
 let last: { fields: string; connection: Connection } | undefined
 
-/** Stripe with the keys that are set now, so that another key needs no restart; undefined where none are set. */
+/** Returns Stripe with the current keys, so that changed keys need no restart; undefined if there are none. */
 export function connect(): Connection | undefined {
   const fields = fieldsOf("payments")
   if (fields?.provider !== "stripe") return undefined
@@ -26,7 +26,7 @@ function open(fields: Fields): Connection {
   return { client: new Stripe(secretKey, { ...limits, ...server }), webhookSecret, pages }
 }
 
-/** Stripe's own servers, or those that tests and the demo put in their place: never for a key that moves money. */
+/** Stripe's servers, or those that tests and the demo use instead, which are ignored for keys that move money. */
 function standIn(secretKey: string): { server: Stripe.StripeConfig; pages: string } {
   const { STRIPE_API_URL: url, STRIPE_PAGES: pages = PAGES } = process.env
   if (!url || !/^(sk|rk)_test_/.test(secretKey)) return { server: {}, pages: PAGES }

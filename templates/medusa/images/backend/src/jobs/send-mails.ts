@@ -4,7 +4,7 @@ import { sendMails } from "../mail/outbox"
 
 export const config = { name: "send-mails", schedule: "* * * * *" }
 
-/** Send the mails that could not be sent before, and those whose event was lost. */
+/** Sends the mails that could not be sent before, and those whose event was lost. */
 export default async function sendWaitingMails(container: MedusaContainer): Promise<void> {
   await sendMails(container)
 }

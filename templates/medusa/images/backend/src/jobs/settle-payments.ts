@@ -10,9 +10,8 @@ const HOURS = 48
 export const config = { name: "settle-payments", schedule: "* * * * *" }
 
 /**
- * Make the orders of payments whose webhook was lost: it came while the backend was down, was not signed with the secret
- * that is set, or the backend ended after it had taken the webhook and before it acted on it. What has an order already is
- * left alone.
+ * Creates the orders of payments whose webhook was lost: it came while the backend was down, was not signed with the
+ * current secret, or the backend stopped between accepting and handling it. Payments that have an order are skipped.
  */
 export default async function settlePayments(container: MedusaContainer): Promise<void> {
   const stripe = connect()

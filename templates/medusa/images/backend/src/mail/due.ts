@@ -4,15 +4,15 @@ import { ContainerRegistrationKeys, Modules } from "@medusajs/framework/utils"
 import type { Row } from "./mails"
 import { shop } from "./shop"
 
-/** A mail that is to be sent, once for each key. */
+/** A mail to send, once per key. */
 export type Due = Readonly<{ key: string; template: string; to: string; data: Row }>
 
-// An order that is being made can still be taken back.
+// An order that is still being created can be rolled back.
 const SETTLED_MILLISECONDS = 2 * 60 * 1000
 
 /**
- * All mails that what happened since then asks for, whether they were sent or not: found in the shop's data and not from
- * its events alone, which a process that ends takes with it.
+ * Returns all mails for what has happened since a time, whether they were sent or not. They are computed from the
+ * shop's data and not only from its events, which are lost if the process ends.
  */
 export async function dueMails(container: MedusaContainer, since: Date): Promise<Due[]> {
   const settled = new Date(Date.now() - SETTLED_MILLISECONDS)
@@ -32,7 +32,7 @@ export async function dueMails(container: MedusaContainer, since: Date): Promise
   ].filter(({ to }) => to)
 }
 
-/** The mails of an order that was placed. */
+/** Returns the mails for an order that was placed. */
 export async function mailsOfOrder(container: MedusaContainer, id: string): Promise<Due[]> {
   return (await graph(container, "order", ORDER, { id })).flatMap(ofOrder)
 }

@@ -1,12 +1,12 @@
 import { shop } from "./shop"
 import { language } from "./words"
 
-/** A part of a mail: a paragraph, a link on a line of its own, or a table of names and values. */
+/** A part of a mail: a paragraph, a link on its own line, or a table of names and values. */
 export type Part = string | Readonly<{ label: string; url: string }> | readonly (readonly [string, string])[]
 
 export type Content = { subject: string; text: string; html: string }
 
-/** A mail's two forms, which say the same. */
+/** A mail's text and HTML, with the same content. */
 export function lay(subject: string, parts: Part[]): Content {
   const shown = parts.filter((part) => !Array.isArray(part) || part.length)
   const text = [...shown.map(asText), `-- \n${shop.title}\n${shop.url}`].join("\n\n") + "\n"

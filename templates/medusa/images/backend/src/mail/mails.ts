@@ -8,12 +8,12 @@ import { price, words } from "./words"
 
 export type Row = Record<string, any>
 
-/** Whatever makes a password's link again marks its event with this, so that the event makes no second mail. */
+/** A password's link that is sent again marks its event with this, so that the event causes no second mail. */
 export const FROM_A_MAIL = "store-platform-mail"
 
 type Writer = (container: MedusaContainer, data: Row) => Promise<Content>
 
-/** What each mail says, from the shop's data when it is sent: its links have the host that the shop has then. */
+/** Creates each mail's text from the shop's data when it is sent, so that its links have the shop's current host. */
 export const MAILS: Record<string, Writer> = {
   "order-placed": async (container, { order: id }) => {
     const order = await findOrder(container, id)
@@ -119,13 +119,15 @@ function address({ shipping_address: to }: Row): Part {
   return [[words().to, [name, to.company, to.address_1, to.address_2, town].filter(Boolean).join(", ")]]
 }
 
-/** The storefront finds an order by its reference and the buyer's e-mail: no address that leads to it is in a mail. */
+/**
+ * The storefront finds an order by its reference and the buyer's e-mail, so mails contain no address that reveals it.
+ */
 function wayBack({ id }: Row): Part[] {
   const reference = String(id).replace(/^order_/, "")
   return [[[words().reference, reference]], { label: words().lookUp, url: `${shop.url}/orders` }, words().lookUpHow]
 }
 
-/** A token is made when its mail is sent, and kept nowhere: a mail that waited brings one that is still valid. */
+/** The token is created when its mail is sent, and not stored: a delayed mail contains one that is still valid. */
 async function resetToken(container: MedusaContainer, user: string): Promise<string> {
   const { projectConfig } = container.resolve(ContainerRegistrationKeys.CONFIG_MODULE)
   const { result } = await generateResetPasswordTokenWorkflow(container).run({

@@ -9,28 +9,28 @@ import { dueMails, type Due } from "./due"
 import { MAILS, type Row } from "./mails"
 import { shop } from "./shop"
 
-// Any constant will do: it is the name of the lock that all processes of one database share.
+// Any constant: it names the lock that all processes of one database share.
 const LOCK = 20_260_102
 const MINUTE = 60 * 1000
 const HOUR = 60 * MINUTE
-// What happened earlier is not mailed any more; what could not be sent for so long is abandoned.
+// Older events cause no mails, and mails that could not be sent for this long are abandoned.
 const LOOK_BACK = 48 * HOUR
 const GIVE_UP = 7 * 24 * HOUR
-// A link for a new password helps whoever waits for it.
+// A link for a new password is useful only while somebody waits for it.
 const GIVE_UP_PASSWORD = HOUR
 const LONGEST_PAUSE = 15 * MINUTE
 const LONGEST_WAIT = 12 * HOUR
 
-/** While a server can't be reached, it is asked ever less often; other fields are tried at once. */
+/** An unreachable server is retried at growing intervals; changed fields are tried at once. */
 let unreachable: { fields: string; until: number; pause: number } | undefined
 
 let running: Promise<void> | undefined
 let again = false
 
 /**
- * Send what is due. A mail is first kept in the database, as a notification of the status "failure": that is what Medusa's
- * notification module sends when it is asked again. So nothing is lost with a process or a server, and each is sent once;
- * only one of which nobody knows whether the server took it is sent again, with the same Message-ID.
+ * Sends what is due. Each mail is first stored in the database as a notification with the status "failure", which
+ * Medusa's notification module sends when asked to retry. So no mail is lost with a process or a server, and each is
+ * sent once. Only if it is unknown whether the server accepted a mail, it is sent again, with the same Message-ID.
  */
 export async function sendMails(container: MedusaContainer): Promise<void> {
   again = true
@@ -38,7 +38,7 @@ export async function sendMails(container: MedusaContainer): Promise<void> {
   await running
 }
 
-/** What is due since a round began is for the next one. */
+/** What becomes due during a run is left to the next one. */
 async function untilAllIsSeen(container: MedusaContainer): Promise<void> {
   while (again) {
     again = false
@@ -57,7 +57,7 @@ async function sendOnce(container: MedusaContainer): Promise<void> {
   })
 }
 
-/** Keep mails until they are sent, where the shop sends any; those that are kept already are left as they are. */
+/** Stores mails until they are sent, if the shop sends any; those that are stored already are unchanged. */
 export async function keep(container: MedusaContainer, mails: Due[]): Promise<void> {
   if (!mails.length || !mailServer()) return
   const rows = mails.map(({ key, template, to, data }) => ({
@@ -72,7 +72,7 @@ export async function keep(container: MedusaContainer, mails: Due[]): Promise<vo
   await database(container)("notification").insert(rows).onConflict().ignore()
 }
 
-/** Those of this shop, not of one whose backup its data come from, whose turn it is. */
+/** Returns the stored mails that are due, without those of the shop whose backup this shop was restored from. */
 async function waiting(container: MedusaContainer): Promise<Row[]> {
   const now = Date.now()
   const rows: Row[] = await database(container)("notification")
@@ -88,7 +88,7 @@ async function waiting(container: MedusaContainer): Promise<Row[]> {
   })
 }
 
-/** Whether the server takes mails now. If not, all of them wait, and it is not asked once for each. */
+/** Whether the server accepts mails now. If not, all mails wait, and the server is not asked for each of them. */
 async function reachable(container: MedusaContainer, server: Fields, mails: number): Promise<boolean> {
   const fields = JSON.stringify(server)
   if (unreachable?.fields === fields && Date.now() < unreachable.until) return false
@@ -145,8 +145,8 @@ async function sentThisHour(container: MedusaContainer): Promise<number> {
 }
 
 /**
- * Since when this shop sends mails: nobody gets one about what happened before. It is kept in the shop's data by a single
- * statement, since the seed writes beside it; a clone has the name of another store there, and begins anew.
+ * Returns since when this shop sends mails: events before that cause none. It is stored in the shop's data by a single
+ * statement, because the seed writes there concurrently. A clone finds another store's name there, and restarts.
  */
 async function connectedSince(container: MedusaContainer, connected: boolean): Promise<Date | undefined> {
   const { rows } = await database(container).raw("SELECT metadata->'mail' AS mark FROM store LIMIT 1")
@@ -163,7 +163,7 @@ async function connectedSince(container: MedusaContainer, connected: boolean): P
   return now
 }
 
-/** Do the work unless another process does: what is due then is found by the next. */
+/** Runs the work unless another process does: the next run finds what is due then. */
 async function alone(container: MedusaContainer, work: () => Promise<void>): Promise<void> {
   const { client } = database(container)
   const connection = await client.acquireConnection()

@@ -6,8 +6,8 @@ import { keep } from "./outbox"
 import { shop } from "./shop"
 
 /**
- * Keep a mail to the owner about a payment that failed: one for each, however often it is tried. It is kept before the
- * provider gets its answer, which otherwise sends the event again, and sent by the next run of the job.
+ * Stores a mail to the owner about a failed payment: one per payment, however often it is tried. It is stored before
+ * the provider gets its response (otherwise the provider would repeat the event), and sent by the next run of the job.
  */
 export async function mailPaymentFailed(container: MedusaContainer, intent: Stripe.PaymentIntent): Promise<void> {
   if (!shop.owner) return

@@ -1,6 +1,6 @@
-/** What mails say of the shop, as the backend's environment has it when they are sent. */
+/** Values for the texts of mails, from the backend's environment when they are sent. */
 export const shop = {
-  /** The store's name: a clone has another one than the store whose data it was made from. */
+  /** The store's name: a clone's differs from that of the store it was restored from. */
   get name(): string {
     return process.env.STORE_NAME ?? ""
   },
@@ -11,11 +11,11 @@ export const shop = {
   get country(): string {
     return (process.env.SHOP_COUNTRY ?? "US").toUpperCase()
   },
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   get url(): string {
     return process.env.STORE_CORS ?? ""
   },
-  /** Who gets what is for the owner; empty: nobody. */
+  /** The recipient of mails to the owner; "": nobody. */
   get owner(): string {
     return process.env.OWNER_EMAIL ?? ""
   },

@@ -1,6 +1,6 @@
 import { shop } from "./shop"
 
-/** What mails say, in English and German. */
+/** The texts of mails, in English and German. */
 const ENGLISH = {
   hello: (name: string) => (name ? `Hello ${name},` : "Hello,"),
   order: (number: string) => `Order ${number}`,
@@ -99,14 +99,14 @@ const GERMAN: typeof ENGLISH = {
   },
 }
 
-// Where most people read German.
+// Countries where most people read German.
 const GERMAN_COUNTRIES = ["AT", "CH", "DE", "LI"]
 
 export const language = (): "de" | "en" => (GERMAN_COUNTRIES.includes(shop.country) ? "de" : "en")
 
 export const words = (): typeof ENGLISH => (language() === "de" ? GERMAN : ENGLISH)
 
-/** An amount in the currency's main unit, as the shop's country writes it. */
+/** Returns an amount in the currency's main unit, formatted for the shop's country. */
 export function price(amount: unknown, currency: string): string {
   const format = new Intl.NumberFormat(`${language()}-${shop.country}`, { style: "currency", currency })
   return format.format(Number(amount))

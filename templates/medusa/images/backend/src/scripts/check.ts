@@ -4,7 +4,7 @@ import { fieldsOf, withoutSecrets, type Fields } from "../integrations/fields"
 import { mailServer, openTransport, wordsOf } from "../integrations/smtp"
 import { connect } from "../integrations/stripe"
 
-// What the platform reads as: it will not do with these fields, and another try can't help.
+// The platform's exit code for "these fields are rejected, and a retry can't help".
 const REFUSED = 2
 const LAST_MESSAGE = process.env.TERMINATION_MESSAGE ?? "/dev/termination-log"
 
@@ -39,7 +39,7 @@ const CHECKS: Record<string, (fields: Fields) => Promise<void>> = {
   },
 }
 
-/** Ask the integration's provider once whether it takes what is set. */
+/** Asks the integration's provider once whether it accepts the current fields. */
 async function check(integration: string): Promise<number> {
   const fields = integration === "mail" ? mailServer() : fieldsOf(integration)
   if (!fields || !CHECKS[integration]) {

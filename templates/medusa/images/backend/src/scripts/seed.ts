@@ -9,8 +9,8 @@ import { readSettings } from "../seed/settings"
 import { Shop, alone } from "../seed/shop"
 
 /**
- * What a new shop needs to sell. Each step looks before it makes, and is remembered once it is through: what the
- * owner changed or removed since is left as it is, however often this runs. A second one at the same time waits.
+ * Creates what a new shop needs to sell. Each step is idempotent and recorded when it is complete: what the owner
+ * changed or removed afterwards is left as it is, however often this runs. A concurrent run waits.
  */
 export default async function seed({ container }: ExecArgs): Promise<void> {
   const settings = readSettings(process.env)

@@ -6,10 +6,10 @@ import { createApiKeysWorkflow, createUsersWorkflow, linkSalesChannelsToApiKeyWo
 import type { Settings } from "./settings"
 import type { Row, Shop } from "./shop"
 
-// Whose a key is that has not got its token yet: that of a try which was killed is found by it, and taken on.
+// The title of a key that has no token yet: if a run is killed, the next one finds the key by it and continues.
 const UNFINISHED = "store-platform"
 
-/** The key that the storefront shows, and the administrator whose password the store's Secret holds. */
+/** Creates the key that the storefront uses, and the administrator with the password in the store's Secret. */
 export async function makeAccess(shop: Shop, settings: Settings): Promise<void> {
   await makePublishableKey(shop, settings.publishableKey)
   await makeAdministrator(shop, settings.adminEmail, settings.adminPassword)
@@ -22,7 +22,7 @@ async function makePublishableKey(shop: Shop, token: string): Promise<void> {
   if (!key.sales_channels_link?.length) {
     await linkSalesChannelsToApiKeyWorkflow(shop.container).run({ input: { id: key.id, add: [channel] } })
   }
-  // Medusa chooses tokens by itself; this one is known before the shop is, so that its storefront can be given it.
+  // Medusa would choose a random token; this one is known beforehand, so that the storefront can be given it.
   const database = shop.container.resolve(ContainerRegistrationKeys.PG_CONNECTION)
   const redacted = `${token.slice(0, 6)}***${token.slice(-3)}`
   await database("api_key").where({ id: key.id }).update({ token, redacted, created_by: "" })
@@ -38,8 +38,8 @@ async function unfinishedKey(shop: Shop): Promise<Row> {
 }
 
 /**
- * As `medusa user` would, which fails the second time. Data from another store's backup have that one's password: then
- * the Secret's is set. One that the owner chose since stays.
+ * Like `medusa user`, which would fail the second time. Data from another store's backup contains that store's
+ * password, so the Secret's is set. A password that the owner chose since then is kept.
  */
 async function makeAdministrator(shop: Shop, email: string, password: string): Promise<void> {
   const fingerprint = createHash("sha256").update(`${email} ${password}`).digest("hex")
@@ -50,8 +50,8 @@ async function makeAdministrator(shop: Shop, email: string, password: string): P
 }
 
 /**
- * Let a user sign in with this e-mail and password. Medusa lets anybody register with any address: whoever has done so
- * must not stay signed in, since their session would be the user's.
+ * Lets a user sign in with this e-mail and password. In Medusa, anybody can register with any address: whoever did so
+ * must not stay signed in, because their session would become the user's.
  */
 async function letIn(shop: Shop, user_id: string, email: string, password: string): Promise<void> {
   const auth = shop.container.resolve(Modules.AUTH)

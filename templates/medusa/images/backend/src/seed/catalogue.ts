@@ -12,7 +12,7 @@ import { SAMPLES, type Sample } from "./samples"
 import type { Settings } from "./settings"
 import type { Row, Shop } from "./shop"
 
-/** The sample goods, priced and in stock. */
+/** Creates the sample goods, with prices and stock. */
 export async function makeCatalogue(shop: Shop, { currency }: Settings): Promise<void> {
   await makeProducts(shop, currency)
   await makeStock(shop)
@@ -23,7 +23,7 @@ async function makeProducts(shop: Shop, currency: string): Promise<void> {
   const missing = SAMPLES.filter((sample) => !whole.has(handle(sample)))
   const profile = await shippingProfile(shop)
   const { default_sales_channel_id: channel } = await shop.store()
-  // One after the other, the last first: shops show what is newest first, and ids of one millisecond have no order.
+  // One after the other, in reverse: shops show the newest first, and ids of the same millisecond have no order.
   for (const sample of missing.reverse()) {
     await createProductsWorkflow(shop.container).run({
       input: {
@@ -53,13 +53,13 @@ async function makeProducts(shop: Shop, currency: string): Promise<void> {
 }
 
 /**
- * Remove what a try that was killed has made in part, since its SKUs could not be given again, and the prices that nothing
- * has. The handles of the rest.
+ * Removes what a killed run created only in part, because its SKUs could not be used again, and prices that belong to
+ * nothing. Returns the handles of the rest.
  */
 async function keepWhole(shop: Shop): Promise<Set<string>> {
   const fields = ["id", "handle", "variants.prices.id"]
   const there = await shop.all("product", fields, { handle: SAMPLES.map(handle) })
-  // A variant's price is the last thing that is made.
+  // A variant's price is created last.
   const isWhole = ({ variants }: Row) => variants?.length > 0 && variants.every((each: any) => each.prices?.some(Boolean))
   const parts = there.filter((product) => !isWhole(product)).map(({ id }) => id)
   if (parts.length) await deleteProductsWorkflow(shop.container).run({ input: { ids: parts } })
@@ -89,7 +89,7 @@ async function makeStock(shop: Shop): Promise<void> {
   })
 }
 
-/** What Medusa's own admin gives to goods of one kind, where a sample names no option. */
+/** What Medusa's own admin sets for goods without options. */
 function option(sample: Sample): [string, string[]] {
   return sample.option ?? ["Default option", ["Default option value"]]
 }

@@ -14,7 +14,7 @@ import type { Row, Shop } from "./shop"
 
 const LOCATION = "Warehouse"
 
-/** A place that goods come from, and two ways to send them, which the owner fulfils manually. */
+/** Creates a stock location, and two ways of shipping from it, which the owner fulfils manually. */
 export async function makeDelivery(shop: Shop, settings: Settings): Promise<void> {
   const location = await makeLocation(shop, settings.country)
   const zone = await makeZone(shop, location, settings.country)
@@ -24,7 +24,7 @@ export async function makeDelivery(shop: Shop, settings: Settings): Promise<void
   ] as const) {
     const begun = await shop.find("shipping_option", ["id", "prices.id"], { name, service_zone_id: zone })
     if (begun?.prices?.some(Boolean)) continue
-    // Of a try that was killed before it had a price.
+    // From a run that was killed before it had a price.
     if (begun) await deleteShippingOptionsWorkflow(shop.container).run({ input: { ids: [begun.id] } })
     await createShippingOptionsWorkflow(shop.container).run({
       input: [
@@ -55,7 +55,7 @@ export async function shippingProfile(shop: Shop): Promise<string> {
   return result[0].id
 }
 
-/** The place that the seed made, undefined where it made none or the owner has removed it. */
+/** Returns the location that the seed created; undefined if it created none or the owner has removed it. */
 export async function stockLocation(shop: Shop): Promise<Row | undefined> {
   return shop.find("stock_location", ["id", "sales_channels.id", "fulfillment_providers.id", "fulfillment_sets.id"], {
     name: LOCATION,
@@ -84,7 +84,7 @@ async function makeLocation(shop: Shop, country: string): Promise<Row> {
   return location
 }
 
-/** The service zone of the country, in the location's delivery. Its id. */
+/** Returns the id of the country's service zone, in the location's fulfilment set. */
 async function makeZone(shop: Shop, location: Row, country: string): Promise<string> {
   const fulfillment = shop.container.resolve(Modules.FULFILLMENT)
   const name = `Delivery from ${LOCATION}`

@@ -2,12 +2,12 @@ import { ContainerRegistrationKeys } from "@medusajs/framework/utils"
 
 import type { Shop } from "./shop"
 
-// The columns in which Medusa and its modules keep a file's address.
+// The columns in which Medusa and its modules store a file's address.
 const COLUMNS = ["avatar_url", "image_url", "logo_url", "thumbnail", "url"]
 
 /**
- * Medusa keeps the whole address of an uploaded file. After a move to another host, and in data that come from another
- * store's backup, those below the address of before are brought below this one; all others stay.
+ * Updates the addresses of uploaded files, which Medusa stores in full. After a move to another host, and in data from
+ * another store's backup, those below the previous address are changed to this one; all others stay.
  */
 export async function moveFiles(shop: Shop, base: string): Promise<void> {
   await shop.whenOther("file_base_url", base, async (before) => {

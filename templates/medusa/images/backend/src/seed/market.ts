@@ -10,7 +10,7 @@ import type { Shop } from "./shop"
 
 const PAYMENT_PROVIDERS = ["pp_system_default", "pp_stripe_stripe"]
 
-/** The country that the shop sells to, and the currency it sells in there. */
+/** Creates the country that the shop sells to, with its currency. */
 export async function makeMarket(shop: Shop, settings: Settings): Promise<void> {
   await check(shop, settings)
   await makeCurrency(shop, settings)
@@ -39,7 +39,7 @@ export async function makeMarket(shop: Shop, settings: Settings): Promise<void> 
   }
 }
 
-/** A try that was killed may have left it without a way to pay, or without a word on whether its prices have the tax. */
+/** A killed run may have left it without a payment provider, or without the setting whether prices include tax. */
 async function finishRegion(shop: Shop, id: string): Promise<void> {
   const region = await shop.find("region", ["id", "payment_providers.id"], { id })
   if (!region?.payment_providers?.length) {

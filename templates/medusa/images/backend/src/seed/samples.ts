@@ -4,13 +4,13 @@ export type Sample = {
   subtitle: string
   description: string
   price: number
-  /** An option and its values; none for goods of one kind. */
+  /** An option and its values; empty for goods without options. */
   option?: [string, string[]]
-  /** How many there are of each variant. */
+  /** The stock of each variant. */
   stock: number
 }
 
-/** In the order that a new shop shows them. What is sold out is last: it is there to show how that looks. */
+/** In the order in which a new shop shows them. The sold-out product is last: it shows how that looks. */
 export const SAMPLES: Sample[] = [
   {
     title: "Linen shirt",

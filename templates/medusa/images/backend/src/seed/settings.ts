@@ -1,4 +1,4 @@
-/** What the Store says of its shop, as the seed's environment gives it. */
+/** The shop's settings in the Store's spec, from the seed's environment. */
 export type Settings = {
   title: string
   /** ISO 4217, in lowercase letters as Medusa writes it. */
@@ -8,11 +8,11 @@ export type Settings = {
   publishableKey: string
   adminEmail: string
   adminPassword: string
-  /** Where the shop's uploaded files are found, without a slash at its end. */
+  /** The address of the shop's uploaded files, without a trailing slash. */
   fileBaseUrl: string
 }
 
-/** @throws Error that names a variable which is missing. */
+/** @throws Error naming a variable that is missing. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const text = (name: string): string => {
     const value = environment[name]

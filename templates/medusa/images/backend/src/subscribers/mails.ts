@@ -8,7 +8,7 @@ export const config: SubscriberConfig = {
   context: { subscriberId: "store-mails" },
 }
 
-/** Send a mail about what has just happened, without waiting for the next run of the job. */
+/** Sends a mail about what has just happened, without waiting for the next run of the job. */
 export default async function mailAtOnce({ event, container }: SubscriberArgs<{ id: string }>): Promise<void> {
   if (event.name === "order.placed") await keep(container, await mailsOfOrder(container, event.data.id))
   await sendMails(container)

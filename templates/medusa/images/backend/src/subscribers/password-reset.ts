@@ -9,12 +9,12 @@ type Reset = { entity_id: string; actor_type: string; metadata?: { source?: stri
 
 export const config: SubscriberConfig = { event: "auth.password_reset", context: { subscriberId: "store-password-reset" } }
 
-// However often somebody asks, nobody's mailbox is filled.
+// Limits how many mails requests for a new password can cause.
 const ONE_IN_MILLISECONDS = 5 * 60 * 1000
 
 /**
- * Send whoever has forgotten the password of the administration a link. The shop's pages have no accounts; a customer's that
- * somebody made through the Store API gets no mail, since anybody can make one in anybody's name.
+ * Mails a link to an administrator who has forgotten the password. The shop's pages have no customer accounts; accounts
+ * that somebody created through the Store API get no mail, because anybody can create one in anybody's name.
  */
 export default async function mailLink({ event, container }: SubscriberArgs<Reset>): Promise<void> {
   const { entity_id: user, actor_type, metadata } = event.data

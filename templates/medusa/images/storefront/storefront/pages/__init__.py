@@ -1,1 +1,1 @@
-"""The pages, a module for each part of the way through the shop."""
+"""The pages, one module for each part of the way to an order."""

@@ -1,4 +1,4 @@
-"""The cart: what is in it, and how many of each."""
+"""The cart: its products and their quantities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_OF_ONE = 10 * MOST_AT_ONCE
 
 
 def blueprint(shop: Shop) -> Blueprint:
-    """The cart's page, and changes of its lines."""
+    """Return the cart's page, and changes of its lines."""
     pages = Blueprint("cart", __name__, url_prefix="/cart")
 
     @pages.get("")

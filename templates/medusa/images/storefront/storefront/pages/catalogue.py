@@ -1,4 +1,4 @@
-"""What there is to buy."""
+"""The catalogue of products."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOO_MANY = "There are not so many left. Choose fewer."
 
 
 def blueprint(shop: Shop) -> Blueprint:
-    """The catalogue's pages and each product's own."""
+    """Return the catalogue's pages and each product's page."""
     pages = Blueprint("catalogue", __name__)
 
     @pages.get("/")

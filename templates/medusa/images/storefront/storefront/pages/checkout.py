@@ -1,4 +1,4 @@
-"""The way from a cart to an order: where it goes, how it gets there, how it is paid."""
+"""The way from a cart to an order: address, shipping, payment."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from ..security import allow_form_targets
 from ..shop import Shop
 
 NOT_ORDERED = "The order could not be made. Something in your cart may be sold by now: look there and try again."
-NO_PROVIDER = (
-    "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
-)
+NO_PROVIDER = "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
 NOT_PAID = "Your payment has not arrived, and nothing was ordered. Your cart is kept: try again, or choose another way."
 
 Page = str | Response | tuple[str, int]
 
 
 def blueprint(shop: Shop) -> Blueprint:
-    """One page for each step; each shows what the ones before have said."""
+    """Return one page per step; each shows what was entered in the previous ones."""
     pages = Blueprint("checkout", __name__, url_prefix="/checkout")
 
     @pages.get("")
@@ -37,7 +35,7 @@ def blueprint(shop: Shop) -> Blueprint:
         try:
             return _take_address(shop)
         except BackendUnavailable:
-            # The page needs nothing of the backend, so what was written is not lost.
+            # The page needs nothing from the backend, so the shopper's input is kept.
             form = AddressForm(request.form)
             form.country_code.choices = [(form.country_code.data, str(form.country_code.data).upper())]
             return render_template("checkout/address.html", cart=None, form=form, error=UNAVAILABLE[1]), 503
@@ -88,7 +86,7 @@ def blueprint(shop: Shop) -> Blueprint:
 
     @pages.get("/paid")
     def paid() -> Page:
-        """Where the payment provider's page leads back to. What was not paid can be tried again."""
+        """Handle the return from the payment provider's page. A payment that was not made can be tried again."""
         cart = _cart(shop)
         made = _order_of_paid(shop, cart)
         return _to_order(shop, made) if made else (_payment_page(shop, cart, error=NOT_PAID), 402)
@@ -97,7 +95,7 @@ def blueprint(shop: Shop) -> Blueprint:
 
 
 def _order_of_paid(shop: Shop, cart: Object) -> Object | None:
-    """The order of a cart that was paid on a provider's page; None where it was not, or not yet."""
+    """Return the order of a cart that was paid on a provider's page; None if it is not paid, or not yet."""
     if not payment.begun(cart):
         return None
     try:
@@ -120,8 +118,10 @@ def _take_address(shop: Shop) -> Page:
 
 
 def _cart(shop: Shop) -> Object:
-    """The cart to check out. Where there is none, the answer is another page: the cart's own, or that of the order
-    whose making was not seen to its end, because the answer got lost."""
+    """Return the cart to check out.
+
+    If there is none, redirect: to the cart, or to the order whose response got lost.
+    """
     cart = shop.carts.current()
     if cart is None:
         abort(_to_order(shop, shop.carts.complete()))

@@ -1,4 +1,4 @@
-"""For whoever looks after the storefront's pods."""
+"""Health checks for Kubernetes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..shop import Shop
 
 
 def blueprint(shop: Shop) -> Blueprint:
-    """Liveness speaks of this process alone; readiness is what a shopper gets."""
+    """Return liveness, which covers this process only, and readiness, which covers what a shopper needs."""
     pages = Blueprint("health", __name__)
 
     @pages.get("/healthz")

@@ -1,4 +1,4 @@
-"""An order's page, and the way back to it."""
+"""An order's page, and how a buyer gets back to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..medusa import Object, Refused
 from ..shop import Shop
 
 PREFIX = "order_"
-# Medusa's words for how far an order is, as a buyer would say them; others are shown as they are.
+# Medusa's states of an order, in a buyer's words; others are shown unchanged.
 WORDS = {
     "not_paid": "Not paid yet",
     "awaiting": "Not paid yet",
@@ -27,7 +27,7 @@ NONE = "There is no order of that reference and e-mail. Look at your confirmatio
 
 
 def blueprint(shop: Shop) -> Blueprint:
-    """An order has a page whose address only its buyer has; reference and e-mail lead back to it."""
+    """Return an order's page, at an address that only its buyer has; reference and e-mail lead back to it."""
     pages = Blueprint("orders", __name__, url_prefix="/orders")
 
     @pages.get("")

@@ -1,6 +1,6 @@
 <?php
-// A shopper's orders are taken one after the other: a form that is sent twice at once would otherwise be two orders, or be
-// refused because the first one holds the goods back.
+// Handles a shopper's orders one after the other: a form that is submitted twice at once would otherwise create two
+// orders, or be refused because the first one holds the goods.
 
 add_action(
 	'woocommerce_before_checkout_process',
@@ -8,7 +8,7 @@ add_action(
 		global $wpdb;
 		$session  = WC()->session;
 		$customer = (string) $session->get_customer_id();
-		// It ends with this request's connection, after WooCommerce has written the session.
+		// The lock ends with this request's connection, after WooCommerce has written the session.
 		if ( $wpdb->get_var( $wpdb->prepare( 'SELECT GET_LOCK(%s, 20)', 'store-checkout-' . md5( $customer ) ) ) !== '1' ) {
 			throw new Exception( 'Your order is being placed. Please wait a moment.' );
 		}
@@ -28,6 +28,6 @@ add_action(
 	}
 );
 
-// An order that is placed again within the second in which it was placed has its goods already: WooCommerce, which changes
-// nothing then, would say that there are not enough of them.
+// An order that is placed again within the same second already holds its goods. WooCommerce, which then changes nothing,
+// would report that there is not enough stock.
 add_action( 'woocommerce_checkout_order_created', 'wc_release_stock_for_order', 9 );

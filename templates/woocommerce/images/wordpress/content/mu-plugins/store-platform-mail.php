@@ -1,19 +1,19 @@
 <?php
-// The shop's mails go by the mail server that it is connected to. Each is first kept in the database and then sent, so that
-// none is lost with a process or a server: what could not be sent is sent again by an action of the Action Scheduler. A mail
-// of which nobody knows whether the server took it is sent again, with the same Message-ID.
+// Sends the shop's mails by the mail server that it is connected to. Each mail is first stored in the database and then
+// sent, so that none is lost with a process or a server; an action of the Action Scheduler retries. If it is unknown whether
+// the server accepted a mail, it is sent again, with the same Message-ID.
 
 require __DIR__ . '/store-platform/smtp.php';
 require_once __DIR__ . '/store-platform/work.php';
 
 const STORE_MAIL_PREFIX = 'store_mail_';
 const STORE_MAIL_ACTION = 'store_platform_send_mails';
-// A process that sends one has ended after so long.
+// In seconds: by then, a process that sends a mail has ended.
 const STORE_MAIL_CLAIM   = 10 * MINUTE_IN_SECONDS;
 const STORE_MAIL_GIVE_UP = 7 * DAY_IN_SECONDS;
 const STORE_MAIL_LONGEST = 12 * HOUR_IN_SECONDS;
 
-/** Keep a mail and send it; whoever asked for it need not care when that succeeds. Without a server there are no mails. */
+/** Stores a mail and sends it; the caller need not know when that succeeds. Without a server, no mail is stored. */
 function store_mail_take( $done, array $atts ) {
 	if ( $done !== null || store_mail_sending() ) {
 		return $done;
@@ -24,7 +24,7 @@ function store_mail_take( $done, array $atts ) {
 	$name = STORE_MAIL_PREFIX . wp_generate_uuid4();
 	$mail = array( 'atts' => $atts, 'home' => WP_HOME, 'store' => getenv( 'STORE_NAME' ), 'made' => time(), 'attempts' => 0, 'next' => time() + STORE_MAIL_CLAIM );
 	add_option( $name, $mail, '', false );
-	// While the server is known to be down nobody waits for it.
+	// While the server is known to be unreachable, nobody waits for it.
 	if ( get_transient( 'store_mail_down' ) || store_mail_left() <= 0 ) {
 		update_option( $name, array( ...$mail, 'next' => time() ), false );
 	} else {
@@ -34,7 +34,7 @@ function store_mail_take( $done, array $atts ) {
 }
 add_filter( 'pre_wp_mail', 'store_mail_take', 10, 2 );
 
-/** Send a mail that is kept: it is removed once the server has taken it, or when it is given up. */
+/** Sends a stored mail: it is removed once the server has accepted it, or when it is abandoned. */
 function store_mail_send( string $name, array $mail ): void {
 	$atts   = store_mail_moved( $mail );
 	$server = store_mail_server();
@@ -67,7 +67,7 @@ function store_mail_send( string $name, array $mail ): void {
 	}
 }
 
-/** The mail as it is to be sent: a shop that has moved since has another address. */
+/** Returns the mail as it has to be sent: a shop that has moved since has another address. */
 function store_mail_moved( array $mail ): array {
 	$atts = $mail['atts'];
 	if ( $mail['home'] !== WP_HOME ) {
@@ -76,13 +76,13 @@ function store_mail_moved( array $mail ): array {
 	return $atts;
 }
 
-/** The name of the mail that is being sent; a text sets it. */
+/** The name of the mail that is being sent; a string sets it. */
 function store_mail_sending( ?string $name = null ): string {
 	static $sending = '';
 	return $sending = $name ?? $sending;
 }
 
-/** Send what waits, but what another store whose data this shop was made from has left. */
+/** Sends stored mails, except those of the store that this shop was restored from. */
 function store_mail_send_waiting(): void {
 	global $wpdb;
 	if ( ! store_mail_server() ) {
@@ -106,7 +106,7 @@ add_action( STORE_MAIL_ACTION, 'store_mail_send_waiting' );
 
 store_regularly( STORE_MAIL_ACTION );
 
-/** How many mails the relay takes from this store in this hour. */
+/** The number of mails that the relay accepts from this store per hour. */
 function store_mail_left(): int {
 	$rate = store_mail_server()['rate'] ?? null;
 	return $rate === null ? PHP_INT_MAX : (int) $rate - (int) get_transient( store_mail_hour() );
@@ -130,7 +130,7 @@ add_action(
 		store_mail_by( $mailer, $server );
 		$mailer->MessageID = '<' . hash( 'sha256', store_mail_sending() ) . '@' . explode( '@', $server['from'] )[1] . '>';
 		$mailer->addCustomHeader( 'Auto-Submitted', 'auto-generated' );
-		// Nobody reads what is sent to an address of the platform's.
+		// Nobody reads mail to an address of the platform's.
 		if ( isset( $server['replyTo'] ) && ! $mailer->getReplyToAddresses() ) {
 			$mailer->addReplyTo( $server['replyTo'] );
 		}
@@ -141,7 +141,7 @@ add_action(
 	PHP_INT_MAX
 );
 
-// Servers take mails from the address alone that is set. Under which name they come is the shop's.
+// Servers accept only the configured sender address. The sender's display name is the shop's.
 add_filter( 'wp_mail_from', fn( $from ) => store_mail_server()['from'] ?? $from, PHP_INT_MAX );
 add_filter(
 	'wp_mail_from_name',

@@ -1,6 +1,7 @@
 <?php
-// Payment by card, on the page of the provider that the shop is connected to: no card number comes near the shop (PCI SAQ A).
-// An order is paid once its provider says so, whoever asks: the shopper who comes back, a webhook, or the shop's regular work.
+// Payment by card, on the page of the provider that the shop is connected to: card numbers do not reach the shop (PCI SAQ A).
+// An order is paid once its provider reports so, whoever asks: the shopper who returns, a webhook, or the shop's periodic
+// work.
 
 require __DIR__ . '/store-platform/stripe.php';
 require_once __DIR__ . '/store-platform/work.php';
@@ -9,13 +10,13 @@ const STORE_CARD        = 'store_card';
 const STORE_CARD_PAGE   = '_store_card_page';
 const STORE_CARD_STORE  = '_store_card_store';
 const STORE_CARD_SETTLE = 'store_platform_settle_payments';
-// The webhook that owners set at Stripe, the same for every engine.
+// The path of the webhook that owners set at Stripe, the same for every engine.
 const STORE_CARD_WEBHOOK = 'hooks/payment/stripe_stripe';
-// Stripe's least, and a minute for the way: unpaid orders are cancelled after an hour.
+// Stripe's minimum, and a minute for latency: unpaid orders are cancelled after an hour.
 const STORE_CARD_OPEN = 31 * MINUTE_IN_SECONDS;
-// A page that ends soon is not shown again.
+// A page that expires soon is not shown again.
 const STORE_CARD_LEFT = 10 * MINUTE_IN_SECONDS;
-// A webhook may be that late, or be lost.
+// A webhook may be this late, or get lost.
 const STORE_CARD_AWAITED = 2 * DAY_IN_SECONDS;
 
 add_filter(
@@ -26,7 +27,7 @@ add_filter(
 	}
 );
 
-/** Do something with an order while nobody else does: a shopper, a webhook and the regular work may come at once. */
+/** Runs something with an order under a lock: a shopper, a webhook and the periodic work may come at once. */
 function store_card_alone( int $id, callable $work ) {
 	global $wpdb;
 	$name = "store-card-$id";
@@ -42,7 +43,7 @@ function store_card_alone( int $id, callable $work ) {
 }
 
 /**
- * The page on which an order is to be paid: its address, or '' where the order is paid already.
+ * Returns the address of the page on which an order can be paid, or '' if the order is paid already.
  *
  * @throws Store_Stripe_Error There is none.
  */
@@ -96,7 +97,7 @@ function store_card_page( int $id ): string {
 	);
 }
 
-/** What became of an order's page; null where it has none that is this store's. */
+/** Returns the state of an order's page; null if it has none that is this store's. */
 function store_card_read( WC_Order $order ): ?array {
 	$page = (string) $order->get_meta( STORE_CARD_PAGE );
 	if ( $page === '' || $order->get_meta( STORE_CARD_STORE ) !== getenv( 'STORE_NAME' ) ) {
@@ -105,7 +106,7 @@ function store_card_read( WC_Order $order ): ?array {
 	return store_stripe_ask( 'GET', "/v1/checkout/sessions/$page", array( 'expand' => array( 'payment_intent' ) ) );
 }
 
-/** Let an order be paid if its page is: whether it is. Called while nobody else does anything with it. */
+/** Marks an order as paid if its page is paid; returns whether it is. Call it under the order's lock. */
 function store_card_take( WC_Order $order, ?array $page ): bool {
 	if ( ! $page || $page['payment_status'] !== 'paid' ) {
 		return false;
@@ -121,14 +122,14 @@ function store_card_take( WC_Order $order, ?array $page ): bool {
 	return $order->payment_complete( $intent );
 }
 
-/** Let nobody pay on a page any more. */
+/** Expires a page, so that it can no longer be paid. */
 function store_card_close( ?array $page ): void {
 	if ( $page && $page['status'] === 'open' ) {
 		store_stripe_ask( 'POST', "/v1/checkout/sessions/{$page['id']}/expire" );
 	}
 }
 
-/** Let nobody pay an order any more, unless that was done. Called while nobody else does anything with it. */
+/** Expires an order's page unless it was paid. Call it under the order's lock. */
 function store_card_end( ?WC_Order $order ): void {
 	if ( ! $order || $order->get_date_paid() ) {
 		return;
@@ -139,7 +140,7 @@ function store_card_end( ?WC_Order $order ): void {
 	}
 }
 
-/** Whether an order is paid, by now. Called while nobody else does anything with it. */
+/** Whether an order is paid by now. Call it under the order's lock. */
 function store_card_is_paid( WC_Order $order ): bool {
 	return $order->get_date_paid() || store_card_take( $order, store_card_read( $order ) );
 }
@@ -147,13 +148,13 @@ function store_card_is_paid( WC_Order $order ): bool {
 /**
  * Whether an order is paid.
  *
- * @throws Store_Stripe_Error Nobody knows.
+ * @throws Store_Stripe_Error It is unknown.
  */
 function store_card_settle( int $id ): bool {
 	return store_card_alone( $id, fn( ?WC_Order $order ) => $order && store_card_is_paid( $order ) );
 }
 
-/** A shopper comes back from the page. */
+/** A shopper returns from the page. */
 function store_card_return(): void {
 	$order = wc_get_order( absint( $_GET['order'] ?? 0 ) );
 	if ( ! $order || ! hash_equals( $order->get_order_key(), (string) wp_unslash( $_GET['key'] ?? '' ) ) ) {
@@ -175,7 +176,7 @@ function store_card_return(): void {
 }
 add_action( 'woocommerce_api_' . STORE_CARD, 'store_card_return' );
 
-/** Stripe reports what happened. Only that something did is taken from it: what it was Stripe is asked for. */
+/** Stripe's webhook. Only the fact that something happened is taken from it: Stripe is then asked for the state. */
 function store_card_webhook( WP $wp ): void {
 	if ( $wp->request !== STORE_CARD_WEBHOOK ) {
 		return;
@@ -214,7 +215,7 @@ function store_card_failed( ?WC_Order $order ): void {
 	}
 }
 
-// An order that is cancelled is not paid any more; where it was meanwhile, it is not cancelled.
+// A cancelled order can't be paid any more; if it was paid meanwhile, it is not cancelled.
 add_action(
 	'woocommerce_order_status_cancelled',
 	function ( int $id ): void {
@@ -226,7 +227,7 @@ add_action(
 	}
 );
 
-/** Settle what was paid and whose webhook was lost. */
+/** Handles payments whose webhook was lost. */
 function store_card_settle_waiting(): void {
 	if ( ! store_stripe_keys() ) {
 		return;

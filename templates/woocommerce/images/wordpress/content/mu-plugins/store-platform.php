@@ -1,13 +1,14 @@
 <?php
-// What the platform decides for every shop.
+// Settings of the platform for every shop.
 
-// The provisioning Job brings the tables to a new version, before anything of it serves.
+// The provisioning Job migrates the tables to a new version before anything serves it.
 add_filter( 'woocommerce_enable_auto_update_db', '__return_false' );
 
-// WP_HTTP_BLOCK_EXTERNAL lets a shop ask itself, which the network policy does not: an owner's page would wait for that.
+// WP_HTTP_BLOCK_EXTERNAL allows a shop to call itself, but the network policy does not: an owner's page would wait for
+// that.
 add_filter( 'block_local_requests', '__return_true' );
 
-// Cart and checkout that work without JavaScript: WooCommerce's blocks show nothing then.
+// Cart and checkout that work without JavaScript: WooCommerce's blocks show nothing without it.
 add_filter(
 	'woocommerce_create_pages',
 	function ( array $pages ): array {

@@ -6,7 +6,7 @@ import { AbstractNotificationProviderService, MedusaError } from "@medusajs/fram
 import { withoutSecrets } from "../../integrations/fields"
 import { mailServer, openTransport, wordsOf } from "../../integrations/smtp"
 
-/** Notifications of the channel "email", by the mail server that is set when each is sent. */
+/** Sends notifications of the channel "email" with the mail server that is set when each is sent. */
 export default class Mail extends AbstractNotificationProviderService {
   static identifier = "mail"
 
@@ -20,13 +20,13 @@ export default class Mail extends AbstractNotificationProviderService {
       const { messageId } = await transport.sendMail({
         from: { name: process.env.SHOP_TITLE ?? "", address: server.from },
         to: { name: "", address: to },
-        // Nobody reads what is sent to an address of the platform's.
+        // Nobody reads mail to an address of the platform's.
         replyTo: server.replyTo,
         subject: content.subject,
         text: content.text,
         html: content.html,
         messageId: identity(notification as never, server.from),
-        // Nobody's holiday reply comes back to the shop: RFC 3834.
+        // Prevents automatic replies to the shop: RFC 3834.
         headers: { "Auto-Submitted": "auto-generated" },
       })
       return { id: messageId }
@@ -38,7 +38,7 @@ export default class Mail extends AbstractNotificationProviderService {
   }
 }
 
-/** A mail that is sent once more, because nobody knows whether it was, has the same Message-ID. */
+/** A mail that is sent again, because it is unknown whether it was accepted, has the same Message-ID. */
 function identity({ idempotency_key }: { idempotency_key?: string | null }, from: string): string | undefined {
   if (!idempotency_key) return undefined
   return `<${createHash("sha256").update(idempotency_key).digest("hex").slice(0, 32)}@${from.split("@")[1]}>`

@@ -23,19 +23,19 @@ import { connect } from "../../integrations/stripe"
 
 type Data = Record<string, unknown> | undefined
 
-// Stripe's least: the shopper has so long to pay before the page ends.
+// Stripe's minimum: the time a shopper has to pay before the page expires.
 const OPEN_SECONDS = 60 * 60
 
 /**
- * Medusa's Stripe provider, on Stripe's hosted page: no card number comes near the shop (PCI SAQ A), and Stripe asks for
- * 3-D Secure and retries automatically. A session's data is a Checkout Session until it is paid, then its PaymentIntent,
+ * Medusa's Stripe provider, using Stripe's hosted page: card numbers do not reach the shop (PCI SAQ A), and Stripe
+ * handles 3-D Secure and retries. A session's data is a Checkout Session until it is paid, then its PaymentIntent,
  * which the inherited methods capture and refund. Keys are read for each call.
  */
 export default class HostedStripe extends StripeProvider {
   static identifier = "stripe"
 
   static validateOptions(): void {
-    // There are none: the keys may come and go while this runs.
+    // No required options: keys may be added and removed while this runs.
   }
 
   constructor(cradle: never, options: object) {
@@ -101,7 +101,7 @@ export default class HostedStripe extends StripeProvider {
     return isPage(input.data) ? { data: { ...(await this.page(input.data)) } } : super.retrievePayment(input)
   }
 
-  /** End a page that nobody is to pay on any more. What was paid there meanwhile is paid back. */
+  /** Expires a page that nobody should pay on any more. A payment made there meanwhile is refunded. */
   private async close(data: Data): Promise<{ data?: Record<string, unknown> }> {
     if (!isPage(data) || !connect()) return { data }
     const page = await this.page(data)

@@ -1,12 +1,15 @@
 <?php
-// What the shop is connected to. The fields of an integration are files of a mounted Secret, so that others are used without
-// a restart: their names are those in the platform's integrations.yaml.
+// The fields of integrations. They are files of a mounted Secret, so that changed ones are used without a restart; their
+// names are those in the platform's integrations.yaml.
 
-/** The fields of the first of these integrations that is set, and "folder", where they are; an empty array: none is. */
+/**
+ * Returns the fields of the first of these integrations that is set, and "folder", where they are; an empty array if
+ * none is.
+ */
 function store_fields( string ...$names ): array {
 	foreach ( $names as $name ) {
 		$folder = ( getenv( 'INTEGRATIONS_FOLDER' ) ?: '/integrations' ) . "/$name";
-		// The kubelet changes all files at once by moving this link. PHP remembers for minutes what realpath() has found.
+		// The kubelet updates all files atomically by changing this link. PHP caches the result of realpath() for minutes.
 		$link   = is_link( "$folder/..data" ) ? readlink( "$folder/..data" ) : false;
 		$folder = $link === false ? $folder : "$folder/$link";
 		$fields = array();

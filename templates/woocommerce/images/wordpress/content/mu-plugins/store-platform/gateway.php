@@ -1,5 +1,6 @@
 <?php
-// The way to pay that WooCommerce offers while keys are set. Its owner names it, or turns it off, as any other.
+// The payment method that WooCommerce offers while keys are set. Its owner can rename it or turn it off, like any
+// other.
 
 class Store_Card_Gateway extends WC_Payment_Gateway {
 
@@ -45,7 +46,7 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 		if ( ! $intent || $amount === null || (float) $amount <= 0 ) {
 			return new WP_Error( 'store_card', 'Only what was paid by card can be paid back to it, and more than nothing.' );
 		}
-		// The newest is the one that is being made: sent again, it is paid back once.
+		// The newest refund is the one being made: if the request is sent again, it is refunded only once.
 		$refund = $order->get_refunds()[0] ?? null;
 		$values = array( 'payment_intent' => $intent, 'amount' => store_stripe_units( (float) $amount, $order->get_currency() ) );
 		try {
@@ -56,7 +57,7 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 		return true;
 	}
 
-	/** A shopper who went back and changed the cart has another order now: nobody pays on the page of the one before. */
+	/** A shopper who changed the cart has a new order: the page of the previous one must not be paid. */
 	private function leave_other_page( int $order_id ): void {
 		$before = (int) ( WC()->session ? WC()->session->get( STORE_CARD ) : 0 );
 		if ( $before && $before !== $order_id ) {

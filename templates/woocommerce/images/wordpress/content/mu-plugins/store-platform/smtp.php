@@ -3,14 +3,17 @@
 
 require_once __DIR__ . '/fields.php';
 
-/** Where the shop's mails go: the mail server that its owner has set, else the platform's relay; an empty array: nowhere. */
+/**
+ * Returns the server for the shop's mails: the one that its owner has set, otherwise the platform's relay; an empty
+ * array if there is none.
+ */
 function store_mail_server(): array {
 	return store_fields( 'mail', 'mail-relay' );
 }
 
 /**
- * Let a PHPMailer send by that server. An owner's is always encrypted: from the start on port 465, by STARTTLS on any other.
- * The platform's relay says by "tls" how it is, and by "ca" which certificate authorities are its own.
+ * Configures a PHPMailer for that server. An owner's is always encrypted: from the start on port 465, by STARTTLS on
+ * any other port. The platform's relay states its encryption in "tls", and its own certificate authorities in "ca".
  */
 function store_mail_by( PHPMailer\PHPMailer\PHPMailer $mailer, array $server ): void {
 	$mode = $server['tls'] ?? ( $server['port'] === '465' ? 'tls' : 'starttls' );
@@ -27,12 +30,12 @@ function store_mail_by( PHPMailer\PHPMailer\PHPMailer $mailer, array $server ): 
 	$mailer->SMTPOptions = isset( $server['ca'] ) ? array( 'ssl' => array( 'cafile' => $server['folder'] . '/ca' ) ) : array();
 }
 
-/** A connection that keeps the first thing that went wrong: PHPMailer forgets it when it closes the connection. */
+/** A connection that keeps the first error: PHPMailer forgets it when it closes the connection. */
 function store_mail_connection(): PHPMailer\PHPMailer\SMTP {
 	return new class() extends PHPMailer\PHPMailer\SMTP {
 		public string $words = '';
 		public int $code     = 0;
-		// In seconds: how long an answer may take, while a shopper may wait for the page.
+		// In seconds: the timeout of a reply, because a shopper may wait for the page.
 		public $Timelimit = 20;
 
 		protected function setError( $message, $detail = '', $smtp_code = '', $smtp_code_ex = '' ): void {
@@ -45,7 +48,7 @@ function store_mail_connection(): PHPMailer\PHPMailer\SMTP {
 	};
 }
 
-/** What a server or PHPMailer says, without the password. */
+/** An error of a server or of PHPMailer, without the password. */
 function store_mail_words( string $words, array $server ): string {
 	return store_without( array( $server['password'] ?? '' ), $words );
 }

@@ -1,28 +1,28 @@
 <?php
-// Stripe, with the keys that are set now: https://docs.stripe.com/api
+// Stripe, with the current keys: https://docs.stripe.com/api
 
 require_once __DIR__ . '/fields.php';
 
 const STORE_STRIPE_VERSION   = '2024-06-20';
 const STORE_STRIPE_TOLERANCE = 300;
-// Of the currencies that have other than two decimals: https://docs.stripe.com/currencies#zero-decimal
+// Currencies that do not have two decimals: https://docs.stripe.com/currencies#zero-decimal
 const STORE_STRIPE_NO_DECIMALS    = array( 'BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV', 'XAF', 'XOF', 'XPF' );
 const STORE_STRIPE_THREE_DECIMALS = array( 'BHD', 'JOD', 'KWD', 'OMR', 'TND' );
 
-/** What Stripe says to a request that it does not do; the code is the answer's status, or 0 where there was no answer. */
+/** Stripe's error for a failed request; the code is the response's status, or 0 if there was no response. */
 class Store_Stripe_Error extends RuntimeException {}
 
-/** The owner's keys; an empty array: there are none. */
+/** Returns the owner's keys; an empty array if there are none. */
 function store_stripe_keys(): array {
 	$fields = store_fields( 'payments' );
 	return ( $fields['provider'] ?? '' ) === 'stripe' ? $fields : array();
 }
 
 /**
- * Ask Stripe.
+ * Calls Stripe.
  *
- * @param string $once A name of the request: the same request with it is done once, however often it is sent.
- * @throws Store_Stripe_Error It was not done, or nobody knows whether it was.
+ * @param string $once An idempotency key: a request that is sent again with it is executed only once.
+ * @throws Store_Stripe_Error It was not executed, or that is unknown.
  */
 function store_stripe_ask( string $method, string $path, array $values = array(), string $once = '' ): array {
 	$keys = store_stripe_keys();
@@ -63,27 +63,30 @@ function store_stripe_ask( string $method, string $path, array $values = array()
 	return $answer;
 }
 
-/** Where Stripe is. Tests put another server in its place by STRIPE_API_URL: never for a key that moves money. */
+/** Stripe's address. Tests replace it by STRIPE_API_URL, which is ignored for keys that move money. */
 function store_stripe_url( string $key ): string {
 	$url = getenv( 'STRIPE_API_URL' );
 	return $url && preg_match( '/^(sk|rk)_test_/', $key ) ? $url : 'https://api.stripe.com';
 }
 
-/** What Stripe says, without the keys. */
+/** Stripe's message, without the keys. */
 function store_stripe_words( string $words, array $keys ): string {
 	return store_without( array( $keys['secretKey'] ?? '', $keys['webhookSecret'] ?? '' ), $words );
 }
 
-/** An amount of a currency as Stripe counts it. */
+/** Returns an amount in the unit in which Stripe counts its currency. */
 function store_stripe_units( float $amount, string $currency ): int {
 	if ( in_array( $currency, STORE_STRIPE_NO_DECIMALS, true ) ) {
 		return (int) round( $amount );
 	}
-	// Of three decimals the last is always 0.
+	// With three decimals, the last must be 0.
 	return in_array( $currency, STORE_STRIPE_THREE_DECIMALS, true ) ? 10 * (int) round( $amount * 100 ) : (int) round( $amount * 100 );
 }
 
-/** The event of a webhook; null where its signature is not by the owner's secret, or is old: https://docs.stripe.com/webhooks#verify-manually */
+/**
+ * Returns the event of a webhook; null if its signature was not made with the owner's secret, or is old:
+ * https://docs.stripe.com/webhooks#verify-manually
+ */
 function store_stripe_event( string $body, string $header ): ?array {
 	$secret = store_stripe_keys()['webhookSecret'] ?? '';
 	$at     = preg_match( '/(?:^|,)t=(\d{1,12})(?:,|$)/', $header, $found ) ? (int) $found[1] : 0;

@@ -1,5 +1,5 @@
 <?php
-// What the shop does by itself: whenever its regular work is done, if a minute has passed since.
+// The shop's periodic work: run together with WordPress' own, at most once a minute.
 
 function store_regularly( string $action ): void {
 	add_action(
