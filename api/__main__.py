@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from storeplatform.common import starting
 
-monkey.patch_all()  # must precede every other import: see common.serving.worker
+starting.begin_with_greenlets()  # must precede every other import
 # ruff: noqa: E402
 
 import os
 import sys
 
 from storeplatform.common.configuration import ConfigurationError
-from storeplatform.common.serving import Serving, configure_logs, serve
+from storeplatform.common.serving.logs import configure_logs
+from storeplatform.common.serving.server import Serving, serve
 
 from .app import make_app
 from .services import make_services

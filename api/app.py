@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
-from flask_cors import CORS
 from kubernetes.client.exceptions import ApiException
 from limits.errors import StorageError
 from sqlalchemy.exc import SQLAlchemyError
@@ -120,6 +119,8 @@ def make_app(services: Services) -> Flask:
 
     _errors(app)
     if origins:
+        from flask_cors import CORS
+
         CORS(app, origins=origins, expose_headers=["ETag", "Location", "Resource-Version", "X-Request-Id"])
     return app
 

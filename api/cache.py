@@ -17,9 +17,7 @@ import urllib3
 from kubernetes import watch
 from kubernetes.client.exceptions import ApiException
 
-from storeplatform.common.objects import GROUP, VERSION
-
-from .cluster import STORES, Cluster, Object, Unreachable
+from .cluster import Cluster, Object, Unreachable
 from .entries import Entries, Entry, entry_of, version_of
 from .journal import Change, Journal
 
@@ -179,19 +177,15 @@ class Cache:
     def _pages(self) -> Iterator[Object]:
         following: str | None = None
         while following != "":
-            page = self.cluster.list_objects(limit=PAGE, _continue=following)
+            page = self.cluster.list_objects(limit=PAGE, following=following)
             yield page
             following = page["metadata"].get("continue") or ""
 
     def _follow(self) -> None:
         self._watch = watch.Watch()  # type: ignore[no-untyped-call]
         events: Any = self._watch.stream(  # type: ignore[no-untyped-call]
-            self.cluster.custom.list_cluster_custom_object,
-            GROUP,
-            VERSION,
-            STORES,
+            self.cluster.open_watch,
             resource_version=str(self._version),
-            allow_watch_bookmarks=True,
             timeout_seconds=WATCH_SECONDS,
             _request_timeout=(3.05, SILENCE_SECONDS),
         )

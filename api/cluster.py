@@ -6,11 +6,12 @@ All calls of one request share one deadline (``common.timeouts``).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any, Self
+from urllib.parse import quote
 
 import orjson
 import urllib3
@@ -21,8 +22,15 @@ from storeplatform.common.objects import GROUP, VERSION
 from storeplatform.common.timeouts import API_REQUEST, CONNECT, METRICS
 
 STORES, QUOTAS = "stores", "storequotas"
+OURS = f"/apis/{GROUP}/{VERSION}"
+CORE = "/api/v1"
+JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
+# How many pods or events of a store's namespace are read.
+MOST = 500
 
 Object = dict[str, Any]
+Query = Mapping[str, str | int | bool | None]
 
 _ends: ContextVar[float] = ContextVar("ends")
 
@@ -49,7 +57,11 @@ def seconds_left() -> float:
 
 
 class TimedClient(client.ApiClient):
-    """A client that applies a timeout to every call."""
+    """A client whose calls all have a timeout. It is asked by path, and answers with plain mappings.
+
+    The library's own classes of calls, such as CoreV1Api, import a model of every kind that any of their calls has:
+    half a second of each start, and 60 MB of each process.
+    """
 
     def call_api(self, *arguments: Any, **options: Any) -> Any:
         """Like the base class, with the time until the request's deadline as the default timeout."""
@@ -57,6 +69,40 @@ class TimedClient(client.ApiClient):
             left = seconds_left()
             options["_request_timeout"] = (min(CONNECT, left), left)
         return super().call_api(*arguments, **options)
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        timeout: float | tuple[float, float] | None = None,
+    ) -> Any:
+        """urllib3's response, of which only the header is read.
+
+        :param query: without what is None. :param timeout: seconds for all, or for the connection and for each read.
+        :raise ApiException: it is no success; ``body`` is a Kubernetes Status.
+        """
+        request = self.param_serialize(
+            method,
+            path,
+            query_params=[(name, value) for name, value in (query or {}).items() if value is not None],
+            header_params={"Accept": accept, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        answer = self.call_api(*request, _request_timeout=timeout)
+        if not 200 <= answer.status <= 299:
+            text = bytes(answer.read() or b"").decode(errors="replace")
+            raise ApiException.from_response(http_resp=answer, body=text, data=None)
+        return answer.response
+
+    def call(self, method: str, path: str, **options: Any) -> Object:
+        """The object that the API server answers with. ``options``: as ``open``'s."""
+        return dict(orjson.loads(self.open(method, path, **options).data))
 
 
 class Reconnect(urllib3.Retry):
@@ -103,14 +149,26 @@ class Cluster:
     :raise Unreachable: by each method.
     """
 
-    def __init__(self, api: client.ApiClient) -> None:
-        self.core, self.custom = client.CoreV1Api(api), client.CustomObjectsApi(api)
-        self.api, self.authentication = api, client.AuthenticationV1Api(api)
+    def __init__(self, api: TimedClient) -> None:
+        self.api = api
+
+    def call(self, method: str, path: str, **options: Any) -> Object:
+        """Any other call, as ``TimedClient`` has it."""
+        with answered():
+            return self.api.call(method, path, **options)
+
+    def found(self, path: str, **options: Any) -> Object | None:
+        """The object at that path; None where it (404), or our role in its namespace (403), does not exist yet."""
+        try:
+            return self.call("GET", path, **options)
+        except ApiException as error:
+            if error.status in (403, 404):
+                return None
+            raise
 
     def get(self, name: str, plural: str = STORES) -> Object:
         """Return a Store, or an object of another of our kinds."""
-        with answered():
-            return self._object(self.custom.get_cluster_custom_object(GROUP, VERSION, plural, name))
+        return self.call("GET", below(OURS, plural, name))
 
     def find(self, name: str, plural: str = STORES) -> Object | None:
         """Like ``get``, but return None if there is none."""
@@ -121,74 +179,63 @@ class Cluster:
                 return None
             raise
 
-    def list_objects(self, plural: str = STORES, **options: Any) -> Object:
-        """Return one page of a list, as Kubernetes returns it."""
-        with answered():
-            return self._object(self.custom.list_cluster_custom_object(GROUP, VERSION, plural, **options))
+    def list_objects(self, plural: str = STORES, *, limit: int | None = None, following: str | None = None) -> Object:
+        """A list of them, as Kubernetes has it. ``following``: what a page says for the next one."""
+        return self.call("GET", below(OURS, plural), query={"limit": limit, "continue": following or None})
+
+    def open_watch(self, **options: Any) -> Any:
+        """The response that kubernetes.watch reads changes of Stores from; ``options`` are that library's."""
+        query = {
+            "resourceVersion": options["resource_version"],
+            "allowWatchBookmarks": True,
+            "timeoutSeconds": options["timeout_seconds"],
+            "watch": options["watch"],
+        }
+        return self.api.open("GET", below(OURS, STORES), query=query, timeout=options["_request_timeout"])
 
     def create(self, body: Object, plural: str = STORES, dry_run: bool = False) -> Object:
         """Create the object and return it."""
-        with answered():
-            return self._object(
-                self.custom.create_cluster_custom_object(
-                    GROUP, VERSION, plural, body, dry_run="All" if dry_run else None
-                )
-            )
+        return self.call("POST", below(OURS, plural), query=_dry(dry_run), body=body)
 
     def replace(self, body: Object, plural: str = STORES, dry_run: bool = False) -> Object:
         """Replace the object and return it; 409 if it changed since it was read."""
-        name = body["metadata"]["name"]
-        with answered():
-            return self._object(
-                self.custom.replace_cluster_custom_object(
-                    GROUP, VERSION, plural, name, body, dry_run="All" if dry_run else None
-                )
-            )
+        return self.call("PUT", below(OURS, plural, body["metadata"]["name"]), query=_dry(dry_run), body=body)
 
     def replace_status(self, body: Object, plural: str) -> Object:
         """Like ``replace``, for the status only."""
-        name = body["metadata"]["name"]
-        with answered():
-            return self._object(self.custom.replace_cluster_custom_object_status(GROUP, VERSION, plural, name, body))
+        return self.call("PUT", below(OURS, plural, body["metadata"]["name"], "status"), body=body)
 
-    def delete(self, store: Object) -> Object | None:
-        """Delete that Store by its UID, even if it has changed meanwhile; return what is left of it until its
-        finalizers are removed.
+    def delete(self, store: Object, unchanged: bool = False) -> Object | None:
+        """Ask for the deletion of that very Store; what is left of it until then.
+
+        :param unchanged: 409 where it is not as it was read.
         """
-        unchanged = client.V1Preconditions(uid=store["metadata"]["uid"])
-        options = client.V1DeleteOptions(preconditions=unchanged, propagation_policy="Background")
-        with answered():
-            left: Any = self.custom.delete_cluster_custom_object(
-                GROUP, VERSION, STORES, store["metadata"]["name"], body=options
-            )
-        return self._object(left) if left["kind"] == "Store" else None
+        metadata = store["metadata"]
+        path, body = below(OURS, STORES, metadata["name"]), deletion(metadata, unchanged)
+        left = self.call("DELETE", path, body={**body, "propagationPolicy": "Background"})
+        return left if left["kind"] == "Store" else None
 
     def namespace(self, name: str) -> Object | None:
         """Return the namespace; None if there is none."""
-        return made_yet(lambda: self.core.read_namespace(name, _preload_content=False))
+        return self.found(below(CORE, "namespaces", name))
 
     def pods(self, namespace: str) -> list[Object]:
         """Return the pods of a store's namespace."""
-        return self._items(lambda: self.core.list_namespaced_pod(namespace, limit=500, _preload_content=False))
+        return self._items(below(CORE, "namespaces", namespace, "pods"))
 
     def pod_metrics(self, namespace: str) -> list[Object]:
         """Return what the pods of a store's namespace use (metrics.k8s.io); empty if the cluster can't report it at
         once.
         """
+        path = below("/apis/metrics.k8s.io/v1beta1", "namespaces", namespace, "pods")
         try:
-            with answered():
-                found = self.custom.list_namespaced_custom_object(
-                    "metrics.k8s.io", "v1beta1", namespace, "pods", _request_timeout=(METRICS, METRICS)
-                )
-                return list(self._object(found)["items"])
+            return list(self.call("GET", path, timeout=(METRICS, METRICS))["items"])
         except (ApiException, Unreachable):
             return []
 
     def events(self, namespace: str, of: str = "") -> list[Object]:
         """Return the newest events of a namespace whose fields match ``of``."""
-        return self._items(
-            lambda: self.core.list_namespaced_event(namespace, field_selector=of, limit=500, _preload_content=False)
-        )
+        return self._items(below(CORE, "namespaces", namespace, "events"), of)
 
     def log(self, namespace: str, pod: str, container: str, tail: int, follow: float) -> Any:
         """Return a response whose ``stream()`` yields the log's bytes; the caller closes it.
@@ -196,19 +243,17 @@ class Cluster:
         :param follow: for how many seconds to wait for more; 0: only what exists.
         """
         with answered():
-            return self.core.read_namespaced_pod_log(
-                pod,
-                namespace,
-                container=container,
-                tail_lines=tail,
-                follow=follow > 0,
-                _preload_content=False,
-                _request_timeout=(CONNECT, follow) if follow > 0 else None,
+            return self.api.open(
+                "GET",
+                below(CORE, "namespaces", namespace, "pods", pod, "log"),
+                query={"container": container, "tailLines": tail, "follow": follow > 0},
+                accept="*/*",
+                timeout=(CONNECT, follow) if follow > 0 else None,
             )
 
     def secret(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """Return a Secret's data in base64; None if it, or our role in that namespace, does not exist yet."""
-        read = made_yet(lambda: self.core.read_namespaced_secret(name, namespace, _preload_content=False))
+        read = self.found(below(CORE, "namespaces", namespace, "secrets", name))
         return None if read is None else dict(read.get("data") or {})
 
     def fill_secret(self, namespace: str, name: str, store_uid: str, data: Mapping[str, str]) -> bool:
@@ -217,23 +262,38 @@ class Cluster:
             {"op": "test", "path": "/metadata/ownerReferences/0/uid", "value": store_uid},
             {"op": "add", "path": "/data", "value": dict(data)},
         ]
-        written = made_yet(lambda: self.core.patch_namespaced_secret(name, namespace, change, _preload_content=False))
-        return written is not None
+        path = below(CORE, "namespaces", namespace, "secrets", name)
+        try:
+            self.call("PATCH", path, body=change, content_type=JSON_PATCH)
+        except ApiException as error:
+            if error.status in (403, 404):
+                return False
+            raise
+        return True
 
     def review(self, token: str, audiences: list[str]) -> Object:
         """Return the API server's verdict on a token: the status of a TokenReview."""
-        body = client.V1TokenReview(spec=client.V1TokenReviewSpec(token=token, audiences=audiences or None))
-        with answered():
-            answer: Any = self.authentication.create_token_review(body, _preload_content=False)
-            return dict(orjson.loads(answer.data).get("status", {}))
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, **({"audiences": audiences} if audiences else {})},
+        }
+        return dict(self.call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=body).get("status", {}))
 
-    @staticmethod
-    def _object(answer: Any) -> Object:
-        return dict(answer)
+    def _items(self, path: str, of: str = "") -> list[Object]:
+        return list((self.found(path, query={"limit": MOST, "fieldSelector": of or None}) or {"items": []})["items"])
 
-    @staticmethod
-    def _items(read: Callable[[], Any]) -> list[Object]:
-        return list((made_yet(read) or {"items": []})["items"])
+
+def below(root: str, *parts: str) -> str:
+    """A path of the API server, of parts that may be any text."""
+    return "/".join((root, *(quote(part, safe="") for part in parts)))
+
+
+def deletion(metadata: Mapping[str, Any], unchanged: bool = True) -> Object:
+    """DeleteOptions for that very object; 409 where it is not the one, or ``unchanged``, not as it was read."""
+    names = ("uid", "resourceVersion") if unchanged else ("uid",)
+    options = {"apiVersion": "meta.k8s.io/v1", "kind": "DeleteOptions"}
+    return {**options, "preconditions": {name: metadata[name] for name in names}}
 
 
 def selector(labels: Mapping[str, str]) -> str:
@@ -241,14 +301,5 @@ def selector(labels: Mapping[str, str]) -> str:
     return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
-def made_yet(read: Callable[[], Any]) -> Object | None:
-    """Return the object that ``read`` returns; None if it (404), or our role in the namespace (403), does not exist
-    yet.
-    """
-    with answered():
-        try:
-            return dict(orjson.loads(read().data))
-        except ApiException as error:
-            if error.status in (403, 404):
-                return None
-            raise
+def _dry(run: bool) -> Query:
+    return {"dryRun": "All" if run else None}

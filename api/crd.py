@@ -10,9 +10,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from marshmallow import Schema, ValidationError, fields, validate
 
+from storeplatform.common import yaml_files
 from storeplatform.metacontroller import MANIFESTS
 
 Node = dict[str, Any]
@@ -27,7 +27,7 @@ NAMED_CHOICES = 20
 @lru_cache
 def part(name: str) -> Node:
     """Return the CRD's schema of ``spec`` or ``status``."""
-    documents = yaml.safe_load_all((MANIFESTS / "platform" / "crd.yaml").read_text())
+    documents = yaml_files.load_all((MANIFESTS / "platform" / "crd.yaml").read_text())
     crd = next(each for each in documents if each["spec"]["names"]["kind"] == "Store")
     found: Node = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][name]
     return found

@@ -3,7 +3,7 @@
 A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server creates it only
 once, even if several replicas try at the same time. It contains a hash of the request's body, and the UID of the
 created Store once that is known. The Store has the Lease's name in an annotation that only this API may write, so a
-creation that was interrupted between the two is recognized too. ``forget_old`` removes keys after a day.
+which was interrupted between the two is recognized too. ``keys.forget_old`` removes keys after a day.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ from kubernetes.client.exceptions import ApiException
 from storeplatform.common.objects import GROUP
 
 from .cluster import Cluster, Object, Unreachable
+from .keys import LABELS
 from .leases import Leases
 from .operations import Body
 from .problems import Problem
@@ -29,8 +29,6 @@ from .problems import Problem
 KEY_ANNOTATION = f"{GROUP}/idempotency-key"
 BODY = f"{GROUP}/idempotency-body"
 MADE = f"{GROUP}/idempotency-made"
-LABELS = {f"{GROUP}/idempotency": "key"}
-KEPT = timedelta(days=1)
 LONGEST = 255
 
 log = structlog.get_logger("api.idempotency")
@@ -113,18 +111,6 @@ def attempt(cluster: Cluster, leases: Leases, caller: str, key: str, body: Body)
         if first and 400 <= (error.status or 0) < 500:
             leases.delete(lease)
         raise
-
-
-def forget_old(leases: Leases, now: datetime) -> int:
-    """Remove keys older than a day; return how many."""
-    old = [each for each in leases.list(LABELS) if now - _created(each) > KEPT]
-    for each in old:
-        leases.delete(each)
-    return len(old)
-
-
-def _created(lease: Object) -> datetime:
-    return datetime.fromisoformat(lease["metadata"]["creationTimestamp"]).astimezone(UTC)
 
 
 def _digest(value: Any) -> str:

@@ -17,16 +17,12 @@ from limits import parse
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from storeplatform.common.timeouts import REDIS
+from storeplatform.common.redis_options import redis_options
 
 from .operations import Operation
 from .problems import Problem
 
-# In seconds. A Redis that does not respond must not delay a request, and is not asked again for the same one.
-REDIS_OPTIONS = {"socket_connect_timeout": REDIS, "socket_timeout": REDIS, "retry": Retry(NoBackoff(), 0)}
 PREFIX = "store-api"
 # The prefix that one holder of IPv6 addresses usually has.
 IPV6_NETWORK = 64
@@ -37,9 +33,7 @@ class Rates:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
-        options: dict[str, Any] = {"wrap_exceptions": True}
-        if settings["url"].startswith("redis"):
-            options |= REDIS_OPTIONS
+        options: dict[str, Any] = {"wrap_exceptions": True, **redis_options(settings["url"])}
         common: dict[str, Any] = {"storage_uri": settings["url"], "storage_options": options, "key_prefix": PREFIX}
         self._open = Limiter(_caller, swallow_errors=True, **common)
         self._closed = Limiter(_caller, swallow_errors=False, **common)

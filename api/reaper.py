@@ -8,6 +8,11 @@ STORE_PLATFORM_NAMESPACE: the platform's own namespace.
 
 from __future__ import annotations
 
+from storeplatform.common import starting
+
+starting.begin()  # must precede every other import
+# ruff: noqa: E402
+
 import json
 import os
 import sys
@@ -15,13 +20,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from storeplatform.common.objects import GROUP, VERSION
-
-from .cluster import STORES, Cluster, connect
-from .idempotency import forget_old
+from .cluster import Cluster, connect
+from .keys import forget_old
 from .leases import Leases
 
 PAGE = 500
@@ -44,43 +46,40 @@ def due(store: dict[str, Any], now: datetime) -> bool:
     )
 
 
-def stores(api: client.CustomObjectsApi) -> Iterator[dict[str, Any]]:
+def stores(cluster: Cluster) -> Iterator[dict[str, Any]]:
     """Yield every Store, read page by page."""
     page: Any = {"metadata": {}}
     while page["metadata"].get("continue") or "items" not in page:
-        page = api.list_cluster_custom_object(
-            GROUP, VERSION, STORES, limit=PAGE, _continue=page["metadata"].get("continue")
-        )
+        page = cluster.list_objects(limit=PAGE, following=page["metadata"].get("continue"))
         yield from page["items"]
 
 
-def reap(api: client.CustomObjectsApi, now: datetime) -> int:
+def reap(cluster: Cluster, now: datetime) -> int:
     """Delete what is due, with one log line each; return how many deletions failed.
 
     A Store that changed meanwhile is kept.
     """
     failed = 0
-    for store in stores(api):
+    for store in stores(cluster):
         if not due(store, now):
             continue
-        metadata = store["metadata"]
-        unchanged = client.V1Preconditions(uid=metadata["uid"], resource_version=metadata["resourceVersion"])
-        options = client.V1DeleteOptions(preconditions=unchanged, propagation_policy="Background")
         try:
-            api.delete_cluster_custom_object(GROUP, VERSION, STORES, metadata["name"], body=options)
+            cluster.delete(store, unchanged=True)
             outcome = "deleted"
         except ApiException as error:
             outcome = f"not deleted: {error.status} {error.reason}"
             failed += error.status not in (404, 409)
-        print(json.dumps({"message": outcome, "store": metadata["name"], "deletesAt": store["status"]["deletesAt"]}))
+        name, at = store["metadata"]["name"], store["status"]["deletesAt"]
+        print(json.dumps({"message": outcome, "store": name, "deletesAt": at}))
     return failed
 
 
 def main() -> None:
     """Run once, in the cluster this runs in or the one of the current kubeconfig."""
-    api, now = connect(), datetime.now(UTC)
-    failed = reap(client.CustomObjectsApi(api), now)
-    forgotten = forget_old(Leases(Cluster(api), os.environ.get("STORE_PLATFORM_NAMESPACE") or "store-platform"), now)
+    starting.begun()
+    cluster, now = Cluster(connect()), datetime.now(UTC)
+    failed = reap(cluster, now)
+    forgotten = forget_old(Leases(cluster, os.environ.get("STORE_PLATFORM_NAMESPACE") or "store-platform"), now)
     print(json.dumps({"message": "idempotency keys removed", "count": forgotten}))
     sys.exit(1 if failed else 0)
 

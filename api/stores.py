@@ -8,7 +8,7 @@ from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
-from storeplatform.common.objects import namespace_of
+from storeplatform.common.objects import controls, namespace_of
 
 from .callers import REQUESTED_AS, REQUESTED_BY, Role
 from .cluster import Object
@@ -92,12 +92,6 @@ class StoreAccess:
                 "not-found", f"you have no store named {call.path['name']}: list your stores to see their names"
             )
         return store
-
-
-def controls(store: Object, child: Object) -> bool:
-    """Whether that very Store, and not another one of its name, is the object's controller."""
-    references = child["metadata"].get("ownerReferences") or []
-    return any(each.get("controller") and each.get("uid") == store["metadata"]["uid"] for each in references)
 
 
 def locked(metadata: dict[str, Any], old: Object, new: Object, call: Call) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from marshmallow import Schema, ValidationError, fields, validate
 
+from . import yaml_files
+
 
 class ConfigurationError(Exception):
     """A file that the service needs at start-up is missing or invalid; the message names the file and the remedy."""
@@ -74,7 +76,7 @@ def read_yaml(file: Path, what: str, schema: Schema) -> Mapping[str, Any]:
     :raise ConfigurationError: it can't be read, or is invalid.
     """
     try:
-        values: Mapping[str, Any] = schema.load(yaml.safe_load(file.read_text()))
+        values: Mapping[str, Any] = schema.load(yaml_files.load(file.read_text()))
     except OSError as error:
         raise ConfigurationError(f"can't read the {what} {file}: {error.strerror}") from error
     except yaml.YAMLError as error:

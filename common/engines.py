@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 from marshmallow import ValidationError
 
-from . import engine_file
+from . import engine_file, yaml_files
 from .configuration import ConfigurationError
 from .engine_file import OWN_CONDITIONS, ROLES, StageOfFile
 from .integrations import load_integrations
@@ -128,7 +128,7 @@ def _engine(file: Path, templates: Path) -> Engine:
 
 def _stages(engine: str, own: Sequence[Mapping[str, Any]], templates: Path) -> tuple[Stage, ...]:
     """Return the common stages, with the engine's own stages inserted at the position of their role."""
-    common = StageOfFile(many=True).load(yaml.safe_load((templates / "common" / "stages.yaml").read_text()))
+    common = StageOfFile(many=True).load(yaml_files.load((templates / "common" / "stages.yaml").read_text()))
     shared = {stage["role"] for stage in common}
     data = any(stage["role"] == "database" for stage in own)
     taken = {*OWN_CONDITIONS, *(stage["condition"] for stage in common)}

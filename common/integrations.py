@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from marshmallow import Schema, ValidationError, fields, validate
 
+from . import yaml_files
 from .configuration import ConfigurationError
 
 # The Secret's key that names the provider.
@@ -120,7 +121,7 @@ def load_integrations(templates: Path) -> Mapping[str, Integration]:
         return {}
     try:
         schema = _Integration()
-        content = yaml.safe_load(file.read_text())
+        content = yaml_files.load(file.read_text())
         return {name: Integration(name, schema.load(values)) for name, values in content.items()}
     except ValidationError as error:
         raise ValidationError(f"{file}: {error}") from error

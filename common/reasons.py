@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 
-import yaml
+from . import yaml_files
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Reason:
 
 REASONS: Mapping[str, Reason] = {
     name: Reason(**said)
-    for name, said in yaml.safe_load(files(__package__).joinpath("reasons.yaml").read_text()).items()
+    for name, said in yaml_files.load(files(__package__).joinpath("reasons.yaml").read_text()).items()
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, g, redirect, render_template, request, session
@@ -12,7 +12,6 @@ from flask_babel import Babel
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from limits.errors import StorageError
-from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
@@ -22,10 +21,12 @@ from storeplatform.common.timeouts import DASHBOARD_PAGE
 from . import administration, filters, history, languages, live, refusals, sessions, signin, store, stores
 from .asking import API, ISSUER, now, remember_version, role
 from .client import Api, ApiProblem, ApiUnavailable
-from .issuer import Issuer
 from .languages import LANGUAGES
 from .settings import Settings
 from .signin import here
+
+if TYPE_CHECKING:
+    from .issuer import Issuer
 
 MAX_REQUEST_BYTES = 64 * 1024
 
@@ -50,7 +51,7 @@ def make_app(settings: Settings) -> Flask:
     if proxies := settings.values["trustedProxies"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     api = Api(settings.values["api"]["url"], settings.api_key)
-    issuer = Issuer(app, settings) if settings.values["oidc"]["issuer"] else None
+    issuer = _issuer(app, settings)
     app.extensions[API], app.extensions[ISSUER] = api, issuer
     app.extensions["dashboard-streams"] = live.places(settings.values["streams"])
 
@@ -66,7 +67,7 @@ def make_app(settings: Settings) -> Flask:
         app.register_blueprint(pages.blueprint)
     _templates(app)
     _health(app, api)
-    _errors(app)
+    _errors(app, settings)
 
     @app.post("/language")
     def language() -> BaseResponse:
@@ -91,6 +92,15 @@ def make_app(settings: Settings) -> Flask:
         return response
 
     return app
+
+
+def _issuer(app: Flask, settings: Settings) -> Issuer | None:
+    """The issuer that people sign in at, where there is one. Only there are its libraries imported."""
+    if not settings.values["oidc"]["issuer"]:
+        return None
+    from .issuer import Issuer
+
+    return Issuer(app, settings)
 
 
 def _origins(issuer: Issuer | None) -> list[str]:
@@ -149,7 +159,7 @@ def _health(app: Flask, api: Api) -> None:
         return Response("ok\n" if ready else "the API does not answer\n", 200 if ready else 503, mimetype="text/plain")
 
 
-def _errors(app: Flask) -> None:
+def _errors(app: Flask, settings: Settings) -> None:
     def page(status: int, title: str, words: str, retry_after: int = 0) -> Response:
         text = render_template("error.html", title=title, words=words, status=status)
         headers = {"Retry-After": str(retry_after)} if retry_after else {}
@@ -161,12 +171,14 @@ def _errors(app: Flask) -> None:
         words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
 
-    @app.errorhandler(RedisError)
-    @app.errorhandler(StorageError)
     def forgetful(error: Exception) -> Response:
         log.error("the sessions can't be read", error=type(error).__name__, request_id=g.request_id)
         words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
+
+    failures: tuple[type[Exception], ...] = (StorageError, *sessions.failures(settings))
+    for kind in failures:
+        app.register_error_handler(kind, forgetful)
 
     @app.errorhandler(ApiProblem)
     def refused(error: ApiProblem) -> BaseResponse:

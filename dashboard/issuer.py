@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import jwt
 import requests
 import structlog
 from authlib.integrations.base_client import OAuthError
@@ -19,6 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from storeplatform.common.timeouts import ISSUER
 
 from . import sessions
+from .identity import NotConfirmed, expiry_of
 from .sessions import SignedIn
 from .settings import Settings
 
@@ -28,10 +28,6 @@ EARLY_SECONDS = 60.0
 MOST_BEGUN = 2
 
 log = structlog.get_logger("dashboard.issuer")
-
-
-class NotConfirmed(Exception):
-    """The issuer did not identify the user, or its answer is invalid."""
 
 
 # Errors that the libraries raise for an invalid response of the issuer.
@@ -147,15 +143,6 @@ class Issuer:
         self.origins.add(_origin(place))
         asked = {"id_token_hint": token, "client_id": self._id, "post_logout_redirect_uri": f"{self._public}/signin"}
         return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}"
-
-
-def expiry_of(token: str) -> float:
-    """Return when a JWT expires, as Unix time; 0 if it has no expiry."""
-    try:
-        end = jwt.decode(token, options={"verify_signature": False}).get("exp")
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        return 0
-    return float(end) if isinstance(end, int | float) and abs(end) < 1e15 else 0
 
 
 def _origin(url: str) -> str:

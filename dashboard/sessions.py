@@ -17,11 +17,8 @@ from typing import Any, Protocol
 
 from cachetools import TTLCache
 from flask import Flask, current_app, g, request, session
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from storeplatform.common.timeouts import REDIS
+from storeplatform.common.redis_options import redis_options
 
 from .settings import Settings
 
@@ -29,12 +26,6 @@ EXTENSION = "dashboard-sessions"
 # Upper bounds: the users that are signed in to one process, and the browsers of one user.
 MOST = 20_000
 MOST_OF_ONE = 20
-# A Redis that does not respond is reported, and not asked again for the same request.
-REDIS_OPTIONS: dict[str, Any] = {
-    "socket_connect_timeout": REDIS,
-    "socket_timeout": REDIS,
-    "retry": Retry(NoBackoff(), 0),
-}
 # These paths need no session.
 FREE = {"static", "healthz", "readyz"}
 
@@ -100,7 +91,9 @@ class KeptInRedis:
     """
 
     def __init__(self, url: str, seconds: float) -> None:
-        self._redis = Redis.from_url(url, **REDIS_OPTIONS)
+        from redis import Redis
+
+        self._redis = Redis.from_url(url, **redis_options(url))
         self._seconds = int(seconds)
 
     def get(self, key: str) -> SignedIn | None:
@@ -145,6 +138,15 @@ def keep_sessions(app: Flask, settings: Settings) -> None:
     def know() -> None:
         if request.endpoint not in FREE and (key := session.get("id")):
             g.signed_in = kept.get(key)
+
+
+def failures(settings: Settings) -> tuple[type[Exception], ...]:
+    """The errors that say that the sessions can't be read."""
+    if settings.values["sessions"]["url"].startswith("memory://"):
+        return ()
+    from redis.exceptions import RedisError
+
+    return (RedisError,)
 
 
 def current() -> SignedIn | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, g, redirect, render_template, request, session, url_for
@@ -10,11 +11,16 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.wrappers import Response as BaseResponse
 
+from storeplatform.common.redis_options import redis_options
+
 from . import sessions
 from .client import Api, ApiProblem, CallerApi, Visit
-from .issuer import Issuer, NotConfirmed, expiry_of
+from .identity import NotConfirmed, expiry_of
 from .sessions import SignedIn
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .issuer import Issuer
 
 
 def here(target: str) -> str:
@@ -29,12 +35,11 @@ def register(app: Flask, api: Api, settings: Settings, issuer: Issuer | None) ->
     blueprint = Blueprint("signin", __name__)
     # Counted where sessions are stored, so that several dashboard processes count together.
     storage = settings.values["sessions"]["url"]
-    options = sessions.REDIS_OPTIONS if storage.startswith("redis") else {}
     limiter = Limiter(
         get_remote_address,
         app=app,
         storage_uri=storage,
-        storage_options={"wrap_exceptions": True, **options},
+        storage_options={"wrap_exceptions": True, **redis_options(storage)},
         key_prefix="dashboard",
     )
     limited = limiter.limit(settings.values["rates"]["signIn"], methods=["POST"])

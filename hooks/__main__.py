@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from storeplatform.common import starting
 
-monkey.patch_all()  # must precede every other import: see common.serving.worker
+starting.begin_with_greenlets()  # must precede every other import
 # ruff: noqa: E402
 
 import os
 import sys
 
 from storeplatform.common.configuration import ConfigurationError
-from storeplatform.common.serving import serve
+from storeplatform.common.serving.server import serve
 
 from .app import create_app
 

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from storeplatform.common.configuration import file_in, load_token
-from storeplatform.common.serving import configure_logs
+from storeplatform.common.serving.logs import configure_logs
 from storeplatform.common.times import written
 from storeplatform.templates import ENGINES
 

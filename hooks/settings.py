@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from marshmallow import Schema, ValidationError, fields, validate
 
+from storeplatform.common import yaml_files
 from storeplatform.common.configuration import ConfigurationError, read_text
 from storeplatform.common.engines import Engine, read_engines
 from storeplatform.common.integrations import Integration, read_integrations
@@ -99,7 +100,7 @@ def load_object_store_keys(file: Path | None) -> Mapping[str, str]:
     if file is None:
         raise ConfigurationError(f"backup.s3.endpoint is set, so STORE_PLATFORM_S3_CREDENTIALS_FILE {form}")
     try:
-        keys: Mapping[str, str] = _ObjectStoreKeys().load(yaml.safe_load(file.read_text()))
+        keys: Mapping[str, str] = _ObjectStoreKeys().load(yaml_files.load(file.read_text()))
     except OSError as error:
         raise ConfigurationError(f"can't read the object store's keys {file}: {error.strerror}") from error
     except (yaml.YAMLError, ValidationError):

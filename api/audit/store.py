@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -23,7 +23,7 @@ from .record import ATTEMPTED, Record, micros
 # In seconds: timeouts of the audit's own thread, which no request waits for.
 WRITE_SECONDS = 60.0
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+BACKENDS = ("sqlite", "postgresql")
 
 # An attempt without an outcome after this time was refused before the final check.
 UNDECIDED = timedelta(seconds=10)
@@ -86,9 +86,10 @@ class RecordStore:
         form = "must be sqlite:////path/audit.db or postgresql+psycopg://user@host/database"
         try:
             parsed = make_url(url)
-            if parsed.get_backend_name() not in INSERTS:
+            if parsed.get_backend_name() not in BACKENDS:
                 raise ConfigurationError(f"the audit store's URL {form}, not one of {parsed.get_backend_name()}")
             self.engine = make_engine(parsed)
+            self._insert: Any = import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}").insert
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(f"the audit store's URL {form}") from error
         except OSError as error:
@@ -103,7 +104,7 @@ class RecordStore:
         :raise sqlalchemy.exc.DBAPIError: the database is unavailable.
         """
         if rows := [_row(record) for record in records]:
-            statement = INSERTS[self.engine.dialect.name](table)
+            statement = self._insert(table)
             statement = statement.on_conflict_do_update(
                 index_elements=["id"],
                 set_={name: statement.excluded[name] for name in ("outcome", "reason")},

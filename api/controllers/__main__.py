@@ -10,6 +10,11 @@ STORE_PLATFORM_RELAY: the relay's host:port, if it is not the chart's.
 
 from __future__ import annotations
 
+from storeplatform.common import starting
+
+starting.begin()  # must precede every other import
+# ruff: noqa: E402
+
 import os
 import signal
 import sys
@@ -26,16 +31,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from storeplatform.common.configuration import ConfigurationError, file_in, read_text
 from storeplatform.common.mail import RELAY_PORT, load_relay_key, platform_account, relay_host
-from storeplatform.common.serving import configure_logs
+from storeplatform.common.serving.logs import configure_logs
 from storeplatform.common.settings import load_values
 
 from ..cache import Cache
 from ..cluster import Cluster, Unreachable, connect
 from ..leases import Leases
-from .dns import Resolver
-from .hostnames import Hostnames
 from .leftovers import Leftovers
-from .notices import Notices, RelayClient
 from .reach import Reach
 from .readers import Readers
 
@@ -99,18 +101,32 @@ class Runner:
             self._last.labels(controller.name).set_to_current_time()
 
 
-def _relay(values: Mapping[str, Any]) -> RelayClient | None:
-    """Return the mail relay; None if the platform has none.
+def _notices(values: Mapping[str, Any], cluster: Cluster, cache: Cache) -> list[Controller]:
+    """Return the controller that mails owners; none if the platform has no relay.
 
     :raise ConfigurationError: a file is missing or invalid.
     """
     domain = values["mail"]["senderDomain"]
     if not domain:
-        return None
+        return []
+    from .notices import Notices, RelayClient
+
     address = os.environ.get("STORE_PLATFORM_RELAY") or f"{relay_host(values['platformNamespace'])}:{RELAY_PORT}"
     host, _, port = address.rpartition(":")
     account = platform_account(load_relay_key(file_in("STORE_PLATFORM_RELAY_KEY_FILE")), domain)
-    return RelayClient(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
+    relay = RelayClient(host, int(port), read_text(file_in("STORE_PLATFORM_RELAY_CA_FILE")), account)
+    leases = Leases(cluster, values["platformNamespace"])
+    return [Notices(cache, leases, relay, os.environ.get("STORE_PLATFORM_DASHBOARD_URL", ""))]
+
+
+def _hostnames(values: Mapping[str, Any], cluster: Cluster) -> list[Controller]:
+    """Return the controller that verifies hosts; none if the platform does not verify them."""
+    if values["hostnames"]["verification"] != "dns":
+        return []
+    from .dns import Resolver
+    from .hostnames import Hostnames
+
+    return [Hostnames(cluster, Resolver(values["hostnames"]["resolvers"]))]
 
 
 def main() -> None:
@@ -118,19 +134,15 @@ def main() -> None:
     configure_logs()
     try:
         values = load_values(file_in("STORE_PLATFORM_SETTINGS"))
-        relay = _relay(values)
         cluster = Cluster(connect())
+        cache = Cache(cluster)
+        configured = [*_hostnames(values, cluster), *_notices(values, cluster, cache)]
     except ConfigException as error:
         sys.exit(f"store-platform controllers: no cluster is configured: {error}")
     except ConfigurationError as error:
         sys.exit(f"store-platform controllers: {error}")
-    registry, cache, reach = CollectorRegistry(), Cache(cluster), Reach(cluster)
-    controllers: list[Controller] = [Readers(reach, cache), Leftovers(cluster, reach, cache, registry)]
-    if values["hostnames"]["verification"] == "dns":
-        controllers.append(Hostnames(cluster, Resolver(values["hostnames"]["resolvers"])))
-    if relay:
-        leases = Leases(cluster, values["platformNamespace"])
-        controllers.append(Notices(cache, leases, relay, os.environ.get("STORE_PLATFORM_DASHBOARD_URL", "")))
+    registry, reach = CollectorRegistry(), Reach(cluster)
+    controllers: list[Controller] = [Readers(reach, cache), Leftovers(cluster, reach, cache, registry), *configured]
     runner = Runner(controllers, registry)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -140,6 +152,7 @@ def main() -> None:
         signal.signal(number, stop)
     host, _, port = os.environ.get("STORE_PLATFORM_METRICS_BIND", "0.0.0.0:9090").rpartition(":")
     start_http_server(int(port), host, registry)
+    starting.begun()
     cache.start()
     try:
         runner.run()

@@ -7,11 +7,10 @@ from __future__ import annotations
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from storeplatform.common.objects import STORE_LABEL
+from storeplatform.common.objects import STORE_LABEL, controls
 
 from ..cache import Cache
 from ..cluster import Cluster, Object
-from ..stores import controls
 from .reach import Reach
 
 log = structlog.get_logger("controllers.leftovers")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from storeplatform.common import starting
 
-monkey.patch_all()  # must precede every other import: see common.serving.worker
+starting.begin_with_greenlets()  # must precede every other import
 # ruff: noqa: E402
 
 import os
 import sys
 
 from storeplatform.common.configuration import ConfigurationError, file_in
-from storeplatform.common.serving import Serving, serve
+from storeplatform.common.serving.server import Serving, serve
 
 from .app import create_service
 

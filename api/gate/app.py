@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from storeplatform.api.audit import Audit
 from storeplatform.api.settings import load_api_settings
 from storeplatform.common.configuration import ConfigurationError, file_in, load_token
-from storeplatform.common.serving import configure_logs
+from storeplatform.common.serving.logs import configure_logs
 
 from .cluster import GateCluster
 from .gate import Callers, Gate

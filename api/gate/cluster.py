@@ -5,7 +5,6 @@ Every call ends with the deadline of its admission.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -13,10 +12,8 @@ from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 
-from storeplatform.api.cluster import connect
+from storeplatform.api.cluster import JSON, OURS, connect
 from storeplatform.common.objects import GROUP, VERSION
-
-ROOT = f"/apis/{GROUP}/{VERSION}"
 
 # Ask for table rows without objects: 10,000 names are 2 MB, the Stores would be 100 MB.
 NAMES = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -62,20 +59,20 @@ class GateCluster:
 
     def quota(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         """Return the StoreQuota, or None."""
-        return self._found("GET", f"{ROOT}/storequotas/{name}", deadline)
+        return self._found("GET", f"{OURS}/storequotas/{name}", deadline)
 
     def create_quota(self, name: str, owner: str | None, deadline: Deadline) -> dict[str, Any]:
         """Create a StoreQuota without a limit of its own: the settings' limit applies."""
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "StoreQuota", "metadata": {"name": name}}
-        return self._call("POST", f"{ROOT}/storequotas", deadline, {**body, "spec": {"owner": owner} if owner else {}})
+        return self._call("POST", f"{OURS}/storequotas", deadline, {**body, "spec": {"owner": owner} if owner else {}})
 
     def write_quota_status(self, quota: Mapping[str, Any], deadline: Deadline) -> None:
         """Write the status if the object is unchanged since it was read; otherwise raise ApiException (409)."""
-        self._call("PUT", f"{ROOT}/storequotas/{quota['metadata']['name']}/status", deadline, quota)
+        self._call("PUT", f"{OURS}/storequotas/{quota['metadata']['name']}/status", deadline, quota)
 
     def store(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         """Return the Store, or None."""
-        return self._found("GET", f"{ROOT}/stores/{name}", deadline)
+        return self._found("GET", f"{OURS}/stores/{name}", deadline)
 
     def namespace(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         """Return the Namespace, or None."""
@@ -86,13 +83,13 @@ class GateCluster:
         query = {"includeObject": "None"}
         if owner is not None:
             query["fieldSelector"] = f"spec.owner={owner.translate(ESCAPED)}"
-        table = self._call("GET", f"{ROOT}/stores", deadline, query=query, accept=NAMES)
+        table = self._call("GET", f"{OURS}/stores", deadline, query=query, accept=NAMES)
         return {row["cells"][0] for row in table.get("rows") or []}
 
     def count(self, deadline: Deadline) -> int | None:
         """Return the number of stores; None if the API server does not report it."""
         page = self._call(
-            "GET", f"{ROOT}/stores", deadline, query={"limit": "1", "includeObject": "None"}, accept=NAMES
+            "GET", f"{OURS}/stores", deadline, query={"limit": "1", "includeObject": "None"}, accept=NAMES
         )
         metadata, here = page["metadata"], len(page.get("rows") or [])
         if not metadata.get("continue"):
@@ -124,20 +121,6 @@ class GateCluster:
         deadline: Deadline,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-        accept: str = "application/json",
+        accept: str = JSON,
     ) -> dict[str, Any]:
-        headers = {"Accept": accept, "Content-Type": "application/json"}
-        request = self._api.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        response = self._api.call_api(*request, _request_timeout=deadline.remaining())
-        text: bytes = response.read()
-        if not 200 <= response.status <= 299:
-            raise ApiException.from_response(http_resp=response, body=text.decode(errors="replace"), data=None)
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        return self._api.call(method, path, body=body, query=query, accept=accept, timeout=deadline.remaining())

@@ -5,6 +5,11 @@ STORE_PLATFORM_BIND, STORE_PLATFORM_METRICS_BIND: host:port of the relay, and of
 
 from __future__ import annotations
 
+from storeplatform.common import starting
+
+starting.begin()  # must precede every other import
+# ruff: noqa: E402
+
 import asyncio
 import os
 import signal
@@ -17,7 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from storeplatform.common.configuration import ConfigurationError
 from storeplatform.common.mail import RELAY_PORT, account_of
-from storeplatform.common.serving import configure_logs
+from storeplatform.common.serving.logs import configure_logs
 
 from .counters import Counters
 from .desk import Desk
@@ -73,6 +78,7 @@ def main() -> None:
         settings.credentials()
     except ConfigurationError as error:
         sys.exit(f"store-platform relay: {error}")
+    starting.begun()
     asyncio.run(run(settings))
 
 

@@ -10,14 +10,10 @@ from typing import Any
 from limits import RateLimitItemPerHour
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from storeplatform.common.timeouts import REDIS
+from storeplatform.common.redis_options import redis_options
 
 PREFIX = "store-relay"
-# In seconds: how long a Redis that does not respond may delay a mail.
-REDIS_OPTIONS = {"socket_connect_timeout": REDIS, "socket_timeout": REDIS, "retry": Retry(NoBackoff(), 0)}
 REMEMBERED, REMEMBERED_OF_ONE = 20_000, 500
 
 
@@ -25,7 +21,7 @@ class Counters:
     """Counters in ``url``, "memory://" or a Redis. Methods block, and raise StorageError if it is unavailable."""
 
     def __init__(self, url: str, mails_per_hour: int) -> None:
-        options: dict[str, Any] = {"wrap_exceptions": True, **(REDIS_OPTIONS if url.startswith("redis") else {})}
+        options: dict[str, Any] = {"wrap_exceptions": True, **redis_options(url)}
         self._limiter = MovingWindowRateLimiter(storage_from_string(url, **options))
         self._limit = RateLimitItemPerHour(mails_per_hour)
 

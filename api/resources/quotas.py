@@ -168,7 +168,7 @@ class Quotas:
 
     def _objects(self, limit: int, token: str) -> Object:
         try:
-            return self.cluster.list_objects(QUOTAS, limit=limit, **({"_continue": token} if token else {}))
+            return self.cluster.list_objects(QUOTAS, limit=limit, following=token)
         except ApiException as error:
             if not token or error.status not in (400, 410):
                 raise

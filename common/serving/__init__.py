@@ -2,8 +2,3 @@
 
 This package knows nothing about the applications it serves.
 """
-
-from .logs import configure_logs
-from .server import Serving, serve
-
-__all__ = ["Serving", "configure_logs", "serve"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Collection
-from typing import Any
 
 import structlog
-from gunicorn import glogging
 
 
 def configure_logs(hide: Collection[str] = ()) -> None:
@@ -46,12 +44,3 @@ def _without(line: str, secrets: Collection[str]) -> str:
     for secret in secrets:
         line = line.replace(secret, "(hidden)")
     return line
-
-
-class JSONLogger(glogging.Logger):
-    """Write gunicorn's own lines to the JSON log."""
-
-    def setup(self, cfg: Any) -> None:
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-        self.error_log.setLevel(logging.INFO)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from .. import starting
 from .limits import IDLE_SECONDS
-from .logs import JSONLogger
 
 # gunicorn's heartbeat is a file. On a tmpfs, because a busy disk would make the worker look hung.
 TMPFS = Path("/dev/shm")  # noqa: S108 (gunicorn makes its own unnamed file there)
+
+
+class JSONLogger(glogging.Logger):
+    """Write gunicorn's own lines to the JSON log."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.INFO)
+
 
 # One worker process, which handles concurrency with greenlets. To scale, add replicas.
 OPTIONS: dict[str, Any] = {
@@ -64,7 +76,9 @@ class Service(BaseApplication):
         self.cfg.set("worker_exit", lambda _server, _worker: self.serving.stop())
 
     def load(self) -> Any:
-        return self.make()
+        application = self.make()
+        starting.begun()  # the worker's own part of it
+        return application
 
 
 def serve(make: Callable[[], Flask], bind: str, serving: Serving | None = None, **options: Any) -> None:
@@ -75,4 +89,6 @@ def serve(make: Callable[[], Flask], bind: str, serving: Serving | None = None, 
     ``make`` is called after the fork, because threads that libraries start do not survive one. The caller must have
     applied gevent's monkey patch before any other import.
     """
-    Service(make, serving or Serving(), {**OPTIONS, "bind": bind, **options}).run()
+    service = Service(make, serving or Serving(), {**OPTIONS, "bind": bind, **options})
+    starting.begun()
+    service.run()

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from storeplatform.common import yaml_files
 
 from .objects import Object
 
@@ -18,7 +18,7 @@ def fill(obj: Object, templates: Path) -> None:
 
 @lru_cache
 def _defaults(templates: Path) -> Object:
-    content: Object = yaml.safe_load((templates / "common" / "defaults.yaml").read_text())
+    content: Object = yaml_files.load((templates / "common" / "defaults.yaml").read_text())
     return content
 
 

@@ -19,7 +19,7 @@ import orjson
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, Undefined
 
-from storeplatform.common import engines
+from storeplatform.common import engines, yaml_files
 from storeplatform.common.keys import derive
 from storeplatform.common.objects import GROUP
 
@@ -42,9 +42,6 @@ CACHED_STORES = 1024
 
 # Characters that JSON allows unescaped in strings and YAML does not.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-
-# libyaml's loader if PyYAML was built with it: ten times faster, same result.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class RenderError(Exception):
@@ -88,7 +85,7 @@ def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
         "plan": settings.plans[store.plan],
         "engine": engine.values,
         "settings": settings.values,
-        "pods": yaml.safe_load((engine.templates / "common" / "pods.yaml").read_text()),
+        "pods": _pods(engine.templates),
         "credentials": {
             name: derive(settings.root_key, "credential", store.uid, name) for name in engine.values["credentials"]
         },
@@ -110,6 +107,12 @@ def render(settings: Settings, store: Store) -> tuple[RenderedStage, ...]:
         )
         for stage in engine.stages
     )
+
+
+@lru_cache
+def _pods(templates: Path) -> Object:
+    content: Object = yaml_files.load((templates / "common" / "pods.yaml").read_text())
+    return content
 
 
 def _object_store(settings: Settings, store: Store) -> Object | None:
@@ -143,7 +146,7 @@ def _text(environment: Environment, name: str, context: Mapping[str, Any]) -> st
 def _objects(name: str, text: str) -> list[Object]:
     """Return the objects in a rendered template, without empty documents. Errors contain none of the text."""
     try:
-        objects = [obj for obj in yaml.load_all(text, _Loader) if obj is not None]
+        objects = [obj for obj in yaml_files.load_all(text) if obj is not None]
     except yaml.YAMLError as error:
         why = type(error).__name__
         if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:

@@ -265,7 +265,7 @@ import sys
 from pathlib import Path
 from prometheus_client import CollectorRegistry
 from storeplatform.api.audit import Audit, Record
-from storeplatform.common.serving import configure_logs
+from storeplatform.common.serving.logs import configure_logs
 configure_logs()
 audit = Audit(sys.argv[1], Path(sys.argv[2]), 10_000_000, 365, 2**40, CollectorRegistry())
 for number in range(int(sys.argv[4])):

@@ -22,6 +22,8 @@ FLAGS = (
     "--zap-encoder=json",
     "--zap-devel=false",
 )
+# As in the chart.
+ENVIRONMENT = {"GOGC": "50"}
 
 
 def find_metacontroller() -> str | None:
@@ -103,4 +105,4 @@ def _stand_in() -> list[str]:
 def _environment() -> dict[str, str]:
     root = str(Path(__file__).parents[(__package__ or "").count(".") + 1])
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root])}
+    return {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root])}

@@ -16,7 +16,7 @@ from storeplatform.api.gate.proof import ANNOTATION, Proof
 from storeplatform.api.gate.reservations import NamespaceTaken, NameTaken
 from storeplatform.api.gate.review import Review
 from storeplatform.api.locks import ANNOTATION as LOCKED
-from storeplatform.common.serving import configure_logs
+from storeplatform.common.serving.logs import configure_logs
 
 from .test_contract import (
     ATTEMPTS,

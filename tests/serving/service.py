@@ -20,7 +20,9 @@ from threading import Event
 from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry, Counter
 
-from storeplatform.common.serving import Serving, configure_logs, limits, serve
+from storeplatform.common.serving import limits
+from storeplatform.common.serving.logs import configure_logs
+from storeplatform.common.serving.server import Serving, serve
 
 from .small import SMALL
 
