@@ -143,6 +143,8 @@ class EngineFile(_Mapping):
         values=_field(fields.Dict, "a mapping of images", keys=_name(), values=_image()),
         validate=validate.Length(min=1, error="must have at least one"),
     )
+    # How an owner changes the currency, in words. An engine that has it follows spec.shop.priceFormat.
+    currencyChange = fields.Nested(_Words, load_default=None, error_messages={"null": "must be a mapping with en, de"})
     images = _field(fields.Dict, "a mapping of images", keys=_name(), values=_image(), load_default=dict)
     components = _names("names of what runs all the time")
     credentials = _names("names of passwords")

@@ -32,7 +32,7 @@ def samples(settings: Settings, engine: str, plan: str) -> list[Store]:
         for name in settings.engines[engine].values["integrations"]
         if (providers := settings.integrations[name].values["providers"])
     )
-    shop = (("country", "DE"), ("currency", "EUR"), ("title", "s"))
+    shop = (("country", "DE"), ("currency", "EUR"), ("priceFormat", "¤1,234.56"), ("title", "s"))
     return [
         Store(
             "s",

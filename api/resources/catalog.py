@@ -5,9 +5,12 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from ..callers import Access
+from ..crd import part
 from ..entries import seconds_to_ready
 from ..operations import Answer, Call, Rate, operation
 from ..services import Services
+
+PRICE_FORMATS: list[str] = part("spec")["properties"]["shop"]["properties"]["priceFormat"]["enum"]
 
 
 class EngineView(Schema):
@@ -46,6 +49,22 @@ class EngineView(Schema):
                 "while none has been measured."
             )
         },
+    )
+    currencyChange = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={
+            "description": (
+                "How an owner changes the currency in the shop's own administration, by language; empty if the engine "
+                "does not say."
+            )
+        },
+    )
+    priceFormats = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What spec.shop.priceFormat can be; empty if shops of this engine don't follow it."},
     )
     clones = fields.Boolean(
         required=True,
@@ -119,6 +138,8 @@ class Catalog:
                 "words": engine.words,
                 "steps": engine.steps,
                 "secondsToReady": measured.get(engine.name),
+                "currencyChange": engine.values["currencyChange"] or {},
+                "priceFormats": PRICE_FORMATS if engine.values["currencyChange"] else [],
                 "clones": object_store and engine.keeps_data,
             }
             for engine in self.engines.values()

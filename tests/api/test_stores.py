@@ -319,6 +319,25 @@ def test_an_invalid_change_is_rejected_at_its_field(ann: ApiClient, change: dict
     assert (problem(answer)[0], list(problem(answer)[2])) == (422, [pointer])
 
 
+def test_the_currency_of_an_accepted_store_is_refused_and_its_price_format_is_not(
+    ann: Caller, plane: ControlPlane
+) -> None:
+    ann.create("priced")
+    store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "priced"}}
+    plane.client.patch(store, {"status": {"engine": "medusa"}}, "status")
+    (formats,) = [each["priceFormats"] for each in ann.get("/engines")["items"] if each["name"] == "medusa"]
+
+    def change(**shop: str) -> requests.Response:
+        return ann("PATCH", "/stores/priced", {"spec": {"shop": shop}}, headers={"If-Match": "*"})
+
+    status, _, errors = problem(change(currency="CHF"))
+    assert (status, list(errors)) == (422, ["/spec/shop/currency"])
+    assert "change it in the shop's own administration, where prices are set, or make a new store" in str(errors)
+    for each in formats:
+        assert change(priceFormat=each).json()["spec"]["shop"]["priceFormat"] == each
+    assert list(problem(change(priceFormat="1"))[2]) == ["/spec/shop/priceFormat"]
+
+
 @pytest.mark.parametrize("owner", ["ben@example.com", None])
 def test_an_owner_can_not_give_a_store_away(ann: ApiClient, owner: str | None) -> None:
     ann.create("not-given")

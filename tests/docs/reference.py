@@ -44,7 +44,8 @@ def _fields(node: Node, path: str) -> Iterator[str]:
     for name, each in node.get("properties", {}).items():
         required = ", required" if name in node.get("required", []) else ""
         choices = each.get("enum", [])
-        allowed = f": {', '.join(map(str, choices))}" if 0 < len(choices) <= 10 else ""
+        named = ", ".join(f"`{choice}`" if "," in str(choice) else str(choice) for choice in choices)
+        allowed = f": {named}" if 0 < len(choices) <= 10 else ""
         default = f"`{_json(each['default'])}`" if "default" in each else ""
         description = _cell(each.get("description", ""))
         yield f"| `{path}{name}` | {each['type']}{allowed}{required} | {default} | {description} |"

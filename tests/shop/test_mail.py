@@ -244,6 +244,20 @@ def test_the_check_passes_or_fails_with_the_servers_message(connected: MedusaSto
     assert "m41l-p4ss-Wrong" not in failure.value.stderr
 
 
+def test_a_price_in_a_mail_is_written_as_the_store_says(connected: MedusaStore) -> None:
+    script = """
+      process.env.SHOP_PRICE_FORMAT = process.argv[1]
+      const { price } = require("./src/mail/words.js")
+      console.log(JSON.stringify([price(-1234567.8, "eur"), price(12345, "jpy")]))
+    """
+
+    def written(price_format: str) -> list[str]:
+        return list(json.loads(connected.cluster.exec("Deployment", "backend", "node", "-e", script, price_format)))
+
+    assert written("¤ 1'234.56") == ["-€\xa01\u2019234\u2019567.80", "¥\xa012\u2019345"]
+    assert written("1 234,56 ¤") == ["-1\xa0234\xa0567,80\xa0€", "12\xa0345\xa0¥"]
+
+
 def test_mails_are_english_where_german_is_not_common(connected: MedusaStore) -> None:
     script = """
       process.env.SHOP_COUNTRY = process.argv[1]

@@ -143,6 +143,32 @@ def test_a_yen_has_no_decimals_and_germany_weighs_in_kilograms(made: WordPressSt
     assert sql(made, f"{option}'woocommerce_weight_unit'") == "kg"
 
 
+def price_options(made: WordPressStore) -> list[str]:
+    names = ("woocommerce_currency_pos", "woocommerce_price_thousand_sep", "woocommerce_price_decimal_sep")
+    value = "SELECT HEX(option_value) FROM wp_options WHERE option_name = "  # a space is a value
+    found = [sql(made, f"{value}'{name}'") for name in (*names, "woocommerce_price_num_decimals")]
+    return [bytes.fromhex(each).decode() for each in found]
+
+
+def test_prices_follow_the_stores_format_until_the_owner_chooses_another(made: WordPressStore) -> None:
+    def provision_with(price_format: str) -> None:
+        job = provision(made)
+        job.env["SHOP_PRICE_FORMAT"] = price_format
+        assert job.run_for_code() == (0, "")
+
+    usual = price_options(made)
+    assert usual == ["right_space", ".", ",", "0"]
+    provision_with("¤ 1 234,56")
+    assert price_options(made) == ["left_space", "\xa0", ",", "0"]
+    provision_with("1'234.56 ¤")
+    assert price_options(made) == ["right_space", "\u2019", ".", "0"]
+    sql(made, "UPDATE wp_options SET option_value = 'left' WHERE option_name = 'woocommerce_currency_pos'")
+    provision_with("1'234.56 ¤")
+    assert price_options(made)[0] == "left"
+    provision_with("")
+    assert price_options(made) == usual
+
+
 def test_orders_have_their_own_tables_before_anybody_has_signed_in(made: WordPressStore) -> None:
     assert state(made)["orders"] == "yes"
     assert "wp_wc_orders" in sql(made, "SHOW TABLES").split()

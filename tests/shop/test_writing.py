@@ -28,6 +28,25 @@ def test_a_price_has_its_countrys_format(shop: MedusaStore, country: str, curren
     assert inside(shop, statement) == written
 
 
+@pytest.mark.parametrize(
+    ("price_format", "amount", "currency", "written"),
+    [
+        ("1.234,56 ¤", 1234.5, "usd", "1.234,50\xa0$"),
+        ("¤1,234.56", -1234567.8, "eur", "-€1,234,567.80"),
+        ("¤ 1 234,56", 1234.5, "eur", "€\xa01\xa0234,50"),
+        ("1'234.56 ¤", 1234.5, "chf", "1\u2019234.50\xa0CHF"),
+        ("1.234,56 ¤", 12345, "jpy", "12.345\xa0¥"),
+    ],
+)
+def test_a_price_is_written_as_the_store_says(
+    shop: MedusaStore, price_format: str, amount: float, currency: str, written: str
+) -> None:
+    statement = (
+        f"from storefront.money import Writing;print(Writing('US', {price_format!r}).price({amount!r}, {currency!r}))"
+    )
+    assert inside(shop, statement) == written
+
+
 def test_a_shop_with_tls_sends_its_session_only_over_tls(shop: MedusaStore) -> None:
     statement = (
         "from storefront.app import create_app; from storefront.config import Config;"

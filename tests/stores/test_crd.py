@@ -56,6 +56,10 @@ REFUSED = [
     ({"shop": {"title": "Ann's\nshop"}}, "spec.shop.title in body should match"),
     ({"shop": {"currency": "XYZ"}}, 'spec.shop.currency: Unsupported value: "XYZ": supported values: "AED"'),
     ({"shop": {"country": "ZZ"}}, 'spec.shop.country: Unsupported value: "ZZ": supported values: "AD"'),
+    (
+        {"shop": {"priceFormat": "1,5 €"}},
+        'spec.shop.priceFormat: Unsupported value: "1,5 €": supported values: "¤1,234.56"',
+    ),
     ({"backup": {"schedule": "60 3 * * *"}}, "the minute of a schedule, its field 1, must be"),
     ({"backup": {"schedule": "0 25 * * *"}}, "the hour of a schedule, its field 2, must be"),
     ({"backup": {"schedule": "0 3 * * 7"}}, "the day of the week of a schedule, its field 5, must be"),
@@ -127,6 +131,19 @@ def test_the_engine_can_change_until_the_store_is_accepted_with_it(stores: Clien
     stores.replace({**made, "status": {"engine": "medusa"}}, "status")
     with pytest.raises(ApiError, match="the engine of an accepted store can't change"):
         stores.apply(store("engined", engine="woocommerce"))
+
+
+def test_the_currency_can_change_until_the_store_is_accepted(stores: Client) -> None:
+    stores.apply(store("priced", shop={"currency": "CHF"}))
+    made = stores.apply(store("priced", shop={"currency": "EUR", "title": "Priced"}))
+    stores.replace({**made, "status": {"engine": "medusa"}}, "status")
+    for changed in ({"currency": "CHF"}, {"currency": "CHF", "country": "CH"}):
+        with pytest.raises(ApiError, match="the currency of an accepted store can't change"):
+            stores.patch(store("priced"), {"spec": {"shop": changed}})
+    allowed = {"country": "CH", "title": "Prized", "priceFormat": "¤ 1'234.56"}
+    shop = stores.patch(store("priced"), {"spec": {"shop": allowed}})["spec"]["shop"]
+    assert shop == {**allowed, "currency": "EUR"}
+    assert "priceFormat" not in stores.patch(store("priced"), {"spec": {"shop": {"priceFormat": None}}})["spec"]["shop"]
 
 
 def admitted(stores: Client, obj: dict[str, Any]) -> bool:

@@ -12,7 +12,8 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """``country``: ISO 3166-1 alpha-2; its region is sold to, and it determines the format of prices."""
+    """``country``: ISO 3166-1 alpha-2, whose region is sold to. ``price_format``: as spec.shop.priceFormat has it;
+    empty for what is usual in the country."""
 
     backend: str
     publishable_key: str
@@ -20,6 +21,7 @@ class Config:
     secret_key: str
     title: str
     country: str
+    price_format: str = ""
 
     @property
     def https(self) -> bool:
@@ -44,4 +46,5 @@ def read(environment: Mapping[str, str]) -> Config:
         secret_key=text("SECRET_KEY"),
         title=text("SHOP_TITLE"),
         country=text("SHOP_COUNTRY").upper(),
+        price_format=environment.get("SHOP_PRICE_FORMAT", ""),
     )

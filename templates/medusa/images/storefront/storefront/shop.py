@@ -37,4 +37,4 @@ def open_shop(config: Config) -> Shop:
     medusa = Medusa(config.backend, config.publishable_key)
     regions = Regions(medusa, config.country)
     orders = URLSafeSerializer(config.secret_key, salt="order")
-    return Shop(config, medusa, regions, Carts(medusa), Writing(config.country), orders)
+    return Shop(config, medusa, regions, Carts(medusa), Writing(config.country, config.price_format), orders)

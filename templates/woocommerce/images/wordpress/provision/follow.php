@@ -1,6 +1,7 @@
 <?php
-// Updates what depends on the Store's address and its Secret, in data that may come from another store or from before a
-// move. The last applied value is stored in the database, so that it is part of a backup, and nothing is done twice.
+// Updates what depends on the Store's address, its Secret and its price format, in data that may come from another store or
+// from before a move. The last applied value is stored in the database, so that it is part of a backup, and nothing is done
+// twice.
 
 const STORE_FOLLOWED = 'store_platform_followed';
 
@@ -55,6 +56,17 @@ function store_follow_values( string $table, string $key, string $column, string
 		$moved = map_deep( $value, fn( $each ) => is_string( $each ) ? str_replace( $old, $new, $each ) : $each );
 		$wpdb->update( $table, array( $column => maybe_serialize( $moved ) ), array( $key => $row->k ) );
 	}
+}
+
+/** Write prices as the Store says; empty: as usual in the country. What the owner chose in the admin since then stays. */
+function store_follow_price_format( string $format, string $country ): void {
+	if ( $format === ( get_option( STORE_FOLLOWED, array() )['price_format'] ?? '' ) ) {
+		return;
+	}
+	foreach ( $format ? store_prices_as( $format ) : store_usual_prices( $country ) as $name => $value ) {
+		update_option( $name, $value );
+	}
+	store_followed( 'price_format', $format );
 }
 
 function store_followed( string $what, $value ): void {

@@ -5,6 +5,7 @@
 require __DIR__ . '/common.php';
 require dirname( __DIR__ ) . '/html/wp-load.php';
 require __DIR__ . '/steps.php';
+require __DIR__ . '/follow.php';
 
 store_alone();
 // Set before the first order, not when the owner first signs in: above all, which tables orders are stored in.
@@ -18,6 +19,7 @@ if ( ! isset( get_woocommerce_currencies()[ $currency ] ) ) {
 	store_fail( "spec.shop.currency must be a currency that WooCommerce knows; \"$currency\" is none" );
 }
 store_once( 'market', fn() => store_make_market( $country, $currency ) );
+store_follow_price_format( getenv( 'SHOP_PRICE_FORMAT' ) ?: '', $country );
 store_once( "delivery_$country", fn() => store_make_delivery( $country ) );
 store_once( 'payment', 'store_make_payment' );
 store_once( 'catalogue', 'store_make_catalogue' );

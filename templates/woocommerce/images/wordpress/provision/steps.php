@@ -13,7 +13,7 @@ function store_once( string $step, callable $work ): void {
 
 /** Sets the country that the shop sells to, its currency, and the format of prices. */
 function store_make_market( string $country, string $currency ): void {
-	$locales = include WC()->plugin_path() . '/i18n/locale-info.php';
+	$locales = store_locales();
 	$options = array(
 		'woocommerce_default_country'               => $country,
 		'woocommerce_allowed_countries'             => 'specific',
@@ -27,9 +27,7 @@ function store_make_market( string $country, string $currency ): void {
 	);
 	if ( isset( $locales[ $country ] ) ) {
 		$options += array(
-			'woocommerce_currency_pos'       => $locales[ $country ]['currency_pos'],
-			'woocommerce_price_thousand_sep' => $locales[ $country ]['thousand_sep'],
-			'woocommerce_price_decimal_sep'  => $locales[ $country ]['decimal_sep'],
+			...store_usual_prices( $country ),
 			'woocommerce_weight_unit'        => $locales[ $country ]['weight_unit'],
 			'woocommerce_dimension_unit'     => $locales[ $country ]['dimension_unit'],
 		);
@@ -47,6 +45,35 @@ function store_make_market( string $country, string $currency ): void {
 	// The shop is the site's front page.
 	update_option( 'show_on_front', 'page' );
 	update_option( 'page_on_front', wc_get_page_id( 'shop' ) );
+}
+
+/** How prices are written in a country, as options; one that WooCommerce does not know has WooCommerce's own defaults. */
+function store_usual_prices( string $country ): array {
+	$usual = store_locales()[ $country ] ?? array( 'currency_pos' => 'left', 'thousand_sep' => ',', 'decimal_sep' => '.' );
+	return array(
+		'woocommerce_currency_pos'       => $usual['currency_pos'],
+		'woocommerce_price_thousand_sep' => $usual['thousand_sep'],
+		'woocommerce_price_decimal_sep'  => $usual['decimal_sep'],
+	);
+}
+
+/** The same by a format such as "1.234,56 ¤". */
+function store_prices_as( string $format ): array {
+	if ( ! preg_match( '/^(¤ ?)?1(.)234(.)56( ?)/u', $format, $found ) ) {
+		store_fail( "spec.shop.priceFormat must be a price such as \"1.234,56 ¤\"; \"$format\" is none" );
+	}
+	list( , $before, $thousand, $decimal, $space ) = $found;
+	$side = $before === '' ? 'right' : 'left';
+	return array(
+		'woocommerce_currency_pos'       => $side . ( str_contains( $before . $space, ' ' ) ? '_space' : '' ),
+		'woocommerce_price_thousand_sep' => strtr( $thousand, array( ' ' => "\u{a0}", "'" => "\u{2019}" ) ),
+		'woocommerce_price_decimal_sep'  => $decimal,
+	);
+}
+
+/** What WooCommerce knows of countries. */
+function store_locales(): array {
+	return include WC()->plugin_path() . '/i18n/locale-info.php';
 }
 
 /** Creates one shipping method within the country. */

@@ -11,6 +11,10 @@ export const shop = {
   get country(): string {
     return (process.env.SHOP_COUNTRY ?? "US").toUpperCase()
   },
+  /** As spec.shop.priceFormat has it; empty: as is usual in the country. */
+  get priceFormat(): string {
+    return process.env.SHOP_PRICE_FORMAT ?? ""
+  },
   /** Without a trailing slash. */
   get url(): string {
     return process.env.STORE_CORS ?? ""

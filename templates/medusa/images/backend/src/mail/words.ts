@@ -106,8 +106,16 @@ export const language = (): "de" | "en" => (GERMAN_COUNTRIES.includes(shop.count
 
 export const words = (): typeof ENGLISH => (language() === "de" ? GERMAN : ENGLISH)
 
-/** Returns an amount in the currency's main unit, formatted for the shop's country. */
+/** An amount in the currency's main unit, as the shop writes prices: see money.py of the storefront. */
 export function price(amount: unknown, currency: string): string {
-  const format = new Intl.NumberFormat(`${language()}-${shop.country}`, { style: "currency", currency })
-  return format.format(Number(amount))
+  const usual = new Intl.NumberFormat(`${language()}-${shop.country}`, { style: "currency", currency })
+  const format = /^(¤ ?)?1(.)234(.)56( ?¤)?$/u.exec(shop.priceFormat)
+  if (!format) return usual.format(Number(amount))
+  const [before, group, decimal, after] = format.slice(1).map((part) => part ?? "")
+  const separators: Record<string, string> = { group, decimal, currency: "", literal: "" }
+  const plain = new Intl.NumberFormat("en", { style: "currency", currency, signDisplay: "never" })
+  const number = plain.formatToParts(Number(amount)).map(({ type, value }) => separators[type] ?? value)
+  const written = [Number(amount) < 0 ? "-" : "", before, ...number, after].join("")
+  const symbol = usual.formatToParts(0).find(({ type }) => type === "currency")?.value ?? currency
+  return written.replaceAll(" ", "\u00a0").replaceAll("'", "\u2019").replace("¤", () => symbol)
 }
