@@ -6,12 +6,14 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from .asking import me
+from .asking import me, role
 from .client import ApiProblem, at
 from .history import action_words
 
 blueprint = Blueprint("administration", __name__)
 
+# So many of an owner's shops are in the filter of the history, beside those of the page.
+OWN_SHOPS = 200
 FILTERS = ("store", "owner", "actor", "action", "outcome", "cursor")
 
 
@@ -20,8 +22,11 @@ def audit() -> str:
     """Show what was done, and by whom."""
     asked = {key: request.args.get(key, "") for key in FILTERS}
     page = me().read("/audit", limit=50, **asked)
-    shops = sorted({each["store"] for each in page["items"]} - {""})
-    return render_template("audit.html", page=page, asked=asked, shops=shops, actions=action_words())
+    shops = {each["store"] for each in page["items"]} | {asked["store"]}
+    if role() == "owner":
+        shops |= {each["name"] for each in me().read_or({"items": []}, "/stores", limit=OWN_SHOPS)["items"]}
+    shops -= {""}
+    return render_template("audit.html", page=page, asked=asked, shops=sorted(shops), actions=action_words())
 
 
 @blueprint.get("/audit.csv")

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Flask, Response, g, redirect, render_template, request, session
+from flask import Flask, Response, g, redirect, render_template, request, session, url_for
 from flask_babel import Babel
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -19,11 +19,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from storeplatform.common.timeouts import DASHBOARD_PAGE
 
 from . import administration, filters, history, languages, live, refusals, sessions, signin, store, stores
-from .asking import API, ISSUER, now, remember_version, role
+from .asking import API, ISSUER, address, now, remember_version, role
 from .client import Api, ApiProblem, ApiUnavailable
 from .languages import LANGUAGES
 from .settings import Settings
 from .signin import here
+from .state import stage
 
 if TYPE_CHECKING:
     from .issuer import Issuer
@@ -68,6 +69,12 @@ def make_app(settings: Settings) -> Flask:
     _templates(app)
     _health(app, api)
     _errors(app, settings)
+
+    @app.get("/language")
+    @app.get("/signout")
+    def reload() -> BaseResponse:
+        """The address of a form that is loaded again."""
+        return redirect(url_for("stores.overview"))
 
     @app.post("/language")
     def language() -> BaseResponse:
@@ -124,6 +131,7 @@ def _templates(app: Flask) -> None:
         ago=lambda text: filters.ago(text, now()),
         binary=filters.binary,
         condition=filters.condition,
+        currency=filters.currency,
         daily_hour=filters.daily_hour,
         day=filters.day,
         exact=filters.exact,
@@ -131,18 +139,22 @@ def _templates(app: Flask) -> None:
         hour=filters.hour,
         phase_word=filters.phase_word,
         size=filters.size,
+        stage=stage,
         yaml=filters.as_yaml,
     )
-    app.jinja_env.globals.update(currencies=filters.currencies, territories=filters.territories)
+    app.jinja_env.globals.update(
+        currencies=filters.currencies, price_formats=filters.price_formats, territories=filters.territories
+    )
 
     @app.context_processor
     def common() -> dict[str, Any]:
         return {
             "me": sessions.current(),
+            "address": address(),
             "languages": LANGUAGES,
             "language": _language(),
             "locale": _locale().replace("_", "-"),
-            "icons": filters.PHASES,
+            "icons": filters.STAGES,
             "since": g.me.since if "me" in g else "",
         }
 
@@ -169,6 +181,8 @@ def _errors(app: Flask, settings: Settings) -> None:
     def away(error: ApiUnavailable) -> Response:
         log.error("the API does not answer", error=str(error), request_id=g.request_id)
         words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
+        if request.method == "POST":
+            words = _("The shops keep selling. Your change may have been saved or not: look before you repeat it.")
         return page(503, _("The platform does not answer"), words, 5)
 
     def forgetful(error: Exception) -> Response:
@@ -184,7 +198,7 @@ def _errors(app: Flask, settings: Settings) -> None:
     def refused(error: ApiProblem) -> BaseResponse:
         if error.status == 401:
             sessions.end()
-            return redirect("/signin")
+            return redirect(url_for("signin.page", next=address()))
         if error.status == 404:
             return page(404, _("There is no such shop"), _("It may have been deleted, or belongs to somebody else."))
         if error.status == 403:
@@ -215,7 +229,7 @@ def _errors(app: Flask, settings: Settings) -> None:
             return page(429, _("A little slower"), words, 60)
         if error.code == 404:
             return page(404, _("There is no such page"), _("Go back to your shops."))
-        return page(error.code or 500, error.name, _("Go back and try again."))
+        return page(error.code or 500, _("This address is not valid"), _("Go back and try again."))
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:

@@ -25,12 +25,16 @@ def me() -> CallerApi:
         if who and (issuer := current_app.extensions[ISSUER]):
             who = issuer.renewed(who)
         if who is None:
-            target = request.full_path.rstrip("?") if request.method == "GET" else "/"
-            raise _Elsewhere(url_for("signin.page", next=target))
+            raise _Elsewhere(url_for("signin.page", next=address()))
         visit = Visit(who.token, request.remote_addr or "", g.get("request_id", ""), g.ends)
         g.me = CallerApi(_api(), visit, session.get("version", ""))
     asks: CallerApi = g.me
     return asks
+
+
+def address() -> str:
+    """Where this page can be loaded again. Each form's address can, too."""
+    return request.full_path.rstrip("?") if request.method == "GET" else request.path
 
 
 def role() -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, time
 from typing import Any, NamedTuple
 
 import yaml
+from babel.numbers import get_currency_precision, get_currency_symbol
 from flask_babel import format_date, format_datetime, format_decimal, format_time, format_timedelta, get_locale
 from flask_babel import gettext as _
 
@@ -26,12 +27,13 @@ PHASES: Mapping[str, tuple[str, str]] = {
     "Failed": ("cross", "bad"),
     "Terminating": ("trash", "busy"),
 }
+# The same, with what owners know beside phases: see stage() in state.py.
+STAGES = {**PHASES, **dict.fromkeys(("Opening", "Restoring", "Changing"), ("clock", "busy"))}
 
 
 def currencies(codes: Iterable[str]) -> list[tuple[str, str]]:
     """Return currencies as (code, name in the reader's language), sorted by name."""
-    names = get_locale().currencies
-    return _by_name((code, f"{names.get(code, code)} ({code})") for code in codes)
+    return _by_name((code, currency(code)) for code in codes)
 
 
 def territories(codes: Iterable[str]) -> list[tuple[str, str]]:
@@ -40,13 +42,34 @@ def territories(codes: Iterable[str]) -> list[tuple[str, str]]:
     return _by_name((code, names.get(code, code)) for code in codes)
 
 
+def currency(code: str) -> str:
+    """A currency's name in the reader's language and its code."""
+    return f"{get_locale().currencies.get(code, code)} ({code})"
+
+
+def price_formats(formats: Iterable[str], shop: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the ways to write prices as (format, example), such as ("1.234,56 ¤", "1.234,56 €"); first the usual one.
+
+    :param shop: the ``spec.shop`` whose currency and country they are for.
+    """
+    country = get_locale().territories.get(shop["country"], shop["country"])
+    usual = str(_("As is usual in %(country)s", country=country))
+    return [("", usual), *((each, _example(each, shop["currency"])) for each in formats)]
+
+
+def _example(form: str, code: str) -> str:
+    decimals = get_currency_precision(code)
+    form = re.sub(r"(.)56", lambda found: f"{found[1]}{'56'.ljust(decimals, '0')}" if decimals else "", form)
+    return form.replace("¤", get_currency_symbol(code, get_locale())).replace(" ", "\xa0").replace("'", "\u2019")
+
+
 def _by_name(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Sort by name, with Ä beside A, as a reader expects."""
     return sorted(choices, key=lambda each: unicodedata.normalize("NFKD", each[1]).casefold())
 
 
 def phase_word(phase: str) -> str:
-    """Return the label of a phase for owners, in the reader's language."""
+    """Return the label of a phase or stage for owners, in the reader's language."""
     words = {
         "Ready": _("Open"),
         "Suspending": _("Closing"),
@@ -54,7 +77,10 @@ def phase_word(phase: str) -> str:
         "Pending": _("Waiting"),
         "Provisioning": _("Being created"),
         "Upgrading": _("Upgrading"),
-        "Degraded": _("Degraded"),
+        "Degraded": _("Not fully working"),
+        "Opening": _("Opening"),
+        "Restoring": _("Being restored"),
+        "Changing": _("Being changed"),
         "Failed": _("Needs attention"),
         "Terminating": _("Being deleted"),
     }

@@ -65,7 +65,7 @@ def sentence(record: Mapping[str, Any]) -> str:
         return str(_("created %(shop)s from a backup of %(source)s", shop=store, source=source))
     if record["action"] in named:
         return named[record["action"]]
-    changed = [_change(field, after.get(field)) for field in {**before, **after}]
+    changed = [_change(field, before.get(field), after.get(field)) for field in {**before, **after}]
     what = ", ".join(sorted(dict.fromkeys(filter(None, changed)))) or _("its settings")
     return str(_("changed %(shop)s: %(what)s", shop=store, what=what))
 
@@ -89,7 +89,7 @@ def _date(text: Any) -> str:
         return str(text)
 
 
-def _change(field: str, new: Any) -> str:
+def _change(field: str, old: Any, new: Any) -> str:
     """Return one changed field in an owner's words; internal settings of the platform share one text."""
     if field.startswith("metadata."):
         return str(_("internal settings"))
@@ -103,10 +103,22 @@ def _change(field: str, new: Any) -> str:
         "plan": _("plan %(plan)s", plan=new),
         "restartedAt": _("restarted"),
         "restoreFrom": _("data from a backup") if new else _("no longer from a backup"),
-        "shop": _("title, currency or country"),
+        "shop": _shop(old, new),
         "storage": _("storage %(size)s", size=new),
         "storefront": _("number of storefront copies"),
         "suspended": _("closed") if new else _("opened"),
         "version": _("version %(version)s", version=new) if new else _("the newest version"),
     }
     return words.get(field, field)
+
+
+def _shop(old: Any, new: Any) -> str:
+    """What of the shop's own values has changed."""
+    before, after = (each if isinstance(each, dict) else {} for each in (old, new))
+    words: dict[str, str] = {
+        "country": _("the country"),
+        "currency": _("the currency"),
+        "priceFormat": _("how prices are written"),
+        "title": _("the title"),
+    }
+    return ", ".join(word for key, word in words.items() if before.get(key) != after.get(key))

@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext as _
 
 from storeplatform.common.integrations import RELAY
+from storeplatform.common.reasons import REASONS
+
+from .state import registered
+
+# A provider's own words in the message of a check that failed; see _ending() in hooks/core/pods.py.
+_SAID = re.compile(r".*container \S+: exit code \d+ \(\w+\): (?P<words>.+)\)(; [^;]*)?", re.DOTALL)
 
 
 def words(items: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the integrations from the API, with the page's titles and descriptions.
 
-    ``by_platform``: the text for the platform's own integration, which nobody can remove.
+    ``by_platform``: the text for the platform's own integration, which nobody can remove. ``underway``, ``fault``: the
+    text while its provider is being asked, and if it can't be used; else empty.
     """
     return [
         {
             **item,
+            "underway": _underway(item["ready"]),
+            "fault": _fault(item),
             "by_platform": _by_platform(item) if item["provider"] == RELAY else "",
             "title": _titles().get(item["name"], item["title"]),
-            "providers": [{**provider, "fields": _fields(provider)} for provider in item["providers"]],
+            "providers": [_provider(each) for each in item["providers"]],
         }
         for item in items
     ]
 
 
+def _passes(ready: Mapping[str, str]) -> bool:
+    return ready["reason"] in REASONS and not REASONS[ready["reason"]].remedy
+
+
+def _underway(ready: Mapping[str, str] | None) -> str:
+    if not ready or ready["status"] == "True" or not _passes(ready):
+        return ""
+    return str(_("The provider is asked whether it accepts this."))
+
+
+def _fault(item: Mapping[str, Any]) -> str:
+    ready = item["ready"]
+    if not ready or ready["status"] == "True" or _passes(ready):
+        return ""
+    if item["provider"] == RELAY:
+        return str(_("Mails wait at the moment. Ask your platform team, or set a mail server of your own."))
+    if found := _SAID.fullmatch(ready["message"]):
+        return str(_("The provider does not accept this: “%(words)s” Set it again.", words=found["words"]))
+    if ready["reason"] in ("InvalidIntegration", "KeysNotCloned"):
+        return registered(ready["reason"])[0]
+    return str(_("It could not be confirmed that the provider accepts this. Set it again, or ask your platform team."))
+
+
 def _by_platform(item: Mapping[str, Any]) -> str:
     return str(_("Mail goes out through the platform, as %(sender)s.", sender=item["shown"].get("from", "")))
+
+
+def _provider(provider: Mapping[str, Any]) -> dict[str, Any]:
+    titles = {"smtp": _("SMTP server")}
+    return {**provider, "title": titles.get(provider["name"], provider["title"]), "fields": _fields(provider)}
 
 
 def _fields(provider: Mapping[str, Any]) -> list[dict[str, Any]]:

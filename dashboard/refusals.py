@@ -29,10 +29,12 @@ def fields(problem: ApiProblem, role: str) -> dict[str, str]:
     if role != OWNER:
         return problem.errors
     known = _fields()
-    return {
-        where: said if where.startswith(PROVIDERS) else known.get(_spec(where)) or _("This value can't be used.")
-        for where, said in problem.errors.items()
-    }
+    return {where: known.get(_spec(where)) or _("This value can't be used.") for where in problem.errors}
+
+
+def of_integration(problem: ApiProblem) -> list[str]:
+    """The fields of an integration to correct, by name."""
+    return [each.removeprefix(PROVIDERS) for each in problem.errors if each.startswith(PROVIDERS)]
 
 
 def all_of(problem: ApiProblem, role: str) -> str:
@@ -81,7 +83,8 @@ def _fields() -> Mapping[str, str]:
         "/spec/restoreFrom/backup": _("Choose one of the backups in the list."),
         "/spec/restoreFrom/store": _("Choose one of your own shops."),
         "/spec/shop/country": _("Choose a country from the list."),
-        "/spec/shop/currency": _("Choose a currency from the list."),
+        "/spec/shop/currency": _("Choose a currency from the list. It can't be changed once the shop is created."),
+        "/spec/shop/priceFormat": _("Choose one of the listed ways to write prices."),
         "/spec/shop/title": _("Enter one line of at most 100 characters."),
         "/spec/version": _("Choose a version that is offered."),
     }

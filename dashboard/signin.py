@@ -96,7 +96,11 @@ def register(app: Flask, api: Api, settings: Settings, issuer: Issuer | None) ->
         except ApiProblem as problem:
             if problem.status not in (401, 403):
                 raise
-            return _form(target, problem.detail), problem.status
+            words = {
+                401: _("This token is not valid, or no longer. Ask your platform team for a new one."),
+                403: _("Your account may not use this page. Ask your platform team."),
+            }
+            return _form(target, words[problem.status]), problem.status
         sessions.begin(SignedIn(me["name"], me["role"], token, expiry_of(token), refresh, issued))
         return redirect(here(target))
 

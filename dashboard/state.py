@@ -13,6 +13,9 @@ from flask_babel import gettext as _
 from storeplatform.common.reasons import REASONS
 
 ON_ITS_WAY = {"Pending", "Provisioning", "Upgrading"}
+# Reasons of a change that is under way, and those of its regular course: a fault only once the platform gives up.
+CHANGING = {"Creating", "JobRunning", "Stopping", "Updating", "Waiting"}
+COURSE = {*CHANGING, "PodsNotReady", "RollingOut"}
 
 
 class State(NamedTuple):
@@ -37,9 +40,25 @@ class Steps(NamedTuple):
     ready_at: datetime | None = None
 
 
+def stage(store: Mapping[str, Any]) -> str:
+    """The phase as an owner knows it: a shop that opens again, is restored or changed is not ready, and not broken.
+
+    :param store: as the API gives it, by itself or in a list. A list can't tell opening and restoring from a change.
+    """
+    phase, ready, status = store["phase"], store["ready"], store.get("status", {})
+    if phase != "Degraded":
+        return str(phase)
+    if any(each["type"] == "Restored" and each["status"] == "False" for each in status.get("conditions", [])):
+        return "Restoring"
+    # Opening a shop restarts its release; the shop was not ready since then.
+    if (ready["since"] or "") < status.get("release", {}).get("since", ""):
+        return "Opening"
+    return "Changing" if ready["reason"] in CHANGING else "Degraded"
+
+
 def state(store: Mapping[str, Any]) -> State:
     """Return the state of a store, and what its owner can do."""
-    phase = store["phase"]
+    phase = stage(store)
     says = {
         "Ready": _("Your shop is open."),
         "Suspending": _("Your shop is closing."),
@@ -47,6 +66,9 @@ def state(store: Mapping[str, Any]) -> State:
         "Pending": _("Your shop will be created in a moment."),
         "Provisioning": _("Your shop is being created."),
         "Upgrading": _("Your shop is being changed to another version."),
+        "Opening": _("Your shop is opening."),
+        "Restoring": _("Your shop gets its data from a backup. Shoppers can't reach it until then."),
+        "Changing": _("Your shop is being changed. It may not answer for a moment."),
         "Degraded": _("Part of your shop does not work at the moment."),
         "Failed": _("Your shop needs attention."),
         "Terminating": _("Your shop is being deleted."),
@@ -80,24 +102,55 @@ def _ready_at(store: Mapping[str, Any], engine: Mapping[str, Any]) -> datetime |
 def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
     phase, reason = store["phase"], store["ready"]["reason"]
     kinds = {each["type"]: each for each in store["status"].get("conditions", [])}
+    if phase == "Ready" and (said := _of_change(kinds)):
+        return said
     if phase == "Ready" and "VersionRetired" in kinds:
         return _("Its version no longer gets fixes. Choose a newer one."), "version"
     if phase == "Ready" and "UpgradeFailed" in kinds:
         return _("The last change of its version failed, so it went back to the previous one."), "version"
-    if phase == "Ready" and kinds.get("HostnameVerified", {}).get("status") == "False":
+    if phase == "Ready" and _is(kinds, "HostnameVerified", "False"):
         return _("Its new address has to be confirmed before it is used."), "address"
+    if phase == "Ready" and _is(kinds, "BackupFailed", "True"):
+        return registered("BackupFailed")
     if phase in ("Suspending", "Suspended"):
-        if store["expiresAt"] and store["status"].get("deletesAt"):
+        closed_by_owner = store.get("spec", {}).get("suspended") and not _is(kinds, "Expiring", "True", "Expired")
+        if store["status"].get("deletesAt") and not closed_by_owner:
             return _("It has ended. It is deleted with its data unless you choose a later end date."), "extend"
         return _("You can open it again at any time."), "resume"
     if phase in ("Ready", "Terminating"):
         return _("There is nothing for you to do."), ""
-    known = REASONS.get(reason)
-    if known and known.owner:
-        return known.owner.get(get_locale().language, known.owner["en"]), known.help
+    if phase == "Failed" and _is(kinds, "Restored", "False", "JobFailed"):
+        return _("The backup could not be restored. Choose another one, or ask your platform team."), "backups"
+    known = reason in REASONS and REASONS[reason].owner
+    if known and (phase == "Failed" or reason not in COURSE):
+        return registered(reason)
     if phase == "Failed":
         return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"
     return _("There is nothing for you to do. This page updates automatically."), ""
+
+
+def _of_change(kinds: Mapping[str, Mapping[str, Any]]) -> tuple[str, str] | None:
+    """What is said of an open shop that is about to end or to get its data from a backup."""
+    if _is(kinds, "Expiring", "True"):
+        return _("It ends soon. Choose a later end date to keep it."), "extend"
+    if _is(kinds, "RestoreChecked", "False", "JobFailed"):
+        words = _("The backup that you chose can't be used, so your shop keeps what it has. Choose another one.")
+        return words, "backups"
+    if _is(kinds, "RestoreChecked", "False"):
+        return _("The backup that you chose is being checked. Your shop closes for it after that."), ""
+    return None
+
+
+def _is(kinds: Mapping[str, Mapping[str, Any]], kind: str, status: str, reason: str = "") -> bool:
+    """Whether there is this condition, with that status and, where one is named, for that reason."""
+    found = kinds.get(kind, {})
+    return found.get("status") == status and found.get("reason", "") == (reason or found.get("reason", ""))
+
+
+def registered(reason: str) -> tuple[str, str]:
+    """What the registry of reasons has for owners."""
+    known = REASONS[reason]
+    return known.owner.get(get_locale().language, known.owner["en"]), known.help
 
 
 class Record(NamedTuple):

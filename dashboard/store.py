@@ -72,13 +72,14 @@ def act(name: str, action: str) -> Response:
     try:
         ACTIONS[action](name, request.form)
     except ApiProblem as problem:
-        if problem.status not in (403, 409, 412, 422, 428):
+        if problem.status not in (403, 409, 412, 422, 428, 503):
             raise
-        words = refusals.all_of(problem, role())
+        words = refusals.all_of(problem, role())[:LONGEST_REFUSAL]
         kept = KEPT_INPUT.get(action, ())
-        given = {key: request.form.get(key, "")[:LONGEST_INPUT] for key in kept}
-        session[REFUSED] = {"store": name, "action": action, "words": words[:LONGEST_REFUSAL], "given": given}
-        return _back(name, FIELDS.get(action, "refused"))
+        given = {key: request.form[key][:LONGEST_INPUT] for key in kept if key in request.form}
+        wrong = refusals.of_integration(problem)
+        session[REFUSED] = {"store": name, "action": action, "words": words, "given": given, "wrong": wrong}
+        return _back(name, f"field-field.{wrong[0]}" if wrong else FIELDS.get(action, "refused"))
     flash(_("Saved. This page shows what happens next."))
     return _back(name)
 
@@ -102,7 +103,7 @@ def delete(name: str) -> Response | tuple[str, int]:
     try:
         me().change("DELETE", at("stores", name), params={"confirm": name})
     except ApiProblem as problem:
-        if problem.status not in (403, 409, 422):
+        if problem.status not in (403, 409, 422, 503):
             raise
         return render_template("delete.html", store=store, fault=refusals.summary(problem, role())), problem.status
     flash(_("%(name)s is being deleted.", name=name))
@@ -110,14 +111,22 @@ def delete(name: str) -> Response | tuple[str, int]:
 
 
 # The field that gets the focus after a refusal.
-FIELDS = {"address": "field-hostname", "extend": "field-day", "title": "field-title", "email": "field-email"}
+FIELDS = {
+    "address": "field-hostname",
+    "extend": "field-day",
+    "title": "field-title",
+    "email": "field-email",
+    "prices": "field-priceFormat",
+}
 # Input that is kept after a refusal; none of it is secret.
 KEPT_INPUT = {
     "address": ("hostname",),
+    "connect": ("integration", "provider", "field.host", "field.port", "field.username", "field.from"),
     "extend": ("day",),
     "plan": ("plan",),
     "title": ("title",),
     "email": ("email",),
+    "prices": ("priceFormat",),
 }
 # The session's key for a refused form, until a page has shown it.
 REFUSED = "refused"
@@ -208,9 +217,14 @@ def _backup(name: str, form: Mapping[str, str]) -> None:
     me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
 
 
-def _title(name: str, form: Mapping[str, str]) -> None:
-    spec = {"shop": {"title": form.get("title", "").strip() or None}}
-    me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
+def _of_shop(field: str) -> Any:
+    """A change of one field of ``spec.shop``, of the store as it was shown."""
+
+    def act(name: str, form: Mapping[str, str]) -> None:
+        spec = {"shop": {field: form.get(field, "").strip() or None}}
+        me().change("PATCH", at("stores", name), {"spec": spec}, headers=_as_seen(form))
+
+    return act
 
 
 def _email(name: str, form: Mapping[str, str]) -> None:
@@ -242,6 +256,7 @@ ACTIONS = {
     "version": _set("version"),
     "address": _set("hostname"),
     "backup": _backup,
-    "title": _title,
+    "title": _of_shop("title"),
+    "prices": _of_shop("priceFormat"),
     "email": _email,
 }

@@ -61,7 +61,7 @@ def create() -> Response | tuple[str, int]:
         options = {"params": {"dryRun": "true"}} if preview else {"headers": {"Idempotency-Key": key}}
         made = me().change("POST", "/stores", body, **options)
     except ApiProblem as problem:
-        if problem.status not in (403, 409, 422):
+        if problem.status not in (403, 409, 422, 503):
             raise
         return _form(_asked(), given, problem), problem.status
     if preview:

@@ -61,6 +61,7 @@ function inUse(part) {
   const focused = part.contains(document.activeElement) && document.activeElement.matches("input, select");
   const changed = (each) => each.matches("select")
     ? [...each.options].some((option) => option.selected !== option.defaultSelected)
+    : each.type === "radio" ? each.checked !== each.defaultChecked
     : each.type !== "hidden" && each.value !== each.defaultValue;
   return focused || [...part.querySelectorAll("input, select")].some(changed);
 }

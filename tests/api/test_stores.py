@@ -320,7 +320,7 @@ def test_an_invalid_change_is_rejected_at_its_field(ann: ApiClient, change: dict
 
 
 def test_the_currency_of_an_accepted_store_is_refused_and_its_price_format_is_not(
-    ann: Caller, plane: ControlPlane
+    ann: ApiClient, plane: ControlPlane
 ) -> None:
     ann.create("priced")
     store = {"apiVersion": API, "kind": "Store", "metadata": {"name": "priced"}}

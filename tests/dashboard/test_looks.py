@@ -99,5 +99,7 @@ def test_touch_targets_are_large_enough(look: tuple[str, BrowserContext], dashbo
     page.goto(f"{dashboard.url}/stores/corner-shop/")
     small = """all => all.filter(each => each.offsetParent && each.getBoundingClientRect().height < 44)
         .map(each => each.outerHTML)"""
-    assert page.eval_on_selector_all("button, .button, select, input:not([type=hidden])", small) == []
+    # A radio button is pressed by its label.
+    pressed = "button, .button, select, label.choice, input:not([type=hidden], [type=radio])"
+    assert page.eval_on_selector_all(pressed, small) == []
     page.close()

@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.api.server import Api, token_of
+from tests.api.server import Api
 from tests.cluster.controlplane import ControlPlane
 from tests.stores.platform import API, Platform
 
-from .language import TECHNICAL
+from .owner import read, signed_in
 from .server import Dashboard
 
 ROOT = Path(__file__).parents[2]
@@ -53,19 +51,6 @@ def stores(api: Api, platform: Platform) -> None:
     platform.client.patch(flowers, {"status": status}, "status")
 
 
-@contextmanager
-def signed_in(browser: Browser, dashboard: Dashboard, plane: ControlPlane, **options: Any) -> Iterator[Page]:
-    """A page with ann signed in."""
-    with browser.new_context(base_url=dashboard.url, **options) as context:
-        context.set_default_timeout(15_000)
-        page = context.new_page()
-        page.goto("/")
-        page.fill("input[name=token]", token_of(plane, "ann"))
-        page.click("main button.primary")
-        page.wait_for_url(f"{dashboard.url}/")
-        yield page
-
-
 @pytest.fixture(params=[(1280, True), (375, True), (375, False)], ids=["desk", "phone", "phone-without-script"])
 def owner(
     request: pytest.FixtureRequest, browser: Browser, dashboard: Dashboard, plane: ControlPlane
@@ -74,14 +59,6 @@ def owner(
     size: ViewportSize = {"width": width, "height": 900}
     with signed_in(browser, dashboard, plane, viewport=size, java_script_enabled=script, locale="en-GB") as page:
         yield page
-
-
-def read(page: Page) -> str:
-    """Return what an owner sees without opening a section."""
-    text = page.locator("body").inner_text()
-    found = TECHNICAL.search(text)
-    assert not found, f"{page.url} shows {found[0]!r} in: {text[max(0, found.start() - 100) : found.end() + 100]}"
-    return text
 
 
 @pytest.mark.parametrize(
@@ -153,6 +130,21 @@ def test_the_title_can_be_changed(owner: Page) -> None:
         expect(owner.locator("h1")).to_have_text(title)
 
 
+def test_how_prices_are_written_is_chosen_by_an_example_and_the_currency_is_explained(owner: Page) -> None:
+    owner.goto("/stores/toys/")
+    for chosen in ("¤ 1'234.56", ""):
+        owner.select_option("#field-priceFormat", chosen)
+        owner.click("#prices form[action$=prices] button")
+        owner.goto("/stores/toys/")
+        expect(owner.locator("#field-priceFormat")).to_have_value(chosen)
+    assert "€ 1’234.56" in owner.locator("#field-priceFormat").inner_text().replace("\xa0", " ")  # noqa: RUF001
+    owner.click("#currency > summary")
+    text = read(owner)
+    assert "Your shop began with the currency Euro (EUR)." in text
+    assert "The currency can’t be changed on this page" in text  # noqa: RUF001
+    assert "give your products and shipping options prices in it" in text
+
+
 def test_an_invalid_email_is_rejected_at_its_field_and_kept(owner: Page) -> None:
     owner.goto("/stores/flowers/")
     owner.fill("#field-email", "ann@example")
@@ -211,8 +203,12 @@ def test_a_shop_that_needs_attention_says_what_to_do_and_links_there(owner: Page
 
 
 def test_the_history_consists_of_sentences_starting_with_the_reader(owner: Page) -> None:
-    owner.goto("/audit?store=flowers")
-    assert re.search(r"You created flowers", read(owner))
+    owner.goto("/audit")
+    owner.select_option("#store", "flowers")
+    owner.click("form.filters button")
+    owner.wait_for_url("**store=flowers**")
+    assert "toys" not in owner.locator(".history").inner_text()
+    assert re.search(r"You created flowers · \d{1,2} \w+ 20\d\d, \d\d:\d\d", read(owner))
 
 
 def test_a_deletion_says_what_is_lost_and_asks_for_the_name(owner: Page) -> None:

@@ -129,7 +129,8 @@ def test_a_key_rejected_by_the_provider_is_reported_and_the_shop_stays_open(shop
     status = shop.ask()["status"]
     said, reason, message = condition(status, "PaymentsReady")
     assert (said, reason) == ("False", "JobFailed")
-    assert "Stripe: Invalid API Key provided" in message
+    # As dashboard/integrations.py reads it.
+    assert ", container check: exit code 2 (Error): Stripe: Invalid API Key provided); " in message
     assert message.endswith("the shop stays open with its other ways to pay: set the payment provider's keys again")
     assert status["phase"] == "Ready"
     assert "PaymentsReady: " in ready(status)[1]

@@ -67,3 +67,15 @@ def test_a_manifest_omits_what_was_never_set() -> None:
         text
         == "apiVersion: platform.urumi.dev/v1alpha1\nkind: Store\nmetadata:\n  name: shop\nspec:\n  engine: medusa\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "example"),
+    [("de", "EUR", "1.234,56\xa0€"), ("en", "JPY", "1.234\xa0¥"), ("en", "KWD", "1.234,560\xa0KWD")],
+    indirect=["language"],
+)
+def test_a_price_format_is_read_by_its_example_in_the_shops_currency(language: str, code: str, example: str) -> None:
+    shop = {"country": "CH", "currency": code}
+    usual, *ways = filters.price_formats(["1.234,56 ¤"], shop)
+    assert ways == [("1.234,56 ¤", example)]
+    assert usual == ("", "As is usual in Switzerland" if language == "en" else "Wie üblich: Schweiz")

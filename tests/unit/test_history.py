@@ -32,6 +32,11 @@ def test_the_actor_is_the_reader_the_platform_or_a_name(name: str, shown: str) -
         (record("update", {}, {"suspended": True}), "changed flowers: closed"),
         (record("update", {"backup": {}}, {"backup": None}), "changed flowers: backups turned off"),
         (record("update", {}, {"expiresAt": "2030-12-24T10:00:00Z"}), "changed flowers: end date December 24, 2030"),
+        (record("update", {"shop": {"title": "A"}}, {"shop": {"title": "B"}}), "changed flowers: the title"),
+        (
+            record("update", {"shop": {}}, {"shop": {"priceFormat": "¤1.234,56"}}),
+            "changed flowers: how prices are written",
+        ),
         (record("update", {}, {"metadata.labels.x": "y"}), "changed flowers: internal settings"),
         (record("update"), "changed flowers: its settings"),
     ],

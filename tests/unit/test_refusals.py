@@ -80,12 +80,12 @@ def test_platform_teams_and_integration_fields_keep_the_apis_messages() -> None:
     )
     assert refusals.fields(problem, "admin") == problem.errors
     assert refusals.summary(problem, "support") == "the request is invalid"
-    assert refusals.fields(problem, "owner")["/fields/port"] == "is 25"
+    assert refusals.fields(problem, "owner")["/fields/port"] == "This value can't be used."
 
 
 def test_no_owners_page_shows_the_apis_messages_elsewhere() -> None:
-    """An owner has no quotas to set; a visitor who signs in has no role yet."""
-    others = {"refusals.py", "client.py", "administration.py", "signin.py"}
+    """An owner has no quotas to set."""
+    others = {"refusals.py", "client.py", "administration.py"}
     sources = {file.name: file.read_text() for file in DASHBOARD.glob("*.py") if file.name not in others}
     named = {name: re.findall(r"(?:problem|error)\.(?:detail|errors)\b", text) for name, text in sources.items()}
     assert {name: found for name, found in named.items() if found} == {"app.py": ["error.detail"]}  # in the log

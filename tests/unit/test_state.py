@@ -8,7 +8,7 @@ import pytest
 
 from storeplatform.api.views import PHASES
 from storeplatform.common.reasons import REASONS
-from storeplatform.dashboard.state import Record, Steps, record, state, steps
+from storeplatform.dashboard.state import Record, Steps, record, stage, state, steps
 from storeplatform.hooks.core.hosts import unproven
 from tests.dashboard.language import TECHNICAL
 
@@ -19,7 +19,7 @@ def store(phase: str, reason: str = "AsDesired", expires: str = "", **conditions
     kinds = [{"type": kind, "status": status} for kind, status in conditions.items()]
     return {
         "phase": phase,
-        "ready": {"reason": reason},
+        "ready": {"reason": reason, "since": "2030-01-01T00:00:00Z"},
         "expiresAt": expires,
         "status": {"conditions": kinds, **({"deletesAt": "2030-01-08T00:00:00Z"} if expires else {})},
     }
@@ -44,6 +44,9 @@ def test_no_state_is_technical(language: str, phase: str) -> None:
         (store("Ready", UpgradeFailed="True"), "so it went back to the previous one.", "version"),
         (store("Ready", HostnameVerified="False"), "has to be confirmed before it is used.", "address"),
         (store("Ready", HostnameVerified="True"), "There is nothing for you to do.", ""),
+        (store("Ready", BackupFailed="True"), "The last backup could not be made.", "backups"),
+        (store("Ready", Expiring="True"), "It ends soon.", "extend"),
+        (store("Ready", RestoreChecked="False"), "The backup that you chose is being checked.", ""),
         (store("Suspended"), "You can open it again at any time.", "resume"),
         (store("Suspended", expires="2030-01-01T00:00:00Z"), "unless you choose a later end date.", "extend"),
         (store("Failed", "ImagePullFailed"), "be loaded. Choose another version", "version"),
@@ -57,6 +60,62 @@ def test_the_advice_matches_the_state_and_links_to_the_section_that_helps(
     found = state(shown)
     assert advice in found.advice
     assert found.does == part
+
+
+@pytest.mark.usefixtures("language")
+@pytest.mark.parametrize(
+    ("shown", "says", "advice"),
+    [
+        (store("Degraded", "Updating"), "Your shop is being changed.", "There is nothing for you to do."),
+        (store("Degraded", "Stopping", Restored="False"), "gets its data from a backup.", "nothing for you to do."),
+        (store("Degraded", "PodsNotReady"), "Part of your shop does not work", "There is nothing for you to do."),
+        (store("Degraded", "CrashLoop"), "Part of your shop does not work", "Something in it keeps failing."),
+        (store("Degraded", "Unschedulable"), "Part of your shop does not work", "The platform has no room for it"),
+        (store("Provisioning", "PodsNotReady"), "Your shop is being created.", "There is nothing for you to do."),
+        (store("Failed", "PodsNotReady"), "Your shop needs attention.", "Something in it keeps failing."),
+    ],
+)
+def test_what_takes_its_course_is_no_fault(shown: dict[str, Any], says: str, advice: str) -> None:
+    found = state(shown)
+    assert says in found.says
+    assert advice in found.advice
+
+
+@pytest.mark.usefixtures("language")
+@pytest.mark.parametrize(("since", "says"), [("2030-01-02", "Your shop is opening."), ("2029-12-31", "Part of your")])
+def test_a_shop_that_was_not_ready_since_it_was_opened_is_opening(since: str, says: str) -> None:
+    shown = store("Degraded", "PodsNotReady")
+    shown["status"]["release"] = {"running": "1", "since": f"{since}T00:00:00Z"}
+    assert says in state(shown).says
+
+
+@pytest.mark.usefixtures("language")
+@pytest.mark.parametrize(
+    ("phase", "condition", "advice"),
+    [
+        ("Ready", "RestoreChecked", "your shop keeps what it has. Choose another one."),
+        ("Failed", "Restored", "The backup could not be restored. Choose another one"),
+    ],
+)
+def test_a_restore_that_failed_leads_to_the_backups(phase: str, condition: str, advice: str) -> None:
+    shown = store(phase, "JobFailed")
+    shown["status"]["conditions"] = [{"type": condition, "status": "False", "reason": "JobFailed"}]
+    found = state(shown)
+    assert (advice in found.advice, found.does) == (True, "backups")
+
+
+@pytest.mark.usefixtures("language")
+@pytest.mark.parametrize(("reason", "does"), [("Expiring", "resume"), ("Expired", "extend")])
+def test_a_shop_that_its_owner_closed_has_ended_only_after_its_end(reason: str, does: str) -> None:
+    shown = {**store("Suspended", expires="2030-01-01T00:00:00Z"), "spec": {"suspended": True}}
+    shown["status"]["conditions"] = [{"type": "Expiring", "status": "True", "reason": reason}]
+    assert state(shown).does == does
+
+
+def test_a_list_knows_a_shop_that_is_being_changed_without_its_status() -> None:
+    ready = {"reason": "Updating", "since": None}
+    assert stage({"phase": "Degraded", "ready": ready}) == "Changing"
+    assert stage({"phase": "Degraded", "ready": {**ready, "reason": "CrashLoop"}}) == "Degraded"
 
 
 @pytest.mark.parametrize(
