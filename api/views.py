@@ -51,6 +51,15 @@ class Summary(Schema):
     url = _text("The address for shoppers.", allow_none=True, required=True)
     ready = fields.Nested(Readiness, required=True)
     createdAt = _text("When the store was created.", required=True)
+    startedAt = _text(
+        "When the version that serves shoppers was last started: at the first start, an upgrade or after the store was "
+        "suspended.",
+        allow_none=True,
+        required=True,
+    )
+    restoring = fields.Boolean(
+        required=True, metadata={"description": "Whether the store's data is being restored from a backup."}
+    )
     deletingSince = _text("When the deletion was requested.", allow_none=True, required=True)
     expiresAt = _text("When the store ends.", allow_none=True, required=True)
 
@@ -58,13 +67,14 @@ class Summary(Schema):
 def summary(store: Object) -> dict[str, Any]:
     """Return a Store as ``Summary`` describes it."""
     metadata, spec, status = store["metadata"], store["spec"], store.get("status", {})
-    ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), READY_UNKNOWN)
+    conditions, release = status.get("conditions", []), status.get("release", {})
+    ready = next((c for c in conditions if c["type"] == "Ready"), READY_UNKNOWN)
     return {
         "name": metadata["name"],
         "title": (spec.get("shop") or {}).get("title") or metadata["name"],
         "owner": spec["owner"],
         "engine": spec["engine"],
-        "version": status.get("release", {}).get("running"),
+        "version": release.get("running"),
         "plan": spec["plan"],
         "phase": status.get("phase", "Pending"),
         "url": status.get("url"),
@@ -75,6 +85,8 @@ def summary(store: Object) -> dict[str, Any]:
             "since": ready.get("lastTransitionTime"),
         },
         "createdAt": metadata["creationTimestamp"],
+        "startedAt": release.get("since"),
+        "restoring": any(c["type"] == "Restored" and c["status"] == "False" for c in conditions),
         "deletingSince": metadata.get("deletionTimestamp"),
         "expiresAt": spec.get("expiresAt"),
     }

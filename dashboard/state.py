@@ -43,15 +43,15 @@ class Steps(NamedTuple):
 def stage(store: Mapping[str, Any]) -> str:
     """The phase as an owner knows it: a shop that opens again, is restored or changed is not ready, and not broken.
 
-    :param store: as the API gives it, by itself or in a list. A list can't tell opening and restoring from a change.
+    :param store: as the API gives it, by itself or in a list.
     """
-    phase, ready, status = store["phase"], store["ready"], store.get("status", {})
+    phase, ready = store["phase"], store["ready"]
     if phase != "Degraded":
         return str(phase)
-    if any(each["type"] == "Restored" and each["status"] == "False" for each in status.get("conditions", [])):
+    if store["restoring"]:
         return "Restoring"
     # Opening a shop restarts its release; the shop was not ready since then.
-    if (ready["since"] or "") < status.get("release", {}).get("since", ""):
+    if (ready["since"] or "") < (store["startedAt"] or ""):
         return "Opening"
     return "Changing" if ready["reason"] in CHANGING else "Degraded"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storeplatform.api.views import PHASES
+from storeplatform.api.views import PHASES, summary
 from storeplatform.common.reasons import REASONS
 from storeplatform.dashboard.state import Record, Steps, record, stage, state, steps
 from storeplatform.hooks.core.hosts import unproven
@@ -21,6 +21,8 @@ def store(phase: str, reason: str = "AsDesired", expires: str = "", **conditions
         "phase": phase,
         "ready": {"reason": reason, "since": "2030-01-01T00:00:00Z"},
         "expiresAt": expires,
+        "startedAt": None,
+        "restoring": conditions.get("Restored") == "False",
         "status": {"conditions": kinds, **({"deletesAt": "2030-01-08T00:00:00Z"} if expires else {})},
     }
 
@@ -84,8 +86,7 @@ def test_what_takes_its_course_is_no_fault(shown: dict[str, Any], says: str, adv
 @pytest.mark.usefixtures("language")
 @pytest.mark.parametrize(("since", "says"), [("2030-01-02", "Your shop is opening."), ("2029-12-31", "Part of your")])
 def test_a_shop_that_was_not_ready_since_it_was_opened_is_opening(since: str, says: str) -> None:
-    shown = store("Degraded", "PodsNotReady")
-    shown["status"]["release"] = {"running": "1", "since": f"{since}T00:00:00Z"}
+    shown = {**store("Degraded", "PodsNotReady"), "startedAt": f"{since}T00:00:00Z"}
     assert says in state(shown).says
 
 
@@ -112,10 +113,25 @@ def test_a_shop_that_its_owner_closed_has_ended_only_after_its_end(reason: str, 
     assert state(shown).does == does
 
 
-def test_a_list_knows_a_shop_that_is_being_changed_without_its_status() -> None:
-    ready = {"reason": "Updating", "since": None}
-    assert stage({"phase": "Degraded", "ready": ready}) == "Changing"
-    assert stage({"phase": "Degraded", "ready": {**ready, "reason": "CrashLoop"}}) == "Degraded"
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"reason": "Updating"}, "Changing"),
+        ({"reason": "CrashLoop"}, "Degraded"),
+        ({"reason": "CrashLoop", "since": "2030-01-02T00:00:00Z"}, "Opening"),
+        ({"reason": "Stopping", "restored": "False"}, "Restoring"),
+    ],
+)
+def test_a_list_shows_the_same_state_as_the_shops_page(seen: dict[str, str], expected: str) -> None:
+    conditions = [
+        {"type": "Ready", "status": "False", "message": "", "lastTransitionTime": "2030-01-01T00:00:00Z", **seen},
+        {"type": "Restored", "status": seen.get("restored", "True"), "reason": "AsDesired"},
+    ]
+    release = {"running": "1", "since": seen.get("since", "2029-01-01T00:00:00Z")}
+    metadata = {"name": "shop", "creationTimestamp": "2029-01-01T00:00:00Z"}
+    spec = {"engine": "medusa", "owner": "ann", "plan": "small"}
+    status = {"phase": "Degraded", "conditions": conditions, "release": release}
+    assert stage(summary({"metadata": metadata, "spec": spec, "status": status})) == expected
 
 
 @pytest.mark.parametrize(
