@@ -11,9 +11,11 @@ class Metrics:
     """Counters of one application, in ``registry``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ["operation", "outcome"]
         self.admissions = Counter(
-            "store_gate_admissions", "Admission requests that were decided", labels, registry=registry
+            "store_gate_admissions",
+            "Admission requests that were decided",
+            ["operation", "outcome"],
+            registry=registry,
         )
         self.seconds = Histogram(
             "store_gate_duration_seconds", "Time to a judgement", ["operation"], registry=registry, buckets=BUCKETS
@@ -21,7 +23,6 @@ class Metrics:
         # For alerts: creations that are refused because the API server did not respond, or not in time.
         self.undecided = Counter("store_gate_undecided", "Creates whose quota could not be counted", registry=registry)
         # For alerts: side tasks that failed, for which nobody is refused anything.
-        labels = ["what"]
         self.failures = Counter(
-            "store_gate_failures", "Deletion records and reservations that failed", labels, registry=registry
+            "store_gate_failures", "Deletion records and reservations that failed", ["what"], registry=registry
         )

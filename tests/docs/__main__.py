@@ -1,6 +1,6 @@
 """``python -m tests.docs`` writes the generated pages."""
 
-from .reference import REFERENCE, pages
+from .reference import pages
 
-for name, text in pages().items():
-    (REFERENCE / name).write_text(text)
+for file, text in pages().items():
+    file.write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
@@ -23,12 +24,30 @@ from ..values import CHART
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+README, VALUES = CHART / "README.md", "## Values\n"
+# Which service exports what a folder's modules define.
+SERVICES = {
+    "hooks": "hooks",
+    "api": "intent API",
+    "api/audit": "intent API, gate",
+    "api/controllers": "controllers",
+    "api/gate": "gate",
+    "api/relay": "mail relay",
+    "common/serving": "hooks, intent API, gate, dashboard",
+}
 GENERATED = "<!-- Generated: python -m tests.docs -->\n"
 
 
-def pages() -> dict[str, str]:
-    """Return the generated pages, by file name."""
-    return {"store.md": store(), "conditions.md": conditions(), "values.md": values(), "operations.md": operations()}
+def pages() -> dict[Path, str]:
+    """Return the generated pages, and the chart's README, whose last section is generated."""
+    return {
+        REFERENCE / "store.md": store(),
+        REFERENCE / "conditions.md": conditions(),
+        REFERENCE / "values.md": f"{GENERATED}\n# Chart values\n\n{values()}",
+        REFERENCE / "operations.md": operations(),
+        REFERENCE / "metrics.md": metrics(),
+        README: README.read_text().partition(VALUES)[0] + f"{VALUES}\n{GENERATED}\n{values()}",
+    }
 
 
 def store() -> str:
@@ -85,10 +104,9 @@ def _condition(name: str, words: str, engines: Mapping[str, Engine]) -> str:
 
 
 def values() -> str:
-    """Return the page about every value of the chart with its comment and default."""
+    """Return the table of every value of the chart with its comment and default."""
     text = (CHART / "values.yaml").read_text()
-    lines = [GENERATED, "# Chart values\n", "From `charts/store-platform/values.yaml`. A list or mapping that is not\n"]
-    lines[-1] += "described by its parts is shown whole.\n"
+    lines = ["A list or mapping that is not described by its parts is shown whole.\n"]
     lines += ["| value | default | use |", "|---|---|---|"]
     return "\n".join([*lines, *_values(yaml.compose(text), "", text.splitlines())]) + "\n"
 
@@ -130,6 +148,41 @@ def _operations() -> Iterator[Operation]:
         for name, function in vars(kind).items():
             if marked := getattr(function, "operation", None):
                 yield replace(marked, name=name)
+
+
+def metrics() -> str:
+    """Return the page about every metric that a service exports."""
+    lines = [
+        GENERATED,
+        "# Metrics\n",
+        "Each service exports its own in the format of Prometheus, at `/metrics` on its\n",
+    ]
+    lines[-1] += (
+        "port `metrics`. With `monitoring.enabled` in the chart's values, the Prometheus operator collects them.\n"
+    )
+    lines += ["| metric | type | labels | exported by | meaning |", "|---|---|---|---|---|"]
+    found = sorted((service, *each) for folder, service in SERVICES.items() for each in _metrics(ROOT / folder))
+    lines += [
+        f"| `{name}` | {kind} | {', '.join(labels)} | {service} | {_cell(meaning)} |"
+        for service, name, kind, labels, meaning in found
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _metrics(folder: Path) -> Iterator[tuple[str, str, list[str], str]]:
+    """Yield the name, type, labels and meaning of each metric in a folder's modules."""
+    for file in sorted(folder.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(ast.Name("Counter" | "Gauge" | "Histogram" as kind), [name, meaning, *more]):
+                    labels = ast.literal_eval(more[0]) if more else []
+                case ast.Tuple([name, meaning, _]):  # of gauges that call a function
+                    kind, labels = "Gauge", []
+                case _:
+                    continue
+            match name, meaning:
+                case ast.Constant(str(text)), ast.Constant(str(what)) if text.startswith("store_"):
+                    yield f"{text}_total" if kind == "Counter" else text, kind.lower(), labels, what
 
 
 def _cell(text: str) -> str:
