@@ -61,6 +61,16 @@ class Stripe:
         """Fill in the hosted page at that address; if it is paid, the response leads back to the shop."""
         return requests.post(self.url + urlsplit(page).path, form, allow_redirects=False, timeout=30)
 
+    def page(self, page: str) -> dict[str, Any]:
+        """Return the Checkout Session of the hosted page at that address."""
+        address = f"{self.url}/v1/checkout/sessions/{page.rsplit('/', 1)[1]}"
+        found: dict[str, Any] = requests.get(address, auth=(KEYS["secretKey"], ""), timeout=10).json()
+        return found
+
+    def lose_answer(self) -> None:
+        """Execute the next refund without responding."""
+        requests.post(f"{self.url}/_config/lose", timeout=10).raise_for_status()
+
     def objects(self, kind: str) -> list[Any]:
         """Return all objects of a kind, such as "refunds", newest first."""
         answer = requests.get(f"{self.url}/v1/{kind}", params={"limit": 100}, auth=(KEYS["secretKey"], ""), timeout=10)
@@ -117,6 +127,9 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
             self.payment_intent = None
             self.url = f"{pages_at}{PAGES}/{self.id}"
             self.status, self.payment_status = "open", "unpaid"
+            types = asked.get("payment_method_types", ["card", "sepa_debit"])
+            self.payment_method_types = list(types.values()) if isinstance(types, dict) else types
+            self.adaptive_pricing = asked.get("adaptive_pricing", {"enabled": True})
             self._intent_metadata = asked["payment_intent_data"]["metadata"]
             pages[self.id] = self
 
@@ -188,6 +201,28 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
     async def past(_: web.Request) -> web.Response:
         return web.json_response(events)
 
+    lost: list[bool] = []
+    executed: dict[str, tuple[int, str]] = {}
+
+    async def lose(_: web.Request) -> web.Response:
+        lost.append(True)
+        return web.json_response({})
+
+    @web.middleware
+    async def once(request: web.Request, handler: Any) -> Any:
+        """https://docs.stripe.com/api/idempotent_requests"""
+        key = request.headers.get("Idempotency-Key", "")
+        if key in executed:
+            status, text = executed[key]
+            return web.Response(status=status, text=text, content_type="application/json")
+        response = await handler(request)
+        if key:
+            executed[key] = response.status, response.text
+        if request.path == "/v1/refunds" and request.method == "POST" and lost:
+            lost.clear()
+            request.transport.abort()
+        return response
+
     def answer(function: Any) -> Any:
         return server.api_extra(function, "")
 
@@ -199,6 +234,8 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
     server.app.router.add_get(sessions + "/{id}", retrieve)
     server.app.router.add_post(sessions + "/{id}/expire", answer(Session._api_expire))
     server.app.router.add_get("/_config/events", past)
+    server.app.router.add_post("/_config/lose", lose)
+    server.app.middlewares.append(once)
     server.app.router.add_get(PAGES + "/{id}", show)
     server.app.router.add_post(PAGES + "/{id}", take)
 

@@ -250,6 +250,21 @@ def test_a_refund_is_paid_back_to_the_card(shopper: Shopper, shop: WordPressStor
     assert stripe.objects("refunds")[0]["amount"] == 250
 
 
+def test_a_refund_whose_answer_was_lost_is_made_once(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    shopper.get(stripe.pay(shopper.to_provider(), number=VISA).headers["Location"])
+    (number,) = paid(shopper)
+    refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
+    code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
+    before = len(stripe.objects("refunds"))
+    stripe.lose_answer()
+    assert "Stripe: " in shop.php(code)
+    assert shop.php(code) == ""
+    assert len(stripe.objects("refunds")) == before + 1
+    # Another one of the same amount.
+    assert shop.php(code) == ""
+    assert len(stripe.objects("refunds")) == before + 2
+
+
 def test_changed_keys_are_used_without_a_restart(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shop.cluster.write_secret("integration-payments", {})
     shopper.fill_cart()

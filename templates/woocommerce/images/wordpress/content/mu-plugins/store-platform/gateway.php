@@ -4,6 +4,9 @@
 
 class Store_Card_Gateway extends WC_Payment_Gateway {
 
+	// How many refunds of an order Stripe has refused.
+	private const REFUSED = '_store_card_refused';
+
 	public function __construct() {
 		$this->id                 = STORE_CARD;
 		$this->method_title       = 'Card (Stripe)';
@@ -46,12 +49,20 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 		if ( ! $intent || $amount === null || (float) $amount <= 0 ) {
 			return new WP_Error( 'store_card', 'Only what was paid by card can be paid back to it, and more than nothing.' );
 		}
-		// The newest refund is the one being made: if the request is sent again, it is refunded only once.
-		$refund = $order->get_refunds()[0] ?? null;
-		$values = array( 'payment_intent' => $intent, 'amount' => store_stripe_units( (float) $amount, $order->get_currency() ) );
+		$units = store_stripe_units( (float) $amount, $order->get_currency() );
+		// If it is unknown whether a refund was made, WooCommerce deletes its record, and the owner tries again: it must be the
+		// same refund to Stripe. Including this one, the same amount is then refunded in total, after the same number of refusals.
+		$total   = store_stripe_units( (float) $order->get_total_refunded(), $order->get_currency() );
+		$refused = (int) $order->get_meta( self::REFUSED );
+		$values  = array( 'payment_intent' => $intent, 'amount' => $units );
 		try {
-			store_stripe_ask( 'POST', '/v1/refunds', $values, $refund ? "refund-{$order->get_order_key()}-{$refund->get_id()}" : '' );
+			store_stripe_ask( 'POST', '/v1/refunds', $values, "refund-{$order->get_order_key()}-$total-$units-$refused" );
 		} catch ( Store_Stripe_Error $error ) {
+			// Stripe would repeat its refusal for a day.
+			if ( $error->getCode() >= 400 && $error->getCode() < 500 && $error->getCode() !== 409 ) {
+				$order->update_meta_data( self::REFUSED, $refused + 1 );
+				$order->save_meta_data();
+			}
 			return new WP_Error( 'store_card', "Stripe: {$error->getMessage()}" );
 		}
 		return true;
