@@ -265,6 +265,70 @@ def test_a_refund_whose_answer_was_lost_is_made_once(shopper: Shopper, shop: Wor
     assert len(stripe.objects("refunds")) == before + 2
 
 
+def test_a_page_takes_only_cards_and_the_orders_currency(shopper: Shopper, stripe: Stripe) -> None:
+    page = stripe.page(shopper.to_provider())
+    assert page["payment_method_types"] == ["card"]
+    assert page["adaptive_pricing"]["enabled"] in (False, "false")
+
+
+def test_the_page_of_an_order_paid_in_another_way_can_not_be_paid(shopper: Shopper, stripe: Stripe) -> None:
+    page = shopper.to_provider()
+    assert "/checkout/order-received/" in shopper.order("bacs").headers["Location"]
+    assert "This page is over" in stripe.pay(page, number=VISA).text
+    assert [status for _, status in orders(shopper)] == ["on-hold"]
+
+
+def test_an_order_paid_by_card_is_not_ordered_in_another_way(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    answer = shopper.order("bacs")
+    assert "this order is paid already" in shopper.get(answer.headers["Location"]).text
+    (number,) = paid(shopper)
+    assert len(orders(shopper)) == 1
+    assert shop.php(f"echo wc_get_order({number})->get_payment_method();") == CARD
+
+
+def test_a_deleted_orders_page_can_not_be_paid(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    page = shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    shop.php(f"wc_get_order({number})->delete(false);")
+    assert "This page is over" in stripe.pay(page, number=VISA).text
+
+
+def test_an_order_changed_while_being_paid_stays_as_its_owner_leaves_it(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    page = shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    shop.php(f"$o = wc_get_order({number}); $o->set_total(99); $o->save();")
+    back = stripe.pay(page, number=VISA).headers["Location"]
+    shopper.get(back)
+    assert orders(shopper) == [(number, "on-hold")]
+    shop.php(f'wc_get_order({number})->update_status("cancelled");')
+    shopper.get(back)
+    assert orders(shopper) == [(number, "cancelled")]
+
+
+def test_keys_of_another_account_keep_nobody_from_paying(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    first = shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    shop.php(f'$o = wc_get_order({number}); $o->update_meta_data("_store_card_page", "cs_test_elsewhere"); $o->save();')
+    second = shopper.order().headers["Location"]
+    assert first != second
+    assert thanked(shopper.get(stripe.pay(second, number=VISA).headers["Location"]))
+
+
+def test_a_process_sees_what_another_one_did_with_the_order(shopper: Shopper, shop: WordPressStore) -> None:
+    shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    change = f'$wpdb->update($wpdb->prefix . "wc_orders", array("status" => "wc-processing"), array("id" => {number}));'
+    seen = f"store_card_alone({number}, fn($order) => print($order->get_status()));"
+    assert shop.php(f"wc_get_order({number}); {change} {seen}") == "processing"
+
+
 def test_changed_keys_are_used_without_a_restart(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shop.cluster.write_secret("integration-payments", {})
     shopper.fill_cart()

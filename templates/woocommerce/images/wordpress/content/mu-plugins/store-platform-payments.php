@@ -35,11 +35,18 @@ function store_card_alone( int $id, callable $work ) {
 		throw new Store_Stripe_Error( "order $id is being paid by somebody else", 0 );
 	}
 	try {
+		// This process may have read the order before another one changed it.
+		wc_get_container()->get( Automattic\WooCommerce\Caches\OrderCache::class )->remove( $id );
 		$order = wc_get_order( $id );
-		return $work( $order && $order->get_payment_method() === STORE_CARD ? $order : null );
+		return $work( $order instanceof WC_Order && store_card_is_used( $order ) ? $order : null );
 	} finally {
 		$wpdb->get_var( $wpdb->prepare( 'SELECT RELEASE_LOCK(%s)', $name ) );
 	}
+}
+
+/** Whether an order is paid by card, or could be: its shopper has opened a page and then chosen another way to pay. */
+function store_card_is_used( WC_Order $order ): bool {
+	return $order->get_payment_method() === STORE_CARD || (string) $order->get_meta( STORE_CARD_PAGE ) !== '';
 }
 
 /**
@@ -54,7 +61,7 @@ function store_card_page( int $id ): string {
 			if ( ! $order || $order->get_date_paid() ) {
 				return '';
 			}
-			$page = store_card_read( $order );
+			$page = store_card_found( $order );
 			if ( store_card_take( $order, $page ) ) {
 				return '';
 			}
@@ -69,8 +76,12 @@ function store_card_page( int $id ): string {
 				'POST',
 				'/v1/checkout/sessions',
 				array(
-					'mode'                => 'payment',
-					'line_items'          => array(
+					'mode'                 => 'payment',
+					// Others may be paid days later, when the order is cancelled.
+					'payment_method_types' => array( 'card' ),
+					// The amount stays in the order's currency.
+					'adaptive_pricing'     => array( 'enabled' => 'false' ),
+					'line_items'           => array(
 						array(
 							'quantity'   => 1,
 							'price_data' => array(
@@ -80,13 +91,13 @@ function store_card_page( int $id ): string {
 							),
 						),
 					),
-					'client_reference_id' => $id,
-					'customer_email'      => $order->get_billing_email(),
-					'metadata'            => $metadata,
-					'payment_intent_data' => array( 'metadata' => $metadata ),
-					'expires_at'          => time() + STORE_CARD_OPEN,
-					'success_url'         => add_query_arg( array( 'order' => $id, 'key' => $order->get_order_key() ), WC()->api_request_url( STORE_CARD ) ),
-					'cancel_url'          => wc_get_checkout_url(),
+					'client_reference_id'  => $id,
+					'customer_email'       => $order->get_billing_email(),
+					'metadata'             => $metadata,
+					'payment_intent_data'  => array( 'metadata' => $metadata ),
+					'expires_at'           => time() + STORE_CARD_OPEN,
+					'success_url'          => add_query_arg( array( 'order' => $id, 'key' => $order->get_order_key() ), WC()->api_request_url( STORE_CARD ) ),
+					'cancel_url'           => wc_get_checkout_url(),
 				)
 			);
 			$order->update_meta_data( STORE_CARD_PAGE, $made['id'] );
@@ -106,6 +117,18 @@ function store_card_read( WC_Order $order ): ?array {
 	return store_stripe_ask( 'GET', "/v1/checkout/sessions/$page", array( 'expand' => array( 'payment_intent' ) ) );
 }
 
+/** The same; null also if it is in another account than that of the current keys. */
+function store_card_found( WC_Order $order ): ?array {
+	try {
+		return store_card_read( $order );
+	} catch ( Store_Stripe_Error $error ) {
+		if ( $error->getCode() === 404 ) {
+			return null;
+		}
+		throw $error;
+	}
+}
+
 /** Marks an order as paid if its page is paid; returns whether it is. Call it under the order's lock. */
 function store_card_take( WC_Order $order, ?array $page ): bool {
 	if ( ! $page || $page['payment_status'] !== 'paid' ) {
@@ -113,13 +136,23 @@ function store_card_take( WC_Order $order, ?array $page ): bool {
 	}
 	$intent = is_array( $page['payment_intent'] ) ? $page['payment_intent']['id'] : (string) $page['payment_intent'];
 	$units  = store_stripe_units( (float) $order->get_total(), $order->get_currency() );
+	// Its shopper may have chosen another way to pay since.
+	if ( $order->get_payment_method() !== STORE_CARD ) {
+		$order->set_payment_method( WC()->payment_gateways()->payment_gateways()[ STORE_CARD ] );
+	}
 	if ( $page['amount_total'] !== $units || strtoupper( $page['currency'] ) !== $order->get_currency() ) {
-		// The owner changed the order while it was being paid.
+		// The owner changed the order while it was being paid. It is dated, so that this happens once: what the owner does with
+		// the order then is not undone.
 		$order->set_transaction_id( $intent );
+		$order->set_date_paid( time() );
 		$order->update_status( 'on-hold', "Stripe took {$page['amount_total']} {$page['currency']} for it, counted in the smallest unit. Its total has changed since." );
 		return true;
 	}
-	return $order->payment_complete( $intent );
+	if ( ! $order->payment_complete( $intent ) ) {
+		// It must not be taken for unpaid.
+		throw new Store_Stripe_Error( 'it is paid, but that could not be stored', 0 );
+	}
+	return true;
 }
 
 /** Expires a page, so that it can no longer be paid. */
@@ -129,15 +162,17 @@ function store_card_close( ?array $page ): void {
 	}
 }
 
-/** Expires an order's page unless it was paid. Call it under the order's lock. */
-function store_card_end( ?WC_Order $order ): void {
+/** Expires an order's page unless it was paid; returns whether it was. Call it under the order's lock. */
+function store_card_end( ?WC_Order $order ): bool {
 	if ( ! $order || $order->get_date_paid() ) {
-		return;
+		return (bool) $order;
 	}
-	$page = store_card_read( $order );
-	if ( ! store_card_take( $order, $page ) ) {
-		store_card_close( $page );
+	$page = store_card_found( $order );
+	if ( store_card_take( $order, $page ) ) {
+		return true;
 	}
+	store_card_close( $page );
+	return false;
 }
 
 /** Whether an order is paid by now. Call it under the order's lock. */
@@ -215,14 +250,70 @@ function store_card_failed( ?WC_Order $order ): void {
 	}
 }
 
-// A cancelled order can't be paid any more; if it was paid meanwhile, it is not cancelled.
-add_action(
-	'woocommerce_order_status_cancelled',
-	function ( int $id ): void {
+/** An order is cancelled or deleted: it can't be paid any more. If it was paid meanwhile, it is not cancelled. */
+function store_card_cancel( $id ): void {
+	try {
+		store_card_alone( (int) $id, 'store_card_end' );
+	} catch ( Store_Stripe_Error $error ) {
+		error_log( "payments: order $id: {$error->getMessage()}" );
+	}
+}
+add_action( 'woocommerce_order_status_cancelled', 'store_card_cancel' );
+add_action( 'woocommerce_before_trash_order', 'store_card_cancel' );
+add_action( 'woocommerce_before_delete_order', 'store_card_cancel' );
+
+/**
+ * A shopper pays an order in another way: pages that were opened before must not be paid in addition.
+ *
+ * @throws Exception It must not be paid in another way, or that is unknown. The message is for the shopper.
+ */
+function store_card_leave( WC_Order $order ): void {
+	$opened = array( $order->get_id(), WC()->session ? (int) WC()->session->get( STORE_CARD ) : 0 );
+	foreach ( store_stripe_keys() ? array_unique( array_filter( $opened ) ) : array() as $id ) {
 		try {
-			store_card_alone( $id, 'store_card_end' );
+			$paid = store_card_alone( $id, 'store_card_end' );
 		} catch ( Store_Stripe_Error $error ) {
 			error_log( "payments: order $id: {$error->getMessage()}" );
+			throw new Exception( 'Whether your payment by card has arrived is not known yet, and nothing was ordered. Please try again later.' );
+		}
+		if ( $paid && $id === $order->get_id() ) {
+			WC()->cart->empty_cart();
+			throw new Exception( 'Your payment by card has arrived: this order is paid already.' );
+		}
+	}
+}
+
+add_action(
+	'woocommerce_checkout_order_processed',
+	function ( int $id, array $posted, WC_Order $order ): void {
+		if ( $order->get_payment_method() !== STORE_CARD ) {
+			store_card_leave( $order );
+		}
+	},
+	10,
+	3
+);
+add_action(
+	'woocommerce_store_api_checkout_order_processed',
+	function ( WC_Order $order ): void {
+		if ( $order->get_payment_method() !== STORE_CARD ) {
+			store_card_leave( $order );
+		}
+	}
+);
+// The page on which a single order is paid.
+add_action(
+	'woocommerce_before_pay_action',
+	function ( WC_Order $order ): void {
+		if ( sanitize_key( $_POST['payment_method'] ?? '' ) === STORE_CARD ) {
+			return;
+		}
+		try {
+			store_card_leave( $order );
+		} catch ( Exception $error ) {
+			wc_add_notice( $error->getMessage(), 'error' );
+			wp_safe_redirect( $order->get_checkout_payment_url() );
+			exit;
 		}
 	}
 );
