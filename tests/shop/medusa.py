@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -99,8 +100,15 @@ class MedusaStore(RunningStore):
 
     def database_text(self) -> str:
         """Return everything in the shop's database."""
-        dump = f"PGPASSWORD=$POSTGRES_PASSWORD pg_dump -h 127.0.0.1 -p {self.ports['database']} -U medusa medusa"
-        return self.cluster.exec("StatefulSet", "database", "sh", "-c", dump)
+        return self._in_database("pg_dump")
+
+    def sql(self, statement: str) -> str:
+        """Execute an SQL statement; return its rows."""
+        return self._in_database(f"psql -Atc {shlex.quote(statement)}").strip()
+
+    def _in_database(self, program: str) -> str:
+        command = f"PGPASSWORD=$POSTGRES_PASSWORD {program} -h 127.0.0.1 -p {self.ports['database']} -U medusa medusa"
+        return self.cluster.exec("StatefulSet", "database", "sh", "-c", command)
 
     def api(self, method: str, path: str, body: Any = None, files: Any = None, **query: Any) -> Any:
         """Call the admin API as the administrator in the store's Secret."""

@@ -278,6 +278,19 @@ def test_a_payment_whose_webhook_was_lost_gets_its_order(shopper: Shopper, shop:
     assert [each["payment_status"] for each in shopper.orders()] == ["captured"]
 
 
+def test_a_page_takes_only_cards(shopper: Shopper, stripe: Stripe) -> None:
+    assert stripe.page(shopper.to_provider())["payment_method_types"] == ["card"]
+
+
+def test_keys_of_another_account_keep_nobody_from_paying(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    page = shopper.to_provider().rsplit("/", 1)[1]
+    moved = 'data = data || \'{"id": "cs_test_elsewhere"}\''
+    shop.sql(f"UPDATE payment_session SET {moved} WHERE data->>'id' = '{page}'")
+    stripe.pay(shopper.order(), number=VISA)
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    assert [each["payment_status"] for each in shopper.orders()] == ["captured"]
+
+
 def test_changed_keys_are_used_without_a_restart(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
     process = shop.backend.process.pid
     shop.cluster.write_secret("integration-payments", {})

@@ -51,6 +51,8 @@ export default class HostedStripe extends StripeProvider {
     const page = await this.client.checkout.sessions.create(
       {
         mode: "payment",
+        // Others may be paid days later.
+        payment_method_types: ["card"],
         line_items: [{ quantity: 1, price_data: { currency: currency_code, unit_amount, product_data } }],
         client_reference_id: metadata.session_id,
         customer_email: context?.customer?.email ?? (data?.email as string | undefined),
@@ -78,7 +80,7 @@ export default class HostedStripe extends StripeProvider {
   async getPaymentStatus(input: GetPaymentStatusInput): Promise<GetPaymentStatusOutput> {
     if (!isPage(input.data)) return super.getPaymentStatus(input)
     const page = await this.page(input.data)
-    if (page.payment_status === "unpaid" || typeof page.payment_intent !== "object" || !page.payment_intent) {
+    if (!page || page.payment_status === "unpaid" || typeof page.payment_intent !== "object" || !page.payment_intent) {
       return { status: PaymentSessionStatus.PENDING, data: input.data }
     }
     const { client_secret: _, ...intent } = page.payment_intent
@@ -105,6 +107,7 @@ export default class HostedStripe extends StripeProvider {
   private async close(data: Data): Promise<{ data?: Record<string, unknown> }> {
     if (!isPage(data) || !connect()) return { data }
     const page = await this.page(data)
+    if (!page) return { data }
     if (page.status === "open") await this.client.checkout.sessions.expire(page.id)
     const intent = page.payment_intent
     if (page.payment_status === "paid" && typeof intent === "object" && intent) return this.payBack(intent.id, data)
@@ -116,8 +119,17 @@ export default class HostedStripe extends StripeProvider {
     return { data }
   }
 
-  private page(data: Data) {
-    return this.client.checkout.sessions.retrieve(String(data?.id), { expand: ["payment_intent"] })
+  /**
+   * Returns the page; undefined if it is in another account than that of the current keys. Nothing can be known about
+   * it, and it must not keep the shopper from paying on a new one.
+   */
+  private async page(data: Data): Promise<Stripe.Checkout.Session | undefined> {
+    try {
+      return await this.client.checkout.sessions.retrieve(String(data?.id), { expand: ["payment_intent"] })
+    } catch (error) {
+      if ((error as Stripe.errors.StripeError).statusCode === 404) return undefined
+      throw error
+    }
   }
 
   private get client(): Stripe {
