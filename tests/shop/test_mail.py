@@ -171,11 +171,24 @@ def via(shop: MedusaStore, method: str, path: str, body: Any, token: str = "") -
     return requests.request(method, address, json=body, headers=headers, proxies=proxies, timeout=60)
 
 
+def failed(payment: str, metadata: dict[str, str]) -> dict[str, Any]:
+    """Return the event of a card that was declined."""
+    intent = {
+        "id": payment,
+        "object": "payment_intent",
+        "amount": 1790,
+        "currency": "eur",
+        "last_payment_error": {"message": "Your card was declined."},
+        "metadata": metadata,
+    }
+    return {"id": "evt_1", "object": "event", "type": "payment_intent.payment_failed", "data": {"object": intent}}
+
+
 def test_the_owner_is_mailed_once_about_a_failed_payment(connected: MedusaStore, mail: MailServer) -> None:
     connected.cluster.write_secret("integration-payments", KEYS)
-    error = {"message": "Your card was declined."}
-    intent = {"id": "pi_1", "object": "payment_intent", "amount": 1790, "currency": "eur", "last_payment_error": error}
-    event = {"id": "evt_1", "object": "event", "type": "payment_intent.payment_failed", "data": {"object": intent}}
+    order(connected)
+    session = connected.sql("SELECT id FROM payment_session LIMIT 1")
+    event = failed("pi_1", {"session_id": session})
     assert [deliver(connected, event), deliver(connected, event)] == [200, 200]
     found = mail.await_mail(OWNER, "Zahlung ist fehlgeschlagen")
     assert "17,90" in said(found)
@@ -183,6 +196,13 @@ def test_the_owner_is_mailed_once_about_a_failed_payment(connected: MedusaStore,
     shopper, _ = order(connected)
     mail.await_mail(shopper)
     assert len(mail.to(OWNER, "Zahlung ist fehlgeschlagen")) == 1
+
+
+def test_a_failed_payment_of_another_shop_is_mailed_to_nobody(connected: MedusaStore, mail: MailServer) -> None:
+    connected.cluster.write_secret("integration-payments", KEYS)
+    for metadata in ({}, {"session_id": "payses_OfAnotherShop"}, {"store_order": "12", "store": "another"}):
+        assert deliver(connected, failed("pi_another", metadata)) == 200
+    assert connected.sql("SELECT count(*) FROM notification WHERE data->>'payment' = 'pi_another'") == "0"
 
 
 def test_an_unavailable_server_loses_no_mail_and_repeats_none(connected: MedusaStore, mail: MailServer) -> None:
