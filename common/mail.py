@@ -44,7 +44,8 @@ def account_of(key: bytes, username: str, domain: str) -> Account | None:
     if username == PLATFORM:
         return platform_account(key, domain)
     found = _STORE.fullmatch(username)
-    return _account(key, found[1], username, domain) if found else None
+    # A store that is called so would send from the platform's own address.
+    return _account(key, found[1], username, domain) if found and found[1] != PLATFORM else None
 
 
 def relay_host(namespace: str) -> str:

@@ -175,6 +175,13 @@ def test_a_store_can_not_sign_in_with_another_stores_password(running: Relay, us
     assert error.value.smtp_code == 535
 
 
+def test_a_store_named_like_the_platforms_account_has_none(running: Relay) -> None:
+    named = account("platform")
+    assert named.sender == PLATFORM.sender
+    with running.connect() as client, pytest.raises(smtplib.SMTPAuthenticationError):
+        client.login(named.username, named.password)
+
+
 def test_a_mail_without_signing_in_is_rejected(running: Relay) -> None:
     with running.connect() as client:
         client.ehlo()
