@@ -119,6 +119,8 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
 
         def __init__(self, **asked: Any) -> None:
             super().__init__()
+            if asked.get("customer_email") == "":
+                raise server.UserError(400, "Invalid email address: ")
             (item,) = asked["line_items"].values() if isinstance(asked["line_items"], dict) else asked["line_items"]
             price = item["price_data"]
             self._urls = asked["success_url"], asked["cancel_url"]
@@ -203,6 +205,7 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
 
     lost: list[bool] = []
     executed: dict[str, tuple[int, str]] = {}
+    refunded: dict[str, int] = {}
 
     async def lose(_: web.Request) -> web.Response:
         lost.append(True)
@@ -215,10 +218,22 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
         if key in executed:
             status, text = executed[key]
             return web.Response(status=status, text=text, content_type="application/json")
-        response = await handler(request)
+        if request.path != "/v1/refunds" or request.method != "POST":
+            response = await handler(request)
+        else:
+            response = await refund(request, handler)
         if key:
             executed[key] = response.status, response.text
-        if request.path == "/v1/refunds" and request.method == "POST" and lost:
+        return response
+
+    async def refund(request: web.Request, handler: Any) -> Any:
+        intent = str((await request.post())["payment_intent"])
+        if refunded.get(intent, 0) >= resources.PaymentIntent._api_retrieve(intent).amount:
+            error = {"code": "charge_already_refunded", "message": "The charge has already been refunded."}
+            return web.json_response({"error": error}, status=400)
+        response = await handler(request)
+        refunded[intent] = refunded.get(intent, 0) + json.loads(response.text).get("amount", 0)
+        if lost:
             lost.clear()
             request.transport.abort()
         return response

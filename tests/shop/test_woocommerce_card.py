@@ -265,6 +265,11 @@ def test_a_refund_whose_answer_was_lost_is_made_once(shopper: Shopper, shop: Wor
     assert len(stripe.objects("refunds")) == before + 2
 
 
+def test_an_order_without_an_email_can_be_paid(shop: WordPressStore) -> None:
+    made = '$o = wc_create_order(); $o->set_payment_method("store_card"); $o->set_total(5); $o->save();'
+    assert shop.php(f"{made} echo store_card_page($o->get_id());").startswith(f"https://{PAGE_HOST}/")
+
+
 def test_a_page_takes_only_cards_and_the_orders_currency(shopper: Shopper, stripe: Stripe) -> None:
     page = stripe.page(shopper.to_provider())
     assert page["payment_method_types"] == ["card"]

@@ -92,7 +92,8 @@ function store_card_page( int $id ): string {
 						),
 					),
 					'client_reference_id'  => $id,
-					'customer_email'       => $order->get_billing_email(),
+					// An order that its owner has made may have none, and Stripe refuses an empty one.
+					...array_filter( array( 'customer_email' => $order->get_billing_email() ) ),
 					'metadata'             => $metadata,
 					'payment_intent_data'  => array( 'metadata' => $metadata ),
 					'expires_at'           => time() + STORE_CARD_OPEN,
