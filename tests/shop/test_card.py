@@ -278,6 +278,18 @@ def test_a_payment_whose_webhook_was_lost_gets_its_order(shopper: Shopper, shop:
     assert [each["payment_status"] for each in shopper.orders()] == ["captured"]
 
 
+def test_a_payment_that_was_stored_without_its_order_gets_it(shopper: Shopper, shop: MedusaStore) -> None:
+    page = shopper.to_provider().rsplit("/", 1)[1]
+    # As the backend leaves it if it stops between the two.
+    columns = "amount, raw_amount, currency_code, provider_id, data, payment_collection_id"
+    shop.sql(
+        f"INSERT INTO payment (id, payment_session_id, captured_at, {columns}) "
+        f"SELECT 'pay_' || id, id, now(), {columns} FROM payment_session WHERE data->>'id' = '{page}'; "
+        f"UPDATE payment_session SET status = 'authorized', authorized_at = now() WHERE data->>'id' = '{page}'"
+    )
+    wait_until(shopper.orders, "the order is made", 180)
+
+
 def test_a_page_takes_only_cards(shopper: Shopper, stripe: Stripe) -> None:
     assert stripe.page(shopper.to_provider())["payment_method_types"] == ["card"]
 
