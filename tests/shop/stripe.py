@@ -246,6 +246,7 @@ def main(port: int, address: str = "127.0.0.1", pages_at: str = f"https://{PAGE_
 
     sessions = "/v1/checkout/sessions"
     server.app.router.add_post(sessions, server.api_create(Session, sessions))
+    server.app.router.add_get(sessions, server.api_list_all(Session, sessions))
     server.app.router.add_get(sessions + "/{id}", retrieve)
     server.app.router.add_post(sessions + "/{id}/expire", answer(Session._api_expire))
     server.app.router.add_get("/_config/events", past)

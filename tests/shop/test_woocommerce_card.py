@@ -12,6 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, expect
 
+from ..cluster.waiting import wait_until
 from .stripe import DECLINED, KEYS, PAGE_HOST, SECURE, VISA, Stripe, deliver
 from .wordpress import NEW, RELEASES, WordPressStore
 
@@ -239,6 +240,17 @@ def test_a_cancelled_order_can_not_be_paid_and_a_paid_one_not_cancelled(
     ((number, _),) = orders(other)
     shop.php(cancel.format(number))
     assert paid(other) == [number]
+
+
+def test_an_expired_page_is_not_asked_for_again(shopper: Shopper, shop: WordPressStore) -> None:
+    shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    page = f'echo wc_get_order({number})->get_meta("_store_card_page");'
+    shop.cluster.run("CronJob", "cron")
+    assert shop.php(page).startswith("cs_")
+    shop.php(f'wc_get_order({number})->update_status("cancelled");')
+    # Each run of it does what has become due since the last one.
+    wait_until(lambda: shop.cluster.run("CronJob", "cron") or not shop.php(page), "it is forgotten", 300, interval=5)
 
 
 def test_a_refund_is_paid_back_to_the_card(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:

@@ -22,7 +22,7 @@ from .processes import PROCESSES, Process, closed, is_ready
 
 ROWS = [(process, stage) for process, its in PROCESSES.items() for stage in its.stages]
 DATA = ("PersistentVolumeClaim", "Secret")
-SECONDS = 240
+SECONDS = 600
 # Seconds between two events for a store that has not completed its process; see `nudge`.
 PATIENCE_SECONDS = 3
 
@@ -95,7 +95,7 @@ def run(
     holds.put({cell.name: hold for cell in cells if (hold := cell.its.stages[cell.stage])})
     set_off(platform, cells)
     with suppress(WaitTimeout):  # the cells contain which are not
-        wait_until(lambda: _look(platform, cells), "all are at their stages", 120, interval=0.2)
+        wait_until(lambda: _look(platform, cells), "all are at their stages", SECONDS, interval=0.2)
     children = platform.children_of(cell.name for cell in cells)
     for cell in cells:
         cell.data = data(children[cell.name])

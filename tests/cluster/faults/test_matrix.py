@@ -61,7 +61,7 @@ def undisturbed(platform: Platform) -> dict[str, Looks]:
     begin(platform, cells)
     await_begun(platform, cells)
     set_off(platform, cells)
-    wait_until(lambda: all_ended(platform, cells), "all that nothing befalls are through", 120, interval=0.5)
+    wait_until(lambda: all_ended(platform, cells), "all that nothing befalls are through", 600, interval=0.5)
     seen: list[dict[str, Looks]] = []
 
     def rests() -> bool:
@@ -69,7 +69,7 @@ def undisturbed(platform: Platform) -> dict[str, Looks]:
         seen.append({cell.process: looks(children[cell.name], cell.name) for cell in cells})
         return len(seen) >= LOOKS and all(look == seen[-1] for look in seen[-LOOKS:])
 
-    wait_until(rests, "the undisturbed stores are idle", 60, interval=0.5)
+    wait_until(rests, "the undisturbed stores are idle", 300, interval=0.5)
     return seen[-1]
 
 

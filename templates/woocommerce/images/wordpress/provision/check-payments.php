@@ -21,7 +21,10 @@ if ( $secret !== $publishable ) {
 	store_refuse( "the secret key is a $secret key and the publishable key is a $publishable key", 2 );
 }
 try {
-	store_stripe_ask( 'GET', '/v1/payment_intents', array( 'limit' => 1 ) );
+	// A restricted key may have one permission without the other.
+	foreach ( array( '/v1/payment_intents', '/v1/checkout/sessions' ) as $path ) {
+		store_stripe_ask( 'GET', $path, array( 'limit' => 1 ) );
+	}
 } catch ( Store_Stripe_Error $error ) {
 	store_refuse( "Stripe: {$error->getMessage()}", in_array( $error->getCode(), array( 401, 403 ), true ) ? 2 : 1 );
 }

@@ -17,7 +17,10 @@ const CHECKS: Record<string, (fields: Fields) => Promise<void>> = {
       throw new Refused(`the secret key is a ${mode(secretKey)} key and the publishable key is a ${mode(publishableKey)} key`)
     }
     try {
-      await connect()!.client.paymentIntents.list({ limit: 1 })
+      // A restricted key may have one permission without the other.
+      const { client } = connect()!
+      await client.paymentIntents.list({ limit: 1 })
+      await client.checkout.sessions.list({ limit: 1 })
     } catch (error) {
       const { statusCode, message } = error as { statusCode?: number; message: string }
       const words = `Stripe: ${message}`

@@ -150,7 +150,7 @@ function store_card_take( WC_Order $order, ?array $page ): bool {
 		return true;
 	}
 	if ( ! $order->payment_complete( $intent ) ) {
-		// It must not be taken for unpaid.
+		// It must not be mistaken for unpaid.
 		throw new Store_Stripe_Error( 'it is paid, but that could not be stored', 0 );
 	}
 	return true;
@@ -319,7 +319,19 @@ add_action(
 	}
 );
 
-/** Handles payments whose webhook was lost. */
+/** Marks an order as paid if its page is paid, and forgets a page that can't be paid any more. Call it under the order's lock. */
+function store_card_follow( ?WC_Order $order ): void {
+	if ( ! $order || $order->get_date_paid() ) {
+		return;
+	}
+	$page = store_card_read( $order );
+	if ( ! store_card_take( $order, $page ) && ( $page['status'] ?? '' ) === 'expired' ) {
+		$order->delete_meta_data( STORE_CARD_PAGE );
+		$order->save();
+	}
+}
+
+/** Handles payments whose webhook was lost. However many orders are abandoned, those with a page are few, and all have their turn. */
 function store_card_settle_waiting(): void {
 	if ( ! store_stripe_keys() ) {
 		return;
@@ -331,11 +343,15 @@ function store_card_settle_waiting(): void {
 			'payment_method' => STORE_CARD,
 			'status'         => array( 'pending', 'failed', 'cancelled' ),
 			'date_created'   => '>' . ( time() - STORE_CARD_AWAITED ),
+			'meta_key'       => STORE_CARD_PAGE,
+			'meta_compare'   => 'EXISTS',
+			'orderby'        => 'date',
+			'order'          => 'ASC',
 		)
 	);
 	foreach ( $waiting as $id ) {
 		try {
-			store_card_settle( (int) $id );
+			store_card_alone( (int) $id, 'store_card_follow' );
 		} catch ( Store_Stripe_Error $error ) {
 			error_log( "payments: order $id: {$error->getMessage()}" );
 		}

@@ -106,16 +106,26 @@ export default class HostedStripe extends StripeProvider {
   /** Expires a page that nobody should pay on any more. A payment made there meanwhile is refunded. */
   private async close(data: Data): Promise<{ data?: Record<string, unknown> }> {
     if (!isPage(data) || !connect()) return { data }
-    const page = await this.page(data)
-    if (!page) return { data }
-    if (page.status === "open") await this.client.checkout.sessions.expire(page.id)
-    const intent = page.payment_intent
-    if (page.payment_status === "paid" && typeof intent === "object" && intent) return this.payBack(intent.id, data)
+    let page = await this.page(data)
+    if (page?.status === "open") {
+      try {
+        await this.client.checkout.sessions.expire(page.id)
+      } catch (error) {
+        page = await this.page(data)
+        if (page?.status === "open") throw error // it was neither paid nor expired meanwhile
+      }
+    }
+    const intent = page?.payment_intent
+    if (page?.payment_status === "paid" && typeof intent === "object" && intent) return this.payBack(intent.id, data)
     return { data }
   }
 
   private async payBack(intent: string, data: Data): Promise<{ data?: Record<string, unknown> }> {
-    await this.client.refunds.create({ payment_intent: intent }, { idempotencyKey: `all-of-${intent}` })
+    try {
+      await this.client.refunds.create({ payment_intent: intent }, { idempotencyKey: `all-of-${intent}` })
+    } catch (error) {
+      if ((error as Stripe.errors.StripeError).code !== "charge_already_refunded") throw error
+    }
     return { data }
   }
 
