@@ -47,7 +47,8 @@ async def _listen(address: str, port: int) -> asyncio.Server:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_copy(reader, other_writer), _copy(other_reader, writer))
+        with contextlib.suppress(asyncio.CancelledError):  # CPython 3.11 reports a cancelled connection as a fault
+            await asyncio.gather(_copy(reader, other_writer), _copy(other_reader, writer))
 
     for wanted in PORTS:
         with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ def application(mail: MailServer) -> Flask:
 @contextmanager
 def mailbox(mail: MailServer) -> Iterator[str]:
     """Serve those pages during the context, on this machine only; yield their address."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # the demo shows what changes, not who reads a mail
     server = make_server("127.0.0.1", 0, application(mail), threaded=True)
     thread = threading.Thread(target=server.serve_forever, name="mailbox", daemon=True)
     thread.start()
