@@ -41,7 +41,7 @@ class Nodes:
         wait_until(
             lambda: not [pod for pod in self._pods(name) if _ready(pod) == "True"],
             f"no pod of node {name} is Ready",
-            60,
+            240,
         )
 
     def restore(self, name: str = NODE) -> None:

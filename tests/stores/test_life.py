@@ -151,12 +151,12 @@ def test_a_lost_node_degrades_a_store_and_removes_nothing(losable: Platform) -> 
     losable.await_phase("lost", "Ready")
     before = {c["metadata"]["uid"] for c in losable.children("lost")}
     losable.plane.nodes.lose()
-    losable.await_phase("lost", "Degraded")
+    losable.await_phase("lost", "Degraded", 300)
     message = "DatabaseReady: StatefulSet database: 0 of 1 pods are ready"
-    wait_until(lambda: condition(losable.store("lost"), "Ready")["message"] == message, message, 60)
+    wait_until(lambda: condition(losable.store("lost"), "Ready")["message"] == message, message, 300)
     degraded = losable.store("lost")
     assert condition(degraded, "DatabaseReady")["status"] == "False"
     assert {c["metadata"]["uid"] for c in losable.children("lost")} == before
     losable.plane.nodes.restore()
-    losable.await_phase("lost", "Ready")
+    losable.await_phase("lost", "Ready", 300)
     assert {c["metadata"]["uid"] for c in losable.children("lost")} == before
