@@ -158,7 +158,7 @@ class Cluster:
             return self.api.call(method, path, **options)
 
     def found(self, path: str, **options: Any) -> Object | None:
-        """The object at that path; None where it (404), or our role in its namespace (403), does not exist yet."""
+        """Return the object at that path; None if it (404), or our role in its namespace (403), does not exist yet."""
         try:
             return self.call("GET", path, **options)
         except ApiException as error:
@@ -285,12 +285,15 @@ class Cluster:
 
 
 def below(root: str, *parts: str) -> str:
-    """A path of the API server, of parts that may be any text."""
+    """Return a path of the API server; the parts are escaped."""
     return "/".join((root, *(quote(part, safe="") for part in parts)))
 
 
 def deletion(metadata: Mapping[str, Any], unchanged: bool = True) -> Object:
-    """DeleteOptions for that very object; 409 where it is not the one, or ``unchanged``, not as it was read."""
+    """Return DeleteOptions that delete only this object (409 for another one of its name).
+
+    :param unchanged: 409 also if it has changed since it was read.
+    """
     names = ("uid", "resourceVersion") if unchanged else ("uid",)
     options = {"apiVersion": "meta.k8s.io/v1", "kind": "DeleteOptions"}
     return {**options, "preconditions": {name: metadata[name] for name in names}}
