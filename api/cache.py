@@ -1,7 +1,8 @@
 """A cache of all Stores per process, fed by a watch of the API server, with the latest changes.
 
-It lists, and then watches from there. When a watch ends, it continues where it was. If the watch is too old (410), or
-newer than a cluster that was restored from a backup, it lists again. Each reader learns how stale the cache is.
+It lists the Stores, and watches from that version on. When a watch ends, the next one continues at the last version. If
+that version is too old (410), or newer than the cluster because the cluster was restored from a backup, it lists again.
+Readers can see how stale the cache is.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class Cache:
                 self._watching = False
                 gone = isinstance(error, ApiException) and error.status == 410
                 fresh = fresh and not gone
-                log.warning("the watch of stores broke", error=_reason(error), list_again=gone, retry_seconds=retry)
+                log.warning("the watch of stores failed", error=_reason(error), list_again=gone, retry_seconds=retry)
                 self._stopping.wait(retry)
                 retry = min(retry * 2, RETRY_SECONDS[1])
 

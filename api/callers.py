@@ -9,8 +9,8 @@ from typing import Any
 
 from storeplatform.common.objects import GROUP
 
-# The annotations of a Store for whom the intent API acts, and whether that caller is an admin. Only the API's account
-# may set them.
+# Annotations of a Store: the caller for whom the intent API acts, and whether that caller is an admin. Only the API's
+# account may set them.
 REQUESTED_BY = f"{GROUP}/requested-by"
 REQUESTED_AS = f"{GROUP}/requested-as"
 
@@ -28,8 +28,8 @@ class Access(StrEnum):
 
     PUBLIC = "public"  # everyone, without a token
     ANYBODY = "anybody"  # every role
-    READ = "read"  # owners their own stores; support and admins all stores
-    CHANGE = "change"  # owners their own stores; admins all stores
+    READ = "read"  # owners: their own stores; support and admins: all stores
+    CHANGE = "change"  # owners: their own stores; admins: all stores
     ADMIN = "admin"  # admins only
 
 

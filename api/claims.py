@@ -52,7 +52,7 @@ def check(claims: Mapping[str, Any], issuer: str, audience: str, now: float) -> 
         if not isinstance(claims.get(claim), str | None):
             raise InvalidToken(f'"{claim}" of the issuer\'s token must be a string')
     if claims.get("iss") != issuer:
-        raise InvalidToken("the issuer's token must be of the issuer that the settings name")
+        raise InvalidToken("the token's issuer must be the one in the settings")
     if audience not in strings_of(claims, "aud"):
         raise InvalidToken("the issuer's token is for another service: its audience is not the one in the settings")
     times = {claim: time_of(claims, claim) for claim in ("exp", "nbf", "iat")}

@@ -57,10 +57,10 @@ def seconds_left() -> float:
 
 
 class TimedClient(client.ApiClient):
-    """A client whose calls all have a timeout. It is asked by path, and answers with plain mappings.
+    """A client whose calls all have a timeout. A call names a path, and returns plain mappings.
 
-    The library's own classes of calls, such as CoreV1Api, import a model of every kind that any of their calls has:
-    half a second of each start, and 60 MB of each process.
+    The library's own API classes, such as CoreV1Api, import a model of every kind that any of their methods uses. That
+    costs half a second at each start, and 60 MB in each process.
     """
 
     def call_api(self, *arguments: Any, **options: Any) -> Any:
@@ -81,10 +81,11 @@ class TimedClient(client.ApiClient):
         accept: str = JSON,
         timeout: float | tuple[float, float] | None = None,
     ) -> Any:
-        """urllib3's response, of which only the header is read.
+        """Return urllib3's response, with its body not read yet.
 
-        :param query: without what is None. :param timeout: seconds for all, or for the connection and for each read.
-        :raise ApiException: it is no success; ``body`` is a Kubernetes Status.
+        :param query: parameters that are None are left out.
+        :param timeout: in seconds: for the whole call, or a pair, to connect and for each read.
+        :raise ApiException: the call failed; ``body`` is a Kubernetes Status.
         """
         request = self.param_serialize(
             method,
@@ -101,14 +102,12 @@ class TimedClient(client.ApiClient):
         return answer.response
 
     def call(self, method: str, path: str, **options: Any) -> Object:
-        """The object that the API server answers with. ``options``: as ``open``'s."""
+        """Return the object in the API server's response. ``options``: those of ``open``."""
         return dict(orjson.loads(self.open(method, path, **options).data))
 
 
 class Reconnect(urllib3.Retry):
-    """Retry once if the connection failed, as kept-alive ones do after a restart; do not retry if there was no
-    response.
-    """
+    """Retry once if the connection failed, as kept-alive ones do after a restart; do not retry after a timeout."""
 
     def increment(self, *arguments: Any, error: Exception | None = None, **named: Any) -> Self:
         """Like the base class."""
@@ -153,7 +152,7 @@ class Cluster:
         self.api = api
 
     def call(self, method: str, path: str, **options: Any) -> Object:
-        """Any other call, as ``TimedClient`` has it."""
+        """Make any other call, like ``TimedClient.call``."""
         with answered():
             return self.api.call(method, path, **options)
 
@@ -167,7 +166,7 @@ class Cluster:
             raise
 
     def get(self, name: str, plural: str = STORES) -> Object:
-        """Return a Store, or an object of another of our kinds."""
+        """Return a Store, or an object of another kind of the platform."""
         return self.call("GET", below(OURS, plural, name))
 
     def find(self, name: str, plural: str = STORES) -> Object | None:
@@ -180,11 +179,11 @@ class Cluster:
             raise
 
     def list_objects(self, plural: str = STORES, *, limit: int | None = None, following: str | None = None) -> Object:
-        """A list of them, as Kubernetes has it. ``following``: what a page says for the next one."""
+        """Return them as a Kubernetes list. ``following``: the ``continue`` token of the previous page."""
         return self.call("GET", below(OURS, plural), query={"limit": limit, "continue": following or None})
 
     def open_watch(self, **options: Any) -> Any:
-        """The response that kubernetes.watch reads changes of Stores from; ``options`` are that library's."""
+        """Return the response from which kubernetes.watch reads changes of Stores. That library sets ``options``."""
         query = {
             "resourceVersion": options["resource_version"],
             "allowWatchBookmarks": True,
@@ -206,9 +205,9 @@ class Cluster:
         return self.call("PUT", below(OURS, plural, body["metadata"]["name"], "status"), body=body)
 
     def delete(self, store: Object, unchanged: bool = False) -> Object | None:
-        """Ask for the deletion of that very Store; what is left of it until then.
+        """Request the deletion of exactly this Store. Return it if finalizers still hold it; None if it is deleted.
 
-        :param unchanged: 409 where it is not as it was read.
+        :param unchanged: the response is 409 if it has changed since it was read.
         """
         metadata = store["metadata"]
         path, body = below(OURS, STORES, metadata["name"]), deletion(metadata, unchanged)
@@ -224,9 +223,7 @@ class Cluster:
         return self._items(below(CORE, "namespaces", namespace, "pods"))
 
     def pod_metrics(self, namespace: str) -> list[Object]:
-        """Return what the pods of a store's namespace use (metrics.k8s.io); empty if the cluster can't report it at
-        once.
-        """
+        """Return the usage of a store's pods, from metrics.k8s.io; empty if it is not available at once."""
         path = below("/apis/metrics.k8s.io/v1beta1", "namespaces", namespace, "pods")
         try:
             return list(self.call("GET", path, timeout=(METRICS, METRICS))["items"])
@@ -240,7 +237,7 @@ class Cluster:
     def log(self, namespace: str, pod: str, container: str, tail: int, follow: float) -> Any:
         """Return a response whose ``stream()`` yields the log's bytes; the caller closes it.
 
-        :param follow: for how many seconds to wait for more; 0: only what exists.
+        :param follow: for how many seconds to wait for new lines; 0: return only the existing ones.
         """
         with answered():
             return self.api.open(
@@ -292,7 +289,7 @@ def below(root: str, *parts: str) -> str:
 def deletion(metadata: Mapping[str, Any], unchanged: bool = True) -> Object:
     """Return DeleteOptions that delete only this object (409 for another one of its name).
 
-    :param unchanged: 409 also if it has changed since it was read.
+    :param unchanged: the response is also 409 if it has changed since it was read.
     """
     names = ("uid", "resourceVersion") if unchanged else ("uid",)
     options = {"apiVersion": "meta.k8s.io/v1", "kind": "DeleteOptions"}

@@ -71,7 +71,7 @@ class Documentation:
 
 
 def _components(spec: APISpec) -> None:
-    """Fields that the CRD has are documented with the CRD's schema."""
+    """Add the schemas; for fields that are also in the CRD, the CRD's schema is used."""
     wanted = json_schema(part("spec"))
     theirs = copy.deepcopy(wanted)
     theirs["required"] = [key for key in wanted["required"] if key != "owner"]
@@ -81,15 +81,15 @@ def _components(spec: APISpec) -> None:
     spec.components.schema("Problem", schema=ProblemSchema)
     spec.components.schema("Summary", schema=Summary)
     spec.components.schema("Details", schema=Details)
-    said: dict[str, Any] = spec.components.schemas.pop("Details")
+    details: dict[str, Any] = spec.components.schemas.pop("Details")
     more = {"spec": {"$ref": "#/components/schemas/StoreSpec"}, "status": {"$ref": "#/components/schemas/StoreStatus"}}
     spec.components.schema(
         "Store",
         {
-            **said,
+            **details,
             "description": "A store: its details, spec and status.",
-            "required": [*said["required"], *more],
-            "properties": {**said["properties"], **more},
+            "required": [*details["required"], *more],
+            "properties": {**details["properties"], **more},
         },
     )
     spec.components.schema(

@@ -3,7 +3,7 @@
 A key is a Lease in the platform's namespace, named by a hash of the key and its caller: the API server creates it only
 once, even if several replicas try at the same time. It contains a hash of the request's body, and the UID of the
 created Store once that is known. The Store has the Lease's name in an annotation that only this API may write, so a
-which was interrupted between the two is recognized too. ``keys.forget_old`` removes keys after a day.
+creation that was interrupted between the two is recognized too. ``keys.forget_old`` removes keys after a day.
 """
 
 from __future__ import annotations

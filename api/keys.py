@@ -1,4 +1,4 @@
-"""Idempotency keys as the Leases that they are, and their end."""
+"""The label of the Leases that represent idempotency keys, and the removal of old ones."""
 
 from __future__ import annotations
 

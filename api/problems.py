@@ -25,7 +25,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "store-deleting": (409, "The store is being deleted"),
     "store-closed": (409, "The store is closed"),
     "backups-off": (409, "The store makes no backups"),
-    "backup-underway": (409, "A requested backup is not made yet"),
+    "backup-underway": (409, "A requested backup is not finished yet"),
     "stale": (412, "It changed since it was read"),
     "not-yet": (412, "This server has not seen that version yet"),
     "too-large": (413, "The request is too large"),
@@ -74,7 +74,7 @@ class Problem(Exception):
 
 
 class FieldError(Schema):
-    """One thing that is wrong."""
+    """One invalid field or parameter."""
 
     pointer = fields.String(
         required=True, metadata={"description": "A JSON pointer into the body, or ?name for a query parameter."}

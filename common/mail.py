@@ -44,7 +44,7 @@ def account_of(key: bytes, username: str, domain: str) -> Account | None:
     if username == PLATFORM:
         return platform_account(key, domain)
     found = _STORE.fullmatch(username)
-    # A store that is called so would send from the platform's own address.
+    # A store of that name would send from the platform's own address.
     return _account(key, found[1], username, domain) if found and found[1] != PLATFORM else None
 
 

@@ -1,4 +1,4 @@
-"""How every service uses a Redis, where the settings name one. Only there is its library imported."""
+"""How every service connects to Redis, if the settings name one. Its library is imported only in that case."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from .timeouts import REDIS
 
 
 def redis_options(url: str) -> dict[str, Any]:
-    """The options of a connection to that storage: a server that hangs is reported, and not asked again for the same
-    request. None where the storage is this process's memory."""
+    """Return the options for connections to that storage; empty if the storage is this process's memory.
+
+    A server that hangs is reported after a timeout, and not tried again for the same request.
+    """
     if not url.startswith("redis"):
         return {}
     from redis.backoff import NoBackoff

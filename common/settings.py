@@ -112,7 +112,7 @@ def _ranges(within: str) -> fields.List[Any]:
         part = found.version == whole.version and found != whole and found.subnet_of(whole)  # type: ignore[arg-type]
         if not part or str(found) != text:
             raise ValidationError(
-                f"must be a part of {within}, and written as {found}: nothing else can be reached anyway"
+                f"must be a part of {within}, and written as {found}: other addresses can't be reached anyway"
             )
 
     return fields.List(fields.String(validate=check), required=True)

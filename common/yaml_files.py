@@ -1,4 +1,4 @@
-"""YAML of our own files, read by libyaml where PyYAML was built with it: ten times faster, the same objects."""
+"""Parse the platform's own YAML files, by libyaml if PyYAML was built with it: it is ten times faster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(text: str) -> Any:
-    """The one document in a text. :raise yaml.YAMLError: it is none."""
+    """Return the document in a text. :raise yaml.YAMLError: the text is not valid YAML."""
     return yaml.load(text, _Loader)  # noqa: S506 (it is a safe one)
 
 
 def load_all(text: str) -> Iterator[Any]:
-    """The documents in a text; None where one is empty. :raise yaml.YAMLError: while iterating, one is none."""
+    """Yield the documents in a text, None for an empty one. :raise yaml.YAMLError: a document is not valid YAML."""
     return yaml.load_all(text, _Loader)

@@ -162,7 +162,7 @@ def _stage(status: dict[str, Any]) -> str:
 def _failure(error: Exception) -> tuple[str, str]:
     """Return a reason and a message for why a store is not reconciled; the message contains nothing of the request."""
     if isinstance(error, GuardError):
-        return "Guard", f"the answer would do harm and was not given: {error}"
+        return "Guard", f"the response would do damage, so it was not sent: {error}"
     if isinstance(error, RenderError):
         return "Template", f"the engine's templates failed: {error}"
     return "Error", f"the hooks failed with an unexpected {type(error).__name__}"

@@ -13,17 +13,17 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._requests = Counter(
-            "store_hook_requests", "Answers given, by hook and HTTP status", ["hook", "status"], registry=registry
+            "store_hook_requests", "Responses, by hook and HTTP status", ["hook", "status"], registry=registry
         )
         self._stages = Counter(
-            "store_hook_stages", "Answers by the first condition that does not hold", ["stage"], registry=registry
+            "store_hook_stages", "Responses, by the first condition that is not True", ["stage"], registry=registry
         )
         self._errors = Counter(
-            "store_hook_errors", "Answers that made Metacontroller try again", ["hook"], registry=registry
+            "store_hook_errors", "Responses that made Metacontroller try again", ["hook"], registry=registry
         )
         self.unreconciled = Counter(
             "store_hook_unreconciled",
-            "Answers that keep a store as it is because no other could be made, by reason",
+            "Responses that keep a store as it is because it can't be reconciled, by reason",
             ["reason"],
             registry=registry,
         )

@@ -132,7 +132,7 @@ class Audit:
     def _move(self) -> None:
         """Move all spooled records to the database, and remove old ones there.
 
-        At least once: inserts are idempotent by id.
+        A record may be moved twice after a failure. Inserts are idempotent by id, so it is stored once.
         """
         with self._spool.draining() as mine:
             if not mine:
@@ -154,7 +154,7 @@ class Audit:
                 yield Record.from_json(json.loads(line))
             except (KeyError, TypeError, ValueError) as error:
                 self._dropped.inc()
-                log.error("a line of the audit's spool is no record", segment=os.fspath(segment), error=repr(error))
+                log.error("a line of the audit's spool is not a record", segment=os.fspath(segment), error=repr(error))
 
 
 def _words(error: Exception) -> str:

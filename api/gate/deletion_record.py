@@ -1,4 +1,4 @@
-"""Create the deletion record: an Event that outlives the Store and reports that nothing is left of it."""
+"""Create the deletion record: an Event that outlives the Store and reports that nothing remains of it."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ class _Limit:
 
 @dataclass(eq=False)
 class _Wish:
-    """A request to reserve a name, to check whether it could be (``dry_run``), or to release it if ``ours`` accepts its
-    time.
+    """A request to reserve a name, to check whether it could be reserved (``dry_run``), or to release it if ``ours``
+    accepts the time of its reservation.
 
     ``at``: the time written beside the name; None if it was already reserved, or is not reserved now. ``leads``: this
     request's thread decides for all in the queue.

@@ -83,13 +83,13 @@ class Conversation:
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        async with asyncio.timeout_at(begun + SIGN_IN_SECONDS) as self._patience, self._presence:
+        async with asyncio.timeout_at(begun + SIGN_IN_SECONDS) as self._timeout, self._presence:
             try:
                 await self._say(220, f"{self.desk.upstream.domain} ESMTP")
                 while not self._leaving:
                     await self._one_command()
                     if self.account:
-                        self._patience.reschedule(begun + CONNECTION_SECONDS)
+                        self._timeout.reschedule(begun + CONNECTION_SECONDS)
             except (Ended, asyncio.IncompleteReadError):
                 return
 
@@ -181,13 +181,13 @@ class Conversation:
         recipients = self._recipients
         self._reset()
         # A connection that has reached its maximum age is ended only after its mail is answered.
-        self._patience.reschedule(asyncio.get_running_loop().time() + MAIL_SECONDS)
+        self._timeout.reschedule(asyncio.get_running_loop().time() + MAIL_SECONDS)
         self._in_mail = True
         try:
             async with self.desk.turn(self.account):
                 if not await self.desk.has_room(self.account, len(recipients)):
                     return Reply(450, "4.7.1 this store has reached its limit of mails per hour: try again later")
-                await self._say(354, "end the mail with a line of a dot alone")
+                await self._say(354, "end the mail with a line that contains only a dot")
                 return await self._passed_on(self.account, recipients)
         except TooMany:
             return BUSY

@@ -178,7 +178,7 @@ class Desk:
         if answer.taken:
             self.taken.add(account.username, message_id, recipients)
             await self._count(account, len(recipients))
-            return Reply(250, f"2.0.0 taken as {identity}")
+            return Reply(250, f"2.0.0 accepted as {identity}")
         # 421 would end the connection of a store that did nothing wrong; other codes are not replies to a mail.
         return answer if answer.code // 100 in (4, 5) and answer.code != 421 else Reply(451, f"4.3.0 {answer.words}")
 

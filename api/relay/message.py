@@ -51,7 +51,7 @@ def _fields(content: bytes) -> dict[bytes, list[bytes]]:
     if not found and not content.endswith(b"\r\n"):
         raise Unacceptable("the mail must have a header")
     if len(head) > HEADER_BYTES:
-        raise Unacceptable(f"the mail's header may have {HEADER_BYTES} bytes")
+        raise Unacceptable(f"the mail's header may have at most {HEADER_BYTES} bytes")
     fields: dict[bytes, list[bytes]] = {}
     for line in re.sub(rb"\r\n(?=[ \t])", b"", head.removesuffix(b"\r\n")).split(b"\r\n"):
         field = _FIELD.fullmatch(line)

@@ -49,7 +49,7 @@ class Server:
             try:
                 client, address = await loop.sock_accept(self.listener)
             except OSError as error:
-                log.error("a connection can't be taken", error=str(error))
+                log.error("a connection can't be accepted", error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if len(self._open) >= CONNECTIONS or self._of[address[0]] >= ADDRESS_CONNECTIONS:

@@ -186,7 +186,7 @@ def _context(given: Credentials) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=given.ca)
         except (OSError, ValueError):
-            raise Unavailable("ca.crt must hold certificates in PEM") from None
+            raise Unavailable("ca.crt must contain certificates in PEM") from None
     return context
 
 

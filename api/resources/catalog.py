@@ -78,13 +78,13 @@ class EngineView(Schema):
 
 
 class EngineList(Schema):
-    """All of it."""
+    """The engines."""
 
     items = fields.List(fields.Nested(EngineView), required=True)
 
 
 class Limits(Schema):
-    """What the parts of a shop may use together, as Kubernetes quantities."""
+    """What all parts of a shop together may use, as Kubernetes quantities."""
 
     cpu = fields.String(required=True)
     memory = fields.String(required=True)
@@ -106,7 +106,7 @@ class PlanView(Schema):
 
 
 class PlanList(Schema):
-    """The smallest first, as the settings have them."""
+    """The plans, in the order of the settings: smallest first."""
 
     items = fields.List(fields.Nested(PlanView), required=True)
 

@@ -27,8 +27,8 @@ LONGEST_SECONDS = 600
 RETRY_MILLISECONDS = 2000
 
 DESCRIPTION = (
-    'Events "store" (a summary, as in lists) and "gone" (its name), each with an id that Last-Event-ID resumes after. '
-    '"reset": more happened than is known here, so what is shown must be read again. Comments keep the stream alive.'
+    'Events "store" (a summary, as in lists) and "gone" (its name). Send the id of the last one as Last-Event-ID to '
+    'resume after it. "reset": changes may be missing, so read the stores again. Comments keep the stream alive.'
 )
 
 

@@ -31,7 +31,7 @@ LONGEST_LOG_SECONDS = 3600.0
 
 
 class Event(Schema):
-    """What a part of the cluster says of an object."""
+    """A message from a component of the cluster about an object."""
 
     type = fields.String(required=True, metadata={"description": "Normal or Warning."})
     reason = fields.String(required=True)
@@ -85,7 +85,7 @@ class Pods(Schema):
 
 
 class LogQuery(Schema):
-    """Which part of a log."""
+    """The part of a log to read."""
 
     container = fields.String(
         load_default="", metadata={"description": "The container; the pod's first one by default."}
@@ -101,7 +101,7 @@ class LogQuery(Schema):
 
 
 class Credentials(Schema):
-    """What an owner signs in to the shop's administration with."""
+    """The credentials for the shop's administration."""
 
     adminURL = fields.String(required=True, allow_none=True)
     username = fields.String(required=True)
@@ -239,7 +239,7 @@ def _memory(measured: list[Object]) -> int | None:
         used = [container["usage"]["memory"] for pod in measured for container in pod["containers"]]
         return int(sum(map(parse_quantity, used))) if used else None
     except (KeyError, TypeError, ValueError):
-        log.warning("the cluster's metrics of pods are not of the form of metrics.k8s.io/v1beta1")
+        log.warning("the cluster's metrics of pods do not have the form of metrics.k8s.io/v1beta1")
         return None
 
 

@@ -22,20 +22,22 @@ from ..services import Services
 from ..stores import StoreAccess
 
 LONGEST_VALUE = 1024
-NOT_YET = "the store's namespace is not made yet, or the store is closed: try again once the store is Ready"
+NOT_YET = "the store's namespace does not exist yet, or the store is closed: try again once the store is Ready"
 
 
 class FieldForm(Schema):
-    """A field that a provider takes."""
+    """A field of a provider."""
 
     name = fields.String(required=True)
     title = fields.String(required=True)
     description = fields.String(required=True)
-    secret = fields.Boolean(required=True, metadata={"description": "Whether nobody may see what is typed."})
+    secret = fields.Boolean(
+        required=True, metadata={"description": "Whether the value is secret, so forms must hide it."}
+    )
 
 
 class ProviderForm(Schema):
-    """A provider, and what has to be given for it."""
+    """A provider, and the fields that it needs."""
 
     name = fields.String(required=True)
     title = fields.String(required=True)
@@ -43,7 +45,7 @@ class ProviderForm(Schema):
 
 
 class IntegrationState(Schema):
-    """Whether a provider works, in its own words."""
+    """Whether the integration works, with the provider's own message."""
 
     status = fields.String(required=True, metadata={"description": "True, False or Unknown."})
     reason = fields.String(required=True)
@@ -51,7 +53,7 @@ class IntegrationState(Schema):
 
 
 class StoreIntegration(Schema):
-    """One integration of a store. Values of secret fields are never in it."""
+    """One integration of a store. It never contains values of secret fields."""
 
     name = fields.String(required=True, metadata={"description": "Such as payments or mail."})
     title = fields.String(required=True)
@@ -62,12 +64,14 @@ class StoreIntegration(Schema):
             "description": 'null: none is set; "relay": the platform\'s own, which sends while the owner has set none.'
         },
     )
-    setAt = fields.String(required=True, allow_none=True, metadata={"description": "Since when; null: not seen yet."})
+    setAt = fields.String(
+        required=True, allow_none=True, metadata={"description": "When it was set; null if not known yet."}
+    )
     shown = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
         required=True,
-        metadata={"description": "The fields that may be seen, whole or, of a key, its end."},
+        metadata={"description": "The fields that may be shown: in full, or only the end of a key."},
     )
     ready = fields.Nested(IntegrationState, required=True, allow_none=True)
     providers = fields.List(fields.Nested(ProviderForm), required=True)
@@ -80,7 +84,7 @@ class StoreIntegrations(Schema):
 
 
 class NewIntegration(Schema):
-    """What is to be connected. It takes the place of what was set before."""
+    """The provider to connect, and its fields. It replaces the previous one."""
 
     provider = fields.String(required=True, validate=validate.Length(1, 40))
     fields_ = fields.Dict(
@@ -93,7 +97,7 @@ class NewIntegration(Schema):
 
 
 class Integrations:
-    """Values are in no response, record or log."""
+    """Secret values never appear in a response, record or log."""
 
     def __init__(self, services: Services) -> None:
         self.access, self.cluster, self.trail = StoreAccess(services), services.cluster, services.trail

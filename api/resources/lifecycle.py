@@ -105,11 +105,11 @@ class Lifecycle:
 
 
 def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
-    """A store that has no backup can't be restored from its own.
+    """Refuse to restore a store from its own backup if it has none.
 
     Whether the named backup exists and is complete is checked by a Job before the shop closes.
 
-    :raise Problem: it has none.
+    :raise Problem: the store has no backup.
     """
     own = wanted.get("store") in (None, store["metadata"]["name"])
     if own and not str(wanted.get("backup")).startswith("snapshot/") and not store.get("status", {}).get("backups"):
@@ -120,7 +120,7 @@ def _refuse_without_backup(store: Object, wanted: Mapping[str, Any]) -> None:
 def _refuse_backup(store: Object) -> None:
     """Check that a backup can be requested.
 
-    :raise Problem: the store makes no backups, is closed or being deleted, or the last requested one is not made yet.
+    :raise Problem: the store makes no backups, is closed or being deleted, or a requested backup is not finished yet.
     """
     spec, phase = store["spec"], store.get("status", {}).get("phase")
     if "deletionTimestamp" in store["metadata"]:
@@ -130,17 +130,17 @@ def _refuse_backup(store: Object) -> None:
     if spec["suspended"] or phase in ("Suspending", "Suspended"):
         raise Problem("store-closed", "this store is closed: open it first, then ask for a backup")
     if backup_request(store) == "underway":
-        raise Problem("backup-underway", "a requested backup is not made yet: wait until it is")
+        raise Problem("backup-underway", "a requested backup is not finished yet: wait until it is")
 
 
 def _refuse_before_backup(store: Object) -> None:
     """Refuse a restore while a requested backup is being made: the restore would take precedence, and the backup would
     then contain the restored data.
 
-    :raise Problem: one is being made, by a shop that is ready for it.
+    :raise Problem: a backup is being made, and the shop is ready for it.
     """
     if store.get("status", {}).get("phase") == "Ready" and backup_request(store) == "underway":
-        detail = "a backup that was asked for is being made: wait until it is, or turn backups off first"
+        detail = "a requested backup is being made: wait until it is finished, or turn backups off first"
         raise Problem("backup-underway", detail)
 
 

@@ -24,7 +24,7 @@ TRIES = 5
 
 
 class Quota(Schema):
-    """How many stores, of how many."""
+    """How many stores exist, and how many are allowed."""
 
     owner = fields.String(
         required=True,
@@ -40,7 +40,7 @@ class Quota(Schema):
 
 
 class QuotaPage(Schema):
-    """Those with a StoreQuota or a store, by the StoreQuota's name; that of all together comes first."""
+    """Owners with a StoreQuota or a store, ordered by the StoreQuota's name; the limit of all owners comes first."""
 
     items = fields.List(fields.Nested(Quota), required=True)
     next = fields.String(
@@ -49,14 +49,14 @@ class QuotaPage(Schema):
 
 
 class QuotasQuery(Schema):
-    """Which page."""
+    """The page to read."""
 
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 500))
     cursor = fields.String(load_default="", validate=validate.Length(max=4096))
 
 
 class QuotaChange(Schema):
-    """The new limit. Stores that are there already stay."""
+    """The new limit. Existing stores are kept."""
 
     maxStores = fields.Integer(
         required=True,
@@ -71,7 +71,7 @@ class QuotaQuery(Schema):
     """The owner of the quota."""
 
     owner = fields.String(
-        load_default="", validate=validate.Length(max=253), metadata={"description": "Left out: the caller's."}
+        load_default="", validate=validate.Length(max=253), metadata={"description": "The caller's by default."}
     )
 
 

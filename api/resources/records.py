@@ -24,7 +24,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class RecordView(Schema):
-    """One thing that was done, or refused."""
+    """One action that was done, or refused."""
 
     id = fields.String(required=True)
     at = fields.String(required=True)
@@ -52,7 +52,7 @@ class RecordPage(Schema):
 
 
 class RecordFilter(Schema):
-    """Which records."""
+    """The criteria for records."""
 
     store = fields.String(load_default="")
     owner = fields.String(load_default="")
@@ -64,7 +64,7 @@ class RecordFilter(Schema):
 
 
 class RecordQuery(RecordFilter):
-    """Which records, and which page of them."""
+    """The criteria for records, and the page to read."""
 
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 500))
     cursor = fields.String(load_default="")
@@ -104,7 +104,7 @@ class Records:
         Rate.COSTLY,
         "Export the history as CSV",
         query=RecordFilter(),
-        answers={200: Media("text/csv", "A header, then a line a record.")},
+        answers={200: Media("text/csv", "A header, then one line per record.")},
         problems=frozenset({422}),
     )
     def export_records(self, call: Call) -> Response:

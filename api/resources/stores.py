@@ -30,7 +30,7 @@ SORT_CHOICES = [*SORTS, *(f"-{name}" for name in SORTS)]
 
 
 class ListQuery(Schema):
-    """Which stores, in what order."""
+    """The criteria for stores, and their order."""
 
     owner = fields.String(load_default="", metadata={"description": "Only stores of this owner."})
     engine = fields.String(load_default="", metadata={"description": "Only stores on this engine."})

@@ -105,7 +105,7 @@ class Worker(GeventWorker):
 
         self.wsgi = route
         gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
-            ("store_service_oldest_request_seconds", "How long a request has had no answer", progress.oldest_seconds),
+            ("store_service_oldest_request_seconds", "The age of the oldest open request", progress.oldest_seconds),
             ("store_service_connections", "Connections, most of them idle", lambda: len(self._connections)),
         )
         for name, what, value in gauges:

@@ -34,7 +34,7 @@ def check(request: SyncRequest, children: Iterable[Any]) -> None:
         _check_place(key, child, name)
     lost = [key for key, seen in request.observed.items() if protected(key, seen) and key not in answered]
     if lost:
-        raise GuardError(f"{min(lost)} exists and must stay until the store is deleted, but the answer drops it")
+        raise GuardError(f"{min(lost)} exists and must stay until the store is deleted, but the response drops it")
 
 
 def _check_place(key: Key, child: Object, store: str) -> None:

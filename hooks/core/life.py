@@ -6,10 +6,10 @@ A store is in one of these states; the first that applies takes precedence:
   other is repeated later. Then the database stops.
 - restoring: ``spec.restoreFrom`` names a backup other than the data's origin. An open shop stays open until a Job has
   checked that the backup exists and is complete; a restore that is impossible changes nothing.
-- going back: a version was rejected after its migration had started, so its snapshot is restored.
+- rolling back: a version was rejected after its migration had started, so the snapshot from before it is restored.
 - upgrading: ``spec.version`` changed. A snapshot of the database is taken, then it is migrated, then the new version
   serves.
-- ending: a last backup of an expired shop is made.
+- ending: the store has expired, and its last backup is being made.
 - running.
 
 The state is computed from the status and from Jobs that were observed complete, so hooks, controller and API server may
@@ -283,8 +283,8 @@ def _aim(old: Release, wanted: str, now: str) -> Release:
 
 
 def _back(release: Release, now: str) -> Release:
-    """Return the release that goes back to the running version, by way of the snapshot if a migration has changed the
-    database.
+    """Return the release that rolls back to the running version; if a migration has changed the database, its snapshot
+    is restored first.
     """
     restore = release.restore or (release.snapshot if release.migrated else "")
     return replace(

@@ -125,7 +125,7 @@ def _pods(key: Key, observed: Object) -> Blocker | None:
 
 
 def _said(own: Object) -> str:
-    return str(own.get("message") or own.get("reason") or "it gives no reason").rstrip(".")
+    return str(own.get("message") or own.get("reason") or "no reason is given").rstrip(".")
 
 
 def _hostname_claim(_: Key, observed: Object) -> Blocker | None:

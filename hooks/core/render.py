@@ -151,10 +151,10 @@ def _objects(name: str, text: str) -> list[Object]:
         why = type(error).__name__
         if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
             why = f"line {error.problem_mark.line + 1}: {error.problem}"
-        raise RenderError(f"the template {name} must give YAML, but what it gave is none: {why}") from None
+        raise RenderError(f"the template {name} must produce YAML, but its output is invalid: {why}") from None
     named = [isinstance(dig(obj, "metadata", "name"), str) and isinstance(dig(obj, "kind"), str) for obj in objects]
     if not all(named):
-        raise RenderError(f"the template {name} must give objects with kind and metadata.name only")
+        raise RenderError(f"the template {name} must produce only objects with kind and metadata.name")
     return objects
 
 

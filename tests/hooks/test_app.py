@@ -86,7 +86,7 @@ def test_a_request_over_the_size_limit_is_413(client: FlaskClient) -> None:
     ("error", "reason", "message"),
     [
         (GuardError("Secret credentials must stay"), "Guard", "Secret credentials must stay"),
-        (RenderError("the template x must give YAML"), "Template", "the template x must give YAML"),
+        (RenderError("the template x must produce YAML"), "Template", "the template x must produce YAML"),
         (OverflowError("a secret that was sent"), "Error", "an unexpected OverflowError"),
     ],
 )

@@ -82,9 +82,9 @@ def test_an_empty_yaml_document_creates_no_child(engines: Path, settings_with: A
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ("a: [", "the template tiny/web.yaml must give YAML, but what it gave is none: line 2: "),
-        ("just text", "the template tiny/web.yaml must give objects with kind and metadata.name only"),
-        ("kind: Service", "the template tiny/web.yaml must give objects with kind and metadata.name only"),
+        ("a: [", "the template tiny/web.yaml must produce YAML, but its output is invalid: line 2: "),
+        ("just text", "the template tiny/web.yaml must produce only objects with kind and metadata.name"),
+        ("kind: Service", "the template tiny/web.yaml must produce only objects with kind and metadata.name"),
     ],
 )
 def test_a_template_that_produces_no_objects_is_named(

@@ -396,7 +396,7 @@ def test_a_new_password_of_the_server_is_used_without_a_restart(running: Relay, 
 
 @pytest.mark.parametrize(
     ("password", "ca", "words"),
-    [("päss", "", "must be ASCII"), (PASSWORD, "no certificate", "ca.crt must hold"), ("wrong", "", "535 5.7.8")],
+    [("päss", "", "must be ASCII"), (PASSWORD, "no certificate", "ca.crt must contain"), ("wrong", "", "535 5.7.8")],
 )
 def test_unusable_credentials_are_named_and_end_nothing(server: MailServer, password: str, ca: str, words: str) -> None:
     given = Credentials("the-shop", password, ca or server.certificate)
