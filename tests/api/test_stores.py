@@ -166,7 +166,7 @@ def test_reusing_a_key_for_another_request_is_rejected(ann: ApiClient, ben: ApiC
     [
         ("dashboard", None, "/name", "the name dashboard is reserved for the platform: choose another name"),
         ("mine", "dashboard.stores.localhost", "/spec/hostname", "is below the platform's domain stores.localhost"),
-        ("mine", "yours.stores.localhost", "/spec/hostname", "leave spec.hostname out, or set a host of your own"),
+        ("mine", "yours.stores.localhost", "/spec/hostname", "remove spec.hostname, or set it to a host of your own"),
         ("mine", "x.cluster.local", "/spec/hostname", "is reserved for the platform"),
     ],
 )
@@ -339,7 +339,7 @@ def test_the_currency_of_an_accepted_store_is_refused_and_its_price_format_is_no
 
 
 @pytest.mark.parametrize("owner", ["ben@example.com", None])
-def test_an_owner_can_not_give_a_store_away(ann: ApiClient, owner: str | None) -> None:
+def test_an_owner_can_not_transfer_a_store(ann: ApiClient, owner: str | None) -> None:
     ann.create("not-given")
     answer = ann("PATCH", "/stores/not-given", {"spec": {"owner": owner}}, headers={"If-Match": "*"})
     assert problem(answer)[:2] == (403, "forbidden")

@@ -20,7 +20,7 @@ VOUCHED = {"platform.urumi.dev/requested-by": ANN}
 NOT_YOU = "spec.owner of store shop must be you, {caller}, not ann@example.com: set it to your own name, or ask"
 NOT_YOURS = "store shop belongs to ann@example.com, and you are {caller}: only its owner may change or delete it"
 NO_VOUCHER = "the annotation platform.urumi.dev/requested-by of store shop must stay as it is"
-CONFINED = "the controller changes no spec of a Store"
+CONFINED = "the controller must not change the spec of a Store"
 NO_ROLE = "cannot {verb} resource"
 
 YES = None
