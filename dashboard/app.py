@@ -178,21 +178,21 @@ def _errors(app: Flask, settings: Settings) -> None:
         return Response(text, status, headers)
 
     @app.errorhandler(ApiUnavailable)
-    def away(error: ApiUnavailable) -> Response:
+    def api_unavailable(error: ApiUnavailable) -> Response:
         log.error("the API does not answer", error=str(error), request_id=g.request_id)
         words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         if request.method == "POST":
             words = _("The shops keep selling. Your change may have been saved or not: look before you repeat it.")
         return page(503, _("The platform does not answer"), words, 5)
 
-    def forgetful(error: Exception) -> Response:
+    def sessions_unavailable(error: Exception) -> Response:
         log.error("the sessions can't be read", error=type(error).__name__, request_id=g.request_id)
         words = _("The shops keep selling; only this page can't show their state. Try again in a moment.")
         return page(503, _("The platform does not answer"), words, 5)
 
     failures: tuple[type[Exception], ...] = (StorageError, *sessions.failures(settings))
     for kind in failures:
-        app.register_error_handler(kind, forgetful)
+        app.register_error_handler(kind, sessions_unavailable)
 
     @app.errorhandler(ApiProblem)
     def refused(error: ApiProblem) -> BaseResponse:

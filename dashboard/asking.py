@@ -58,8 +58,8 @@ def now() -> datetime:
     """Return the time of this request, the same for all parts of the page."""
     if "now" not in g:
         g.now = datetime.now(UTC)
-    moment: datetime = g.now
-    return moment
+    asked_at: datetime = g.now
+    return asked_at
 
 
 class _Elsewhere(HTTPException):

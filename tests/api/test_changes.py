@@ -99,7 +99,7 @@ def test_a_reader_that_reconnects_to_any_process_gets_what_it_missed(
         assert names == [None, "missed-1", "missed-2"]
 
 
-def test_a_reader_that_was_disconnected_too_long_is_told_to_reload(ann: ApiClient) -> None:
+def test_a_reader_that_was_disconnected_too_long_must_reload(ann: ApiClient) -> None:
     with closing(stream(ann, "1")) as response:
         arriving = read(response)
         next(arriving)

@@ -18,7 +18,7 @@ from .server import Dashboard
 READY_MILLISECONDS = 90_000
 
 
-class Hand:
+class Visitor:
     """A user of the page; by mouse, or by the keyboard alone."""
 
     def __init__(self, page: Page, *, script: bool, keyboard: bool = False) -> None:
@@ -62,55 +62,55 @@ class Hand:
 
 
 @pytest.fixture(params=["no script", "script", "keyboard"])
-def hand(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Hand]:
+def visitor(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visitor]:
     script = request.param != "no script"
     context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=script, locale="en-GB")
     context.set_default_timeout(15_000)
     page = context.new_page()
-    yield Hand(page, script=script, keyboard=request.param == "keyboard")
+    yield Visitor(page, script=script, keyboard=request.param == "keyboard")
     context.close()
 
 
-def sign_in(hand: Hand, dashboard: Dashboard, plane: ControlPlane) -> None:
-    hand.page.goto(dashboard.url)
-    hand.write("input[name=token]", token_of(plane, "ann"))
-    hand.press("main button.primary")
-    hand.page.wait_for_url(f"{dashboard.url}/")
+def sign_in(visitor: Visitor, dashboard: Dashboard, plane: ControlPlane) -> None:
+    visitor.page.goto(dashboard.url)
+    visitor.write("input[name=token]", token_of(plane, "ann"))
+    visitor.press("main button.primary")
+    visitor.page.wait_for_url(f"{dashboard.url}/")
 
 
 def test_an_owner_opens_watches_closes_and_deletes_a_shop(
-    hand: Hand, dashboard: Dashboard, plane: ControlPlane
+    visitor: Visitor, dashboard: Dashboard, plane: ControlPlane
 ) -> None:
-    page, name = hand.page, f"life-{'key' if hand.keyboard else 'js' if hand.script else 'plain'}"
-    sign_in(hand, dashboard, plane)
-    hand.press("a[href^='/stores/new']")
-    hand.write("input[name=name]", name)
-    hand.press("button[value=create]")
+    page, name = visitor.page, f"life-{'key' if visitor.keyboard else 'js' if visitor.script else 'plain'}"
+    sign_in(visitor, dashboard, plane)
+    visitor.press("a[href^='/stores/new']")
+    visitor.write("input[name=name]", name)
+    visitor.press("button[value=create]")
     page.wait_for_url(f"**/stores/{name}/")
-    hand.await_state("Open")
+    visitor.await_state("Open")
     assert page.locator("#shop-url").inner_text() == f"http://{name}.stores.localhost"
 
-    hand.press("form[action*=credentials] button")
+    visitor.press("form[action*=credentials] button")
     assert len(page.locator("#password").inner_text()) > 16
 
     page.goto(f"{dashboard.url}/stores/{name}/")
-    hand.press("details:has(form[action$=suspend]) > summary")
-    hand.press("form[action$=suspend] button")
-    hand.await_state("Closed")
+    visitor.press("details:has(form[action$=suspend]) > summary")
+    visitor.press("form[action$=suspend] button")
+    visitor.await_state("Closed")
     expect(page.locator("form[action$=resume] button")).to_be_visible()
-    hand.press("form[action$=resume] button")
-    hand.await_state("Open")
+    visitor.press("form[action$=resume] button")
+    visitor.await_state("Open")
 
     expect(page.locator("form[action$=resume]")).to_have_count(0)
-    hand.press("a.danger")
-    hand.write("input[name=confirm]", "something else")
-    hand.press("main button.danger")
+    visitor.press("a.danger")
+    visitor.write("input[name=confirm]", "something else")
+    visitor.press("main button.danger")
     expect(page.locator(".error")).to_contain_text(f"Type {name} to delete it.")
-    hand.write("input[name=confirm]", name)
-    hand.press("main button.danger")
+    visitor.write("input[name=confirm]", name)
+    visitor.press("main button.danger")
     page.wait_for_url(f"{dashboard.url}/")
     row = page.locator(f"tr[data-store={name}]")
-    if hand.script:
+    if visitor.script:
         expect(row).to_have_count(0, timeout=READY_MILLISECONDS)
     else:
         wait_until(lambda: page.reload() and row.count() == 0, "the store is gone", 60)
@@ -124,9 +124,9 @@ def context_options() -> dict[str, Any]:
 def test_a_change_appears_without_reloading_and_moves_nothing(
     page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
 ) -> None:
-    hand = Hand(page, script=True)
+    visitor = Visitor(page, script=True)
     api.caller("ann").create("watched")
-    sign_in(hand, dashboard, plane)
+    sign_in(visitor, dashboard, plane)
     platform.await_phase("watched", "Ready")
     expect(page.locator("tr[data-store=watched]")).to_contain_text("Open", timeout=30_000)
     page.evaluate(
@@ -147,10 +147,10 @@ def test_a_lost_connection_is_reported_and_missed_changes_appear_after_it(
     page: Page, plane: ControlPlane, platform: Platform
 ) -> None:
     with Api(plane) as api, Dashboard(api.url) as dashboard:
-        hand = Hand(page, script=True)
+        visitor = Visitor(page, script=True)
         api.caller("ann").create("missed")
         platform.await_phase("missed", "Ready")
-        sign_in(hand, dashboard, plane)
+        sign_in(visitor, dashboard, plane)
         page.goto(f"{dashboard.url}/stores/missed/")
         expect(page.locator("#connection")).to_be_hidden()
         api.processes[0].kill()
@@ -158,46 +158,48 @@ def test_a_lost_connection_is_reported_and_missed_changes_appear_after_it(
         platform.apply("missed", owner="ann@example.com", suspended=True)
         platform.await_phase("missed", "Suspended")
         api.start()
-        hand.await_state("Closed")
+        visitor.await_state("Closed")
         expect(page.locator("#connection")).to_be_hidden(timeout=30_000)
 
 
 @pytest.fixture
-def closing(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform) -> Callable[..., Hand]:
+def closing(
+    page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane, platform: Platform
+) -> Callable[..., Visitor]:
     """Sign in to a page of an open store that is closed between the page's rendering and its stream."""
 
-    def arrange(name: str, **stream: Any) -> Hand:
+    def arrange(name: str, **stream: Any) -> Visitor:
         def close(route: Route) -> None:
             api.caller("ann")("POST", f"/stores/{name}/actions/suspend")
             platform.await_phase(name, "Suspended")
             route.fulfill(**stream)
 
-        hand = Hand(page, script=True)
+        visitor = Visitor(page, script=True)
         api.caller("ann").create(name)
         platform.await_phase(name, "Ready")
-        sign_in(hand, dashboard, plane)
+        sign_in(visitor, dashboard, plane)
         page.goto(f"{dashboard.url}/stores/new")  # which has no stream
         page.route("**/changes*", close, times=1)
-        return hand
+        return visitor
 
     return arrange
 
 
 def test_changes_before_the_stream_starts_are_shown(
-    page: Page, dashboard: Dashboard, closing: Callable[..., Hand]
+    page: Page, dashboard: Dashboard, closing: Callable[..., Visitor]
 ) -> None:
-    hand = closing("before", status=503)
+    visitor = closing("before", status=503)
     page.goto(f"{dashboard.url}/stores/before/")
     expect(page.locator("#connection")).to_contain_text("The connection is lost")
-    hand.await_state("Closed")
+    visitor.await_state("Closed")
     expect(page.locator("#connection")).to_be_hidden()
 
 
 def test_a_change_that_can_not_be_shown_at_once_is_shown_later(
-    page: Page, dashboard: Dashboard, closing: Callable[..., Hand]
+    page: Page, dashboard: Dashboard, closing: Callable[..., Visitor]
 ) -> None:
     only = 'retry: 600000\nevent: store\nid: 1\ndata: {"name": "limited"}\n\n'
-    hand = closing("limited", content_type="text/event-stream", body=only)
+    visitor = closing("limited", content_type="text/event-stream", body=only)
     limited: list[str] = []
 
     def refuse_once(route: Route) -> None:
@@ -210,13 +212,13 @@ def test_a_change_that_can_not_be_shown_at_once_is_shown_later(
     page.route("**/stores/limited/", refuse_once)
     page.goto(f"{dashboard.url}/stores/limited/")
     wait_until(lambda: page.wait_for_timeout(100) or limited, "the page was asked for again")
-    hand.await_state("Closed")
+    visitor.await_state("Closed")
 
 
 def test_addresses_and_commands_can_be_copied(page: Page, dashboard: Dashboard, api: Api, plane: ControlPlane) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     api.caller("ann").create("copied")
-    sign_in(Hand(page, script=True), dashboard, plane)
+    sign_in(Visitor(page, script=True), dashboard, plane)
     page.goto(f"{dashboard.url}/stores/copied/")
     page.click("#experts-more > summary")
     page.click("button[data-copy=kubectl]")
@@ -230,7 +232,7 @@ def test_hovering_shows_exact_times_in_the_readers_zone(
     api.caller("ann").create("timed")
     context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
     page = context.new_page()
-    sign_in(Hand(page, script=True), dashboard, plane)
+    sign_in(Visitor(page, script=True), dashboard, plane)
     title = page.locator("tr[data-store=timed] time").get_attribute("title") or ""
     context.close()
     assert title.endswith(("JST", "GMT+9"))

@@ -169,7 +169,7 @@ def test_removed_keys_are_forgotten(shop: World) -> None:
     assert not [key for key in shop.observed if key.name.startswith("payments-check")]
 
 
-def test_the_owner_of_a_clone_is_told_that_its_keys_were_not_cloned(settings: Settings) -> None:
+def test_the_owner_of_a_clone_is_warned_that_its_keys_were_not_cloned(settings: Settings) -> None:
     clone = World(settings, store("copy"))
     clone.parent["status"] = {"restored": "demo/latest", "restores": 1}
     status = clone.settle()["status"]

@@ -137,7 +137,7 @@ def test_the_account_follows_the_settings_and_is_removed_with_the_relay(shop: Wo
     assert status["phase"] == "Ready"
 
 
-def test_the_owner_of_a_clone_is_told_only_of_keys_that_no_relay_replaces(with_relay: Settings) -> None:
+def test_the_owner_of_a_clone_is_warned_only_of_keys_that_no_relay_replaces(with_relay: Settings) -> None:
     clone = World(with_relay, store("copy"))
     clone.parent["status"] = {"restored": "demo/latest", "restores": 1}
     status = clone.settle()["status"]

@@ -18,7 +18,7 @@ ADDRESS = {
 
 
 # How often to retry if the shop asks for it.
-PATIENCE = 30
+RETRIES = 30
 
 
 def visit(page: Page, path: str) -> None:
@@ -29,7 +29,7 @@ def visit(page: Page, path: str) -> None:
 
 def press(page: Page, button: str) -> None:
     """Send a form, and retry while the shop is overloaded, which keeps the input."""
-    for _ in range(PATIENCE):
+    for _ in range(RETRIES):
         with page.expect_navigation():
             page.get_by_role("button", name=button).click()
         _wait_for_the_shop(page)
@@ -40,7 +40,7 @@ def press(page: Page, button: str) -> None:
 
 
 def _wait_for_the_shop(page: Page) -> None:
-    for _ in range(PATIENCE):
+    for _ in range(RETRIES):
         again = page.get_by_role("link", name="Try again")
         if not again.is_visible():
             return

@@ -24,7 +24,7 @@ ROWS = [(process, stage) for process, its in PROCESSES.items() for stage in its.
 DATA = ("PersistentVolumeClaim", "Secret")
 SECONDS = 600
 # Seconds between two events for a store that has not completed its process; see `nudge`.
-PATIENCE_SECONDS = 3
+NUDGE_SECONDS = 3
 
 Looks = dict[str, str]
 
@@ -115,7 +115,7 @@ def _await_each(platform: Platform, cells: list[Cell], there: Callable[[Object |
     while left := _absent(platform, cells, there):
         if time.monotonic() - began > SECONDS:
             raise WaitTimeout(f"not where they begin within {SECONDS} s: {', '.join(cell.name for cell in left)}")
-        time.sleep(PATIENCE_SECONDS)
+        time.sleep(NUDGE_SECONDS)
         nudge(platform, left)
 
 
@@ -140,7 +140,7 @@ def _await_the_same(platform: Platform, holds: Holds, cells: list[Cell], expecte
         left = [cell for cell in left if cell.differs]
         for cell in left:
             cell.seconds = time.monotonic() - began
-        if left and time.monotonic() - nudged > PATIENCE_SECONDS:
+        if left and time.monotonic() - nudged > NUDGE_SECONDS:
             holds.release(cell.name for cell in left)
             nudge(platform, left)
             nudged = time.monotonic()
