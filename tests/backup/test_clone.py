@@ -165,4 +165,4 @@ def test_another_owners_archives_can_not_be_cloned(open_shop: Any) -> None:
     made_from(open_shop, "original", owner="bob")
     clone = open_shop("clone", restoreFrom={"store": "original"}, owner="ann")
     code, said = clone.try_to_restore()
-    assert (code, "no whole archive" in said) == (3, True)
+    assert (code, "no complete archive" in said) == (3, True)

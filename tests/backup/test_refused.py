@@ -44,14 +44,14 @@ def test_a_damaged_archive_changes_nothing_and_is_named(store: BackupStore) -> N
 
 
 def test_a_check_finds_what_a_restore_would_refuse_and_changes_nothing(store: BackupStore) -> None:
-    assert "there is no whole archive for latest" in store.fails(3, "check", "latest")
+    assert "there is no complete archive for latest" in store.fails(3, "check", "latest")
     name = store.ok("backup").split()[1]
     store.ok("snapshot", "before-2")
     before = content(store.server, store.database), files(store.uploads)
     absent = {"PGHOST": "", "UPLOADS_DIR": ""}  # it needs no database and mounts no uploads
     for which in ("latest", name, "snapshot/before-2"):
-        assert store.ok("check", which, **absent).endswith("is whole\n")
-    assert "no whole snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **absent)
+        assert store.ok("check", which, **absent).endswith("is complete\n")
+    assert "no complete snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **absent)
     assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **absent)
     for path in (f"archives/{name}/database.dump", f"archives/{name}/uploads.tar"):
         good = store.target.read(path)

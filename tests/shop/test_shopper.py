@@ -51,7 +51,7 @@ def test_an_order_is_found_only_by_its_reference_and_e_mail(page: Page, shop: Me
     page.get_by_label("Order reference").fill(reference.lower())
     page.get_by_label("E-mail").fill("bob@example.com")
     page.get_by_role("button", name="Look it up").click()
-    expect(page.get_by_role("alert")).to_contain_text("There is no order of that reference and e-mail.")
+    expect(page.get_by_role("alert")).to_contain_text("There is no order with that reference and e-mail.")
     expect(page.get_by_label("Order reference")).to_have_value(reference.lower())
     page.get_by_label("E-mail").fill("Ann@example.com")
     page.get_by_role("button", name="Look it up").click()
@@ -94,7 +94,7 @@ def test_more_than_the_stock_is_rejected_beside_the_quantity(page: Page) -> None
     put_in_cart(page, "Oak serving board", quantity=10)
     page.get_by_label("Quantity of Oak serving board").fill("26")
     page.get_by_role("button", name="Update Oak serving board").click()
-    described = "There are not so many left. Choose fewer."
+    described = "There are not that many left. Choose fewer."
     expect(page.get_by_label("Quantity of Oak serving board")).to_have_accessible_description(described)
     expect(page.get_by_label("Quantity of Oak serving board")).to_have_value("26")
     page.get_by_role("button", name="Remove Oak serving board").click()
@@ -110,7 +110,7 @@ def test_a_sold_out_cart_can_not_be_ordered_and_says_why(page: Page, shop: Medus
     level = f"/admin/inventory-items/{item['id']}/location-levels/{item['location_levels'][0]['location_id']}"
     shop.api("POST", level, {"stocked_quantity": 0})
     page.get_by_role("button", name="Order and pay").click()
-    expect(page.get_by_role("alert")).to_contain_text("Something in your cart may be sold by now")
+    expect(page.get_by_role("alert")).to_contain_text("Something in your cart may be sold out by now")
     shop.api("POST", level, {"stocked_quantity": 50})
     page.get_by_role("button", name="Order and pay").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, Ann.")

@@ -192,7 +192,7 @@ def test_a_clone_does_not_send_the_mails_of_its_source(connected: WordPressStore
 def test_an_abandoned_mail_is_logged_and_removed(connected: WordPressStore, mail: MailServer) -> None:
     mail.rule(PASSWORD, refused=["never@example.com"])
     kept(connected, to="never@example.com", made=0)
-    wait_until(lambda: work(connected) and "it is given up" in log(connected), "it is given up", 300, interval=5)
+    wait_until(lambda: work(connected) and "it is abandoned" in log(connected), "it is abandoned", 300, interval=5)
     assert "greylisted" in log(connected)
     assert (
         connected.php(r'echo $wpdb->get_var("SELECT COUNT(*) FROM wp_options WHERE option_value LIKE \"%never@%\"");')

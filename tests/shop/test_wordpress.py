@@ -201,7 +201,7 @@ def test_an_interrupted_restore_leaves_the_shop_unchanged(site: WordPressStore) 
     manifest.write_text(manifest.read_text().replace(before, hashlib.sha256(dump.read_bytes()).hexdigest()))
     tables = sql(site, "SHOW TABLES")
     said = backup(site, "restore", "snapshot/broken", ends_with=1)
-    assert said.startswith("store-backup: the database could not be restored and is as it was: ERROR 1064")
+    assert said.startswith("store-backup: the database could not be restored and is unchanged: ERROR 1064")
     assert sql(site, "SHOW TABLES") == tables
 
 

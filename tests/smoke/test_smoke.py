@@ -111,7 +111,7 @@ def test_its_shopper_places_an_order_and_finds_it_again(shop: MedusaStore) -> No
     reference = visitor.order()
     assert visitor.find_order(reference) == f"order {reference}"
     assert shop.api("GET", f"/admin/orders/order_{reference}", fields="email")["order"]["email"] == ADDRESS["E-mail"]
-    with pytest.raises(ShopError, match="There is no order of that reference"):
+    with pytest.raises(ShopError, match="There is no order with that reference"):
         visitor.find_order("01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 

@@ -7,7 +7,7 @@ backup_archive() {
   name=${made//[-:]/}
   sweep archives
   there=$(manifest_of archives "$name")
-  [[ -z $there ]] || fail "$FAILED" "an archive of this very second is there already" "Run it again"
+  [[ -z $there ]] || fail "$FAILED" "an archive with the name of this second already exists" "Run it again"
   make_archive "archives/$name" "$name" "$made"
   prune archives "$BACKUP_KEEP" "$name"
   report "$archive_bytes"
@@ -51,14 +51,14 @@ make_archive() {
   # An archive is accepted only after it was read back: the same bytes, and the restore program can parse all of it.
   again=$({ get "$stage/database.dump" | tee -p /dev/fd/3 | read_dump; } 3>&1 | digest) &&
     [[ $again == "$dump" ]] ||
-    fail "$FAILED" "the database's dump can't be read back whole" "$remedy"
+    fail "$FAILED" "the database's dump can't be read back completely" "$remedy"
   # After the database, so that every file its rows name was written before.
   if [[ -n $UPLOADS_DIR ]]; then
     forget_errors
     uploads=$({ pack_uploads | tee /dev/fd/3 | put "$stage/uploads.tar"; } 3>&1 | digest) ||
       fail "$FAILED" "the uploads could not be archived" "$remedy"
     again=$(get "$stage/uploads.tar" | digest) && [[ $again == "$uploads" ]] ||
-      fail "$FAILED" "the uploads' archive can't be read back whole" "$remedy"
+      fail "$FAILED" "the uploads' archive can't be read back completely" "$remedy"
   fi
   archive_bytes=$(sizes "$stage" | awk '{ sum += $1 } END { printf "%.0f", sum }')
   still_locked
@@ -90,7 +90,7 @@ prune() {
   done
 }
 
-# sweep KIND: removes what killed runs left.
+# sweep KIND: removes the partial archives of killed runs.
 sweep() {
   local names name
   forget_errors
@@ -108,7 +108,7 @@ path_of() {
 
 drop_leftover() {
   forget_errors
-  discard "$1" || fail "$FAILED" "what is left of $1 could not be removed" "$remedy"
+  discard "$1" || fail "$FAILED" "the remains of $1 could not be removed" "$remedy"
 }
 
 all_manifests() {

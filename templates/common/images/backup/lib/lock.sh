@@ -7,11 +7,11 @@ lock() {
   forget_errors
   coproc LOCK { exec_session; }
   ask "$session_query" ||
-    fail "$FAILED" "the database at $database_host does not let us in" "See that it runs and that $database_access are right"
+    fail "$FAILED" "can't sign in to the database at $database_host" "Check that it runs and that $database_access are correct"
   # shellcheck disable=SC2034 # a restore may have to know it
   lock_session=$answer
   { ask "$lock_query" && [[ $answer == 1 ]]; } ||
-    fail "$FAILED" "another backup, snapshot or restore of this database is running" "Run it again when that one is done"
+    fail "$FAILED" "another backup, snapshot or restore of this database is running" "Run this again when it has finished"
 }
 
 # await COMMAND: retries until it succeeds, for at most $BACKUP_WAIT_SECONDS. A network policy may take some time to admit

@@ -24,7 +24,7 @@ database_answers() { mariadb-admin "${connection[@]}" --connect-timeout=5 --sile
 # exec_session: answers queries from stdin, one line each.
 exec_session() { exec mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names --unbuffered; }
 
-# query_database SQL: prints its one answer; half a minute is enough for queries that only count.
+# query_database SQL: prints its single result; half a minute is enough for queries that only count.
 query_database() {
   timeout 60 mariadb "${connection[@]}" --connect-timeout=10 --batch --skip-column-names \
     --init-command="SET max_statement_time = 30" --execute="$1" "$MARIADB_DATABASE"

@@ -21,7 +21,7 @@ database_answers() { pg_isready --quiet --timeout=5; }
 # exec_session: answers queries from stdin, one line each.
 exec_session() { exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1; }
 
-# query_database SQL: prints its one answer; half a minute is enough for queries that only count.
+# query_database SQL: prints its single result; half a minute is enough for queries that only count.
 query_database() {
   PGOPTIONS="$PGOPTIONS -c statement_timeout=30s" timeout 60 psql --no-psqlrc --quiet --tuples-only --no-align --command="$1"
 }

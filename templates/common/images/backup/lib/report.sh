@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Writes what a backup counted to $BACKUP_REPORT, as one line of JSON, which the store's status copies. A count that
+# Writes what a backup measured to $BACKUP_REPORT, as one line of JSON, which the store's status copies. A count that
 # fails is omitted, and does not fail the backup.
 
 # report BYTES

@@ -25,7 +25,7 @@ check_archive() {
   for file in database.dump uploads.tar; do
     [[ $manifest != *"\"$file\""* ]] || check_file "$path" "$file" "$manifest"
   done
-  echo "$name is whole"
+  echo "$name is complete"
 }
 
 # chosen_manifest WHICH: prints the manifest of the archive that WHICH selects.
@@ -34,7 +34,7 @@ chosen_manifest() {
   case $which in
     snapshot/*)
       found=$(manifest_of snapshots "$which")
-      [[ -n $found ]] || absent "there is no whole snapshot named ${which#snapshot/}"
+      [[ -n $found ]] || absent "there is no complete snapshot named ${which#snapshot/}"
       printf '%s\n' "$found"
       return
       ;;
@@ -42,13 +42,13 @@ chosen_manifest() {
     *)
       if [[ $which =~ ^[0-9]{8}T[0-9]{6}Z$ ]]; then
         found=$(manifest_of archives "$which")
-        [[ -n $found ]] || absent "there is no whole archive named $which"
+        [[ -n $found ]] || absent "there is no complete archive named $which"
         printf '%s\n' "$found"
         return
       fi
       { [[ $which =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt\ ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$ ]] &&
         limit=$(date --utc --date="$which" +%Y%m%dT%H%M%SZ); } ||
-        fail "$MISUSED" "$which is no archive's name and no time" \
+        fail "$MISUSED" "$which is neither an archive's name nor a time" \
           "Give latest, a name from the list, snapshot/NAME, or a time such as 2026-11-25T02:00:00Z"
       ;;
   esac
@@ -56,11 +56,11 @@ chosen_manifest() {
   # An archive's name is its time, so times are compared as strings.
   found=$(awk -v limit="$limit" '{ name = $0; sub(/.*"name":"/, "", name); sub(/".*/, "", name)
     if (name != "" && name <= limit && name > best) { best = name; line = $0 } } END { print line }' <<<"$all")
-  [[ -n $found ]] || absent "there is no whole archive for $which"
+  [[ -n $found ]] || absent "there is no complete archive for $which"
   printf '%s\n' "$found"
 }
 
-absent() { fail "$ABSENT" "$1" "Choose one of those that list shows"; }
+absent() { fail "$ABSENT" "$1" "Choose one from the output of list"; }
 
 # field NAME MANIFEST: prints a string of the manifest, which is one line that we wrote ourselves.
 field() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/" <<<"$2"; }
@@ -71,13 +71,13 @@ check_file() {
   forget_errors
   sum=$(get "$1/$2" | digest) || fail "$FAILED" "$1/$2 can't be read" "$remedy"
   [[ $sum == "$(field "$2" "$3")" ]] ||
-    fail "$DAMAGED" "$1/$2 is damaged: its checksum is not the one it was made with; nothing was changed" "Restore another archive"
+    fail "$DAMAGED" "$1/$2 is damaged: its checksum differs from the one in the manifest; nothing was changed" "Restore another archive"
 }
 
 restore_database() {
   forget_errors
   still_locked
-  load_dump "$1/database.dump" || fail "$FAILED" "the database could not be restored and is as it was" "$load_remedy"
+  load_dump "$1/database.dump" || fail "$FAILED" "the database could not be restored and is unchanged" "$load_remedy"
   settle_database || fail "$FAILED" "the database is restored but could not be analyzed" "Run it again"
 }
 
@@ -92,7 +92,7 @@ unpack_uploads() {
   { rm -rf "$unfinished_folder" && mkdir "$unfinished_folder" &&
     get "$1/uploads.tar" | tar --extract --no-same-owner --preserve-permissions --directory="$unfinished_folder" &&
     chmod u+rwx "$unfinished_folder"; } ||
-    fail "$FAILED" "the uploads could not be unpacked; nothing was changed" "See that $UPLOADS_DIR has room and can be written"
+    fail "$FAILED" "the uploads could not be unpacked; nothing was changed" "Check that $UPLOADS_DIR has free space and is writable"
 }
 
 # If this is interrupted, the next run starts again with the archive.
@@ -101,6 +101,6 @@ replace_uploads() {
   { find "$UPLOADS_DIR" -mindepth 1 -maxdepth 1 ! -name .restoring ! -name lost+found -exec rm -rf {} + &&
     find "$unfinished_folder" -mindepth 1 -maxdepth 1 -exec mv --target-directory="$UPLOADS_DIR" {} + &&
     rmdir "$unfinished_folder"; } ||
-    fail "$FAILED" "the database is restored, the uploads are not" "See that $UPLOADS_DIR can be written, then run it again"
+    fail "$FAILED" "the database is restored, but the uploads are not" "Check that $UPLOADS_DIR is writable, then run it again"
   unfinished_folder=
 }

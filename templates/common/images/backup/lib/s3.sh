@@ -4,7 +4,7 @@
 s3_settings() {
   local prefix=${1#/}
   remote=store:$BACKUP_S3_BUCKET/${prefix:+${prefix%/}/}
-  remedy="See that $BACKUP_S3_ENDPOINT answers, has the bucket $BACKUP_S3_BUCKET and lets these keys read and write it, then run it again"
+  remedy="Check that $BACKUP_S3_ENDPOINT responds, has the bucket $BACKUP_S3_BUCKET and allows these keys to read and write it, then run it again"
   # rclone reads the keys from its environment (env_auth), so they are on no command line and in no file. /dev/null: no
   # configuration file.
   export RCLONE_CONFIG=/dev/null RCLONE_CACHE_DIR=$work/cache

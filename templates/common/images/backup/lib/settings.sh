@@ -15,7 +15,7 @@ database_settings() {
   local name
   for name in BACKUP_KEEP SNAPSHOT_KEEP; do
     [[ ${!name} =~ ^[1-9][0-9]{0,3}$ ]] ||
-      fail "$MISUSED" "$name is not a whole number from 1 to 9999" "Set how many archives are to stay"
+      fail "$MISUSED" "$name is not a whole number from 1 to 9999" "Set it to the number of archives to keep"
   done
   UPLOADS_DIR=${UPLOADS_DIR-}
   [[ -z $UPLOADS_DIR || -d $UPLOADS_DIR ]] ||
@@ -26,7 +26,7 @@ database_settings() {
 wait_settings() {
   BACKUP_WAIT_SECONDS=${BACKUP_WAIT_SECONDS:-60}
   [[ $BACKUP_WAIT_SECONDS =~ ^[0-9]{1,4}$ ]] ||
-    fail "$MISUSED" "BACKUP_WAIT_SECONDS is not a whole number from 0 to 9999" "Set how many seconds to wait for the database and the object store"
+    fail "$MISUSED" "BACKUP_WAIT_SECONDS is not a whole number from 0 to 9999" "Set it to the seconds to wait for the database and the object store"
 }
 
 # target_settings PREFIX: selects where archives are stored; both implementations define the same functions.

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Archives in a folder. KIND is archives or snapshots, PATH is KIND/NAME, FILE is a file below `staged PATH` or PATH.
 
-remedy="See that BACKUP_DIR ($BACKUP_DIR) has room and may be written by user $(id -u), then run it again"
+remedy="Check that BACKUP_DIR ($BACKUP_DIR) has free space and is writable for user $(id -u), then run it again"
 
 # Until it is complete, an archive has a name that no archive can have, and that a person recognizes as unfinished.
 staged() { printf '%s/.partial-%s\n' "${1%/*}" "${1##*/}"; }
@@ -25,7 +25,7 @@ discard() { rm -rf "${BACKUP_DIR:?}/$(staged "$1")"; }
 # Prints the manifests of all complete archives of a KIND.
 manifests() { files "$1" -mindepth 2 -maxdepth 2 -name manifest.json ! -path '*/.partial-*' -exec cat {} +; }
 
-# Prints the NAMEs of what killed runs left.
+# Prints the NAMEs of the partial archives that killed runs have left.
 leftovers() { files "$1" -mindepth 1 -maxdepth 1 -name '.partial-*' -printf '%f\n' | sed 's/^\.partial-//'; }
 
 # files KIND EXPRESSION: like find; before the first archive there is no folder, which is not an error.

@@ -21,7 +21,7 @@ def add_to(app: Flask) -> None:
     """Give every error a page in the shop's own design."""
 
     @app.errorhandler(BackendUnavailable)
-    def away(error: BackendUnavailable) -> Answer:
+    def unavailable(error: BackendUnavailable) -> Answer:
         return page(503, *UNAVAILABLE, retry=True)
 
     @app.errorhandler(Refused)
@@ -34,7 +34,7 @@ def add_to(app: Flask) -> None:
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> Answer:
-        return page(404, "There is no such page", "What you look for may have been sold or moved.")
+        return page(404, "There is no such page", "What you are looking for may have been sold or moved.")
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Answer | HTTPException:

@@ -39,9 +39,9 @@ class Writing:
         written = f"{sign}{before}{number}{after}".translate({ord(" "): "\xa0", ord("'"): "\u2019"})
         return written.replace("¤", symbol)
 
-    def date(self, moment: str) -> str:
+    def date(self, time: str) -> str:
         """Return the date of an ISO 8601 time."""
-        return format_date(datetime.fromisoformat(moment), "long", locale=self.dates)
+        return format_date(datetime.fromisoformat(time), "long", locale=self.dates)
 
 
 def _locale(language: str, country: str) -> Locale:

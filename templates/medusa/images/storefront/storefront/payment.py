@@ -24,7 +24,7 @@ class Provider:
 # By Medusa's id. Others are not offered: their sessions need steps that these pages do not have.
 KNOWN = [
     Provider("pp_stripe_stripe", "Card", "You pay on the page of our payment provider, Stripe."),
-    Provider("pp_system_default", "Invoice", "You pay when the goods are with you."),
+    Provider("pp_system_default", "Invoice", "You pay after you have received the goods."),
 ]
 
 # Timeout: the payment provider is called meanwhile.

@@ -58,7 +58,7 @@ function store_follow_values( string $table, string $key, string $column, string
 	}
 }
 
-/** Write prices as the Store says; empty: as usual in the country. What the owner chose in the admin since then stays. */
+/** Sets the Store's price format, or the country's if it is empty. What the owner has set in the admin since then is kept. */
 function store_follow_price_format( string $format, string $country ): void {
 	if ( $format === ( get_option( STORE_FOLLOWED, array() )['price_format'] ?? '' ) ) {
 		return;

@@ -28,7 +28,7 @@ if ( ! file_exists( WP_PLUGIN_DIR . '/' . STORE_PLUGIN ) ) {
 if ( ! is_plugin_active( STORE_PLUGIN ) ) {
 	$failed = activate_plugin( STORE_PLUGIN );
 	if ( is_wp_error( $failed ) ) {
-		store_fail( 'WooCommerce can not be switched on: ' . $failed->get_error_message() );
+		store_fail( "WooCommerce can't be activated: " . $failed->get_error_message() );
 	}
 }
 require_once WC_ABSPATH . 'includes/class-wc-install.php';

@@ -13,10 +13,10 @@ WC_Install::newly_installed();
 $country  = store_setting( 'SHOP_COUNTRY' );
 $currency = store_setting( 'SHOP_CURRENCY' );
 if ( ! isset( WC()->countries->get_countries()[ $country ] ) ) {
-	store_fail( "spec.shop.country must be a country that WooCommerce knows; \"$country\" is none" );
+	store_fail( "spec.shop.country must be a country that WooCommerce knows; \"$country\" is not one" );
 }
 if ( ! isset( get_woocommerce_currencies()[ $currency ] ) ) {
-	store_fail( "spec.shop.currency must be a currency that WooCommerce knows; \"$currency\" is none" );
+	store_fail( "spec.shop.currency must be a currency that WooCommerce knows; \"$currency\" is not one" );
 }
 store_once( 'market', fn() => store_make_market( $country, $currency ) );
 store_follow_price_format( getenv( 'SHOP_PRICE_FORMAT' ) ?: '', $country );

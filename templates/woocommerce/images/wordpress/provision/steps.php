@@ -60,7 +60,7 @@ function store_usual_prices( string $country ): array {
 /** The same by a format such as "1.234,56 ¤". */
 function store_prices_as( string $format ): array {
 	if ( ! preg_match( '/^(¤ ?)?1(.)234(.)56( ?)/u', $format, $found ) ) {
-		store_fail( "spec.shop.priceFormat must be a price such as \"1.234,56 ¤\"; \"$format\" is none" );
+		store_fail( "spec.shop.priceFormat must be a price such as \"1.234,56 ¤\"; \"$format\" is not one" );
 	}
 	list( , $before, $thousand, $decimal, $space ) = $found;
 	$side = $before === '' ? 'right' : 'left';
@@ -97,7 +97,7 @@ function store_make_delivery( string $country ): void {
 
 /** Enables payment by bank transfer after the order: it needs no account with a provider. */
 function store_make_payment(): void {
-	update_option( 'woocommerce_bacs_settings', array( 'enabled' => 'yes', 'title' => 'Invoice', 'description' => 'You pay when the goods are with you.' ) );
+	update_option( 'woocommerce_bacs_settings', array( 'enabled' => 'yes', 'title' => 'Invoice', 'description' => 'You pay after you have received the goods.' ) );
 }
 
 /** Creates goods to try the shop with, until the owner has their own. */

@@ -3,8 +3,8 @@
 
 require __DIR__ . '/common.php';
 define( 'WP_INSTALLING', true );
-// After a killed run some tables may be missing. WordPress takes that for a broken database and gives up, unless it is
-// being repaired.
+// After a killed run some tables may be missing. WordPress would treat that as a broken database and stop, unless it is
+// in repair mode.
 if ( store_half_made() ) {
 	define( 'WP_REPAIRING', true );
 }

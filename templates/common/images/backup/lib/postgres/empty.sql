@@ -1,8 +1,8 @@
--- Before an archive's content comes back, in the same transaction: everything else goes. pg_restore --clean drops only
--- what the archive knows, so what a later migration made would stay, or stop it (a new table that refers to an old one).
+-- Drops everything before an archive is restored, in the same transaction. pg_restore --clean drops only what the archive
+-- contains: objects of a later migration would remain, or make it fail (such as a new table that refers to an old one).
 SET client_min_messages = error;
 
--- A session that is still open could hold a lock for ever, or write to what is about to go.
+-- A session that is still open could hold a lock forever, or write to tables that are about to be dropped.
 SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid NOT IN (pg_backend_pid(), :lock_session);
 
@@ -33,7 +33,7 @@ BEGIN
 END
 $$;
 
--- As initdb makes it: a dump takes it for granted and does not say it.
+-- As initdb creates it: a dump assumes that this schema exists, and does not contain it.
 CREATE SCHEMA public AUTHORIZATION pg_database_owner;
 COMMENT ON SCHEMA public IS 'standard public schema';
 GRANT USAGE ON SCHEMA public TO PUBLIC;

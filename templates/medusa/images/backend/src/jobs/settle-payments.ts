@@ -35,7 +35,7 @@ export default async function settlePayments(container: MedusaContainer): Promis
       const input = { action: PaymentActions.SUCCESSFUL, data: { session_id: id, amount } }
       await container.resolve(Modules.WORKFLOW_ENGINE).run(processPaymentWorkflowId, { input })
     } catch (error) {
-      logger.error(`the payment ${id} could not be settled, it is tried again: ${(error as Error).message}`)
+      logger.error(`the payment ${id} could not be settled and will be tried again: ${(error as Error).message}`)
     }
   }
 }

@@ -59,10 +59,10 @@ export function countryName(country: string): string {
 
 async function check(shop: Shop, { country, currency }: Settings): Promise<void> {
   if (!(await shop.find("currency", ["code"], { code: currency }))) {
-    throw new Error(`spec.shop.currency must be a currency that Medusa knows; "${currency}" is none`)
+    throw new Error(`spec.shop.currency must be a currency that Medusa knows; "${currency}" is not one`)
   }
   if (!(await shop.find("country", ["iso_2"], { iso_2: country }))) {
-    throw new Error(`spec.shop.country must be a country that Medusa knows; "${country}" is none`)
+    throw new Error(`spec.shop.country must be a country that Medusa knows; "${country}" is not one`)
   }
 }
 

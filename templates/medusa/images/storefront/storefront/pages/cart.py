@@ -30,8 +30,8 @@ def blueprint(shop: Shop) -> Blueprint:
         try:
             shop.carts.set_quantity(line, quantity)
         except Refused:
-            return _with_error(line, "There are not so many left. Choose fewer."), 409
-        flash("Your cart is up to date." if quantity else "It is out of your cart.")
+            return _with_error(line, "There are not that many left. Choose fewer."), 409
+        flash("Your cart is up to date." if quantity else "It was removed from your cart.")
         return redirect(url_for("cart.show"), 303)
 
     def _with_error(line: str, error: str) -> str:

@@ -9,7 +9,7 @@ from .. import products
 from ..medusa import Refused
 from ..shop import Shop
 
-TOO_MANY = "There are not so many left. Choose fewer."
+TOO_MANY = "There are not that many left. Choose fewer."
 
 
 def blueprint(shop: Shop) -> Blueprint:

@@ -12,7 +12,7 @@ from ..medusa import BackendUnavailable, Object, Refused
 from ..security import allow_form_targets
 from ..shop import Shop
 
-NOT_ORDERED = "The order could not be made. Something in your cart may be sold by now: look there and try again."
+NOT_ORDERED = "The order could not be made. Something in your cart may be sold out by now: check it and try again."
 NO_PROVIDER = "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
 NOT_PAID = "Your payment has not arrived, and nothing was ordered. Your cart is kept: try again, or choose another way."
 
@@ -53,7 +53,7 @@ def blueprint(shop: Shop) -> Blueprint:
         try:
             shop.carts.choose_shipping(request.form.get("option", ""))
         except Refused:
-            return _delivery_page(shop, cart, error="Choose how it gets to you."), 422
+            return _delivery_page(shop, cart, error="Choose how we deliver it."), 422
         return redirect(url_for("checkout.pay"), 303)
 
     @pages.get("/payment")
@@ -68,7 +68,7 @@ def blueprint(shop: Shop) -> Blueprint:
         cart = _cart(shop)
         chosen = [each for each in _providers(shop) if each.id == request.form.get("provider")]
         if not chosen:
-            return _payment_page(shop, cart, error="Choose how you pay."), 422
+            return _payment_page(shop, cart, error="Choose how you want to pay."), 422
         try:
             if (paid := _order_of_paid(shop, cart)) is not None:
                 return _to_order(shop, paid)

@@ -23,7 +23,7 @@ WORDS = {
     "shipped": "On the way",
     "delivered": "Delivered",
 }
-NONE = "There is no order of that reference and e-mail. Look at your confirmation once more."
+NONE = "There is no order with that reference and e-mail. Check them against your confirmation."
 
 
 def blueprint(shop: Shop) -> Blueprint:

@@ -56,7 +56,7 @@ function store_mail_send( string $name, array $mail ): void {
 	$attempts = $mail['attempts'] + 1;
 	$given_up = time() - $mail['made'] > STORE_MAIL_GIVE_UP;
 	$wait     = min( 2 ** ( $attempts - 1 ) * MINUTE_IN_SECONDS, STORE_MAIL_LONGEST );
-	error_log( "mail: $name was not sent, attempt $attempts: $words" . ( $given_up ? '; it is given up' : '' ) );
+	error_log( "mail: $name was not sent, attempt $attempts: $words" . ( $given_up ? '; it is abandoned' : '' ) );
 	if ( str_contains( $error, 'connect' ) || str_contains( $error, 'authenticate' ) ) {
 		set_transient( 'store_mail_down', 1, MINUTE_IN_SECONDS );
 	}

@@ -47,7 +47,7 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 		$order  = wc_get_order( $order_id );
 		$intent = $order->get_transaction_id();
 		if ( ! $intent || $amount === null || (float) $amount <= 0 ) {
-			return new WP_Error( 'store_card', 'Only what was paid by card can be paid back to it, and more than nothing.' );
+			return new WP_Error( 'store_card', 'A refund to the card must be more than 0, and at most the amount that was paid by card.' );
 		}
 		$units = store_stripe_units( (float) $amount, $order->get_currency() );
 		// If it is unknown whether a refund was made, WooCommerce deletes its record, and the owner tries again: it must be the
