@@ -188,13 +188,61 @@ def test_concurrent_orders_give_one_payment_page(shopper: Shopper, stripe: Strip
     form = shopper.to_payment()
     (token, *_) = re.findall(r'name="csrf_token" value="([^"]+)"', form)
     data = {"csrf_token": token, "provider": CARD}
-    with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(shopper.ask, "POST", "/checkout/payment", data, allow_redirects=False) for _ in range(2)]
-    pages = {answer.result().headers.get("Location", "") for answer in answers} - {""}
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(shopper.ask, "POST", "/checkout/payment", data, allow_redirects=False) for _ in range(3)]
+    assert [answer.result().status_code for answer in answers] == [303] * 3
+    pages = {answer.result().headers["Location"] for answer in answers}
     paid = [page for page in pages if stripe.pay(page, number=VISA).status_code == 303]
     assert len(paid) == 1
     assert thanked(shopper.ask("GET", "/checkout/paid"))
     assert len(shopper.orders()) == 1
+
+
+def test_a_payment_of_less_than_its_cart_costs_is_paid_back_and_orders_nothing(
+    shopper: Shopper, shop: MedusaStore, stripe: Stripe
+) -> None:
+    page = shopper.to_provider()
+    # As a change of the cart leaves it if the provider can't be reached meanwhile.
+    cart = f"(SELECT id FROM cart WHERE email = '{shopper.email}')"
+    shop.sql(f"UPDATE cart_line_item SET quantity = 2 WHERE cart_id = {cart}")
+    stripe.pay(page, number=VISA)
+    assert shopper.ask("GET", "/checkout/paid").status_code == 402
+    payment = stripe.page(page)["payment_intent"]
+
+    def paid_back() -> bool:
+        # Medusa pays it back and then opens another session.
+        refunded = payment in [each["payment_intent"] for each in stripe.objects("refunds")]
+        unpaid = "SELECT count(*) FROM payment_session JOIN cart_payment_collection USING (payment_collection_id)"
+        return refunded and shop.sql(f"{unpaid} WHERE status = 'pending' AND cart_id = {cart}") == "1"
+
+    wait_until(paid_back, "it is paid back", 180)
+    assert shopper.orders() == []
+    second = shopper.order()
+    stripe.pay(second, number=VISA)
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    (order,) = shopper.orders()
+    assert stripe.page(second)["amount_total"] == round(order["total"] * 100) > stripe.page(page)["amount_total"]
+
+
+def test_a_second_session_of_an_order_does_not_pay_it_back(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    assert thanked(shopper.ask("GET", "/checkout/paid"))
+    refunds = stripe.objects("refunds")
+    (order,) = shopper.orders()
+    made = shop.api("GET", f"/admin/orders/{order['id']}", fields="payment_collections.id")["order"]
+    path = f"/store/payment-collections/{made['payment_collections'][0]['id']}/payment-sessions"
+    key, *_ = shop.api("GET", "/admin/api-keys", type="publishable")["api_keys"]
+    for way in (CARD, INVOICE):
+        answer = requests.post(
+            shop.url + path,
+            json={"provider_id": way},
+            headers={"x-publishable-api-key": key["token"]},
+            proxies={"http": shop.ingress.url},
+            timeout=60,
+        )
+        assert (answer.status_code, answer.json()["message"]) == (400, "This cart has been ordered or paid.")
+    assert stripe.objects("refunds") == refunds
+    assert [each["payment_status"] for each in shopper.orders()] == ["captured"]
 
 
 def test_concurrent_webhooks_and_shopper_make_one_order(shopper: Shopper, shop: MedusaStore, stripe: Stripe) -> None:
