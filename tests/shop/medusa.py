@@ -36,10 +36,11 @@ def backend(version: str) -> Path:
         shutil.copytree(source, folder, dirs_exist_ok=True)
         env = {**os.environ, "PATH": f"{node_folder()}:{os.environ['PATH']}"}
         env.pop("NODE_ENV", None)
+        command = f"sh build.sh {version} && sh .medusa/server/prepare.sh"
         done = subprocess.run(
-            [folder / "build.sh", version], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, shell=True, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        assert done.returncode == 0, f"build.sh ended with {done.returncode}:\n{done.stdout[-3000:]}"
+        assert done.returncode == 0, f"the build ended with {done.returncode}:\n{done.stdout[-3000:]}"
 
     files = [f for f in _files(source) if "versions" not in f.parts or version in f.parts]
     return cached(f"medusa-{version.replace('.', '-')}", files, build) / ".medusa" / "server"
@@ -94,7 +95,7 @@ class MedusaStore(RunningStore):
         return {
             names["backend"]: built(IMAGES / "backend" / "Dockerfile", files, [node]),
             names["storefront"]: built(server / "Dockerfile", pages, [Path(sys.base_prefix) / "bin"]),
-            ENGINE["images"]["backup"]: backup_image(self.engine, self.area, (_postgres_programs(),)),
+            ENGINE["images"]["backup"]: backup_image(self.engine, self.area, (postgres_programs(),)),
             ENGINE["images"]["database"]: _postgres(self.ports["database"]),
         }
 
@@ -134,11 +135,12 @@ class MedusaStore(RunningStore):
 
 def _postgres(port: int) -> Image:
     script = Path(__file__).with_name("postgres.sh")
-    env = {"PATH": f"{_postgres_programs()}:/usr/bin:/bin", "PGPORT": str(port), "LC_ALL": "C.UTF-8"}
+    env = {"PATH": f"{postgres_programs()}:/usr/bin:/bin", "PGPORT": str(port), "LC_ALL": "C.UTF-8"}
     return Image({"/entrypoint.sh": script}, ["/entrypoint.sh"], env=env, stop_signal="SIGINT")
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
+    """Return the folder with initdb, pg_dump and so on, of the newest version here."""
     return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,14 +15,17 @@ import pytest
 
 from ..containers.sandbox import Container
 from .killing import run_until_write
-from .medusa import MedusaStore
+from .medusa import MedusaStore, postgres_programs
 from .records import content
 
 # The number of writes at which each container is killed: about 20 s each.
 POINTS = int(os.environ.get("STORE_PLATFORM_KILLS", "2"))
-STEPS = ("migrate", "seed")
+# By the container of each: an empty database gets its tables at once, and one with tables by Medusa's migrations.
+STEPS = {"create": "migrate", "migrate": "migrate", "seed": "seed"}
 # A password's hash has a random salt, and Medusa generates a key itself.
 SECRET = {"provider_metadata", "redacted", "salt", "token"}
+# A default value that one of Medusa's migrations draws.
+RANDOM = re.compile("(?<=')[0-9A-Z]{26}(?=')")
 
 
 class Step(NamedTuple):
@@ -56,15 +61,32 @@ class Databases:
         """Run a container on a database; return its number of writes. It is killed before the write of that number."""
 
         def started(port: int) -> Container:
-            container = self.containers()[step]
+            container = self.containers()[STEPS[step]]
             container.env["DATABASE_URL"] = self.of(name, port)
             return container
 
         return run_until_write(started, int(self.address.port or 0), kill_at)
 
+    def execute(self, name: str, statement: LiteralString) -> None:
+        """Execute a statement in a database."""
+        with psycopg.connect(self.of(name)) as connection:
+            connection.execute(statement)
+
     def content(self, name: str) -> Counter[str]:
         """Return the content of a database."""
         return content(self.of(name), SECRET)
+
+    def tables(self, name: str) -> str:
+        """Return the statements that create the tables of a database."""
+        command = [postgres_programs() / "pg_dump", "--schema-only", self.of(name)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        # Without psql's commands, one of which has a random key.
+        return RANDOM.sub("random", re.sub(r"^\\.*\n", "", said, flags=re.MULTILINE))
+
+    def fill(self, name: str, statements: str) -> None:
+        """Execute the statements of a dump in a database."""
+        command = [postgres_programs() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", self.of(name)]
+        subprocess.run(command, input=statements, stdout=subprocess.DEVNULL, text=True, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +99,27 @@ def databases() -> Iterator[Databases]:
 
 @pytest.fixture(scope="module")
 def undisturbed(databases: Databases) -> dict[str, Step]:
-    """Run each container once."""
+    """Run each step once."""
     found = {}
-    databases.make("whole")
-    for step in STEPS:
-        databases.make(f"before-{step}", "whole")
-        writes = databases.run(step, "whole")
-        found[step] = Step(writes, f"before-{step}", databases.content("whole"))
+    databases.make("created")
+    databases.make("migrated")
+    databases.execute("migrated", "CREATE TABLE of_somebody ()")
+    for step, name in (("create", "created"), ("migrate", "migrated"), ("seed", "created")):
+        databases.make(f"before-{step}", name)
+        writes = databases.run(step, name)
+        found[step] = Step(writes, f"before-{step}", databases.content(name))
     return found
+
+
+def test_an_empty_database_gets_the_tables_that_migrations_make(
+    databases: Databases, undisturbed: dict[str, Step]
+) -> None:
+    databases.execute("migrated", "DROP TABLE of_somebody")
+    # PostgreSQL writes some expressions in another way once they were in a dump.
+    databases.make("dumped")
+    databases.fill("dumped", databases.tables("migrated"))
+    assert databases.tables("before-seed").splitlines() == databases.tables("dumped").splitlines()
+    assert undisturbed["create"].content == undisturbed["migrate"].content
 
 
 @pytest.mark.parametrize("point", range(1, POINTS + 1))
@@ -103,8 +138,7 @@ def test_a_killed_and_repeated_step_ends_like_an_undisturbed_one(
 
 def test_a_migration_whose_scripts_fail_has_failed(databases: Databases) -> None:
     databases.make("broken")
-    with psycopg.connect(databases.of("broken")) as connection:
-        connection.execute("CREATE TABLE script_migrations (id int)")
+    databases.execute("broken", "CREATE TABLE script_migrations (id int)")
     migrate = databases.containers()["migrate"]
     migrate.env["DATABASE_URL"] = databases.of("broken")
     code, said = migrate.run_for_code()

@@ -15,7 +15,7 @@ npm ci --ignore-scripts --no-audit --no-fund
 npm ls --all >/dev/null
 ./node_modules/.bin/medusa build
 mv node_modules .medusa/server/
-cp store-medusa await-database.js .medusa/server/
+cp store-medusa await-database.js create-tables.js prepare.sh .medusa/server/
 cd .medusa/server
 mkdir static
 npm prune --omit=dev --ignore-scripts --no-audit --no-fund
