@@ -202,11 +202,11 @@ def _errors(app: Flask, settings: Settings) -> None:
         if error.status == 404:
             return page(404, _("There is no such shop"), _("It may have been deleted, or belongs to somebody else."))
         if error.status == 403:
-            return page(403, _("This is not for you"), refusals.summary(error, role()))
+            return page(403, _("You may not see this page"), refusals.summary(error, role()))
         if error.status == 429:
             seconds = error.retry_after or 60
-            words = _("You asked more often than the platform answers. Try again in %(s)s seconds.", s=seconds)
-            return page(429, _("A little slower"), words, seconds)
+            words = _("You sent too many requests. Try again in %(s)s seconds.", s=seconds)
+            return page(429, _("Too many requests"), words, seconds)
         if error.status == 503:
             words = refusals.summary(error, role())
             return page(503, _("The platform can't do this now"), words, error.retry_after or 5)
@@ -226,7 +226,7 @@ def _errors(app: Flask, settings: Settings) -> None:
             return error.get_response()
         if error.code == 429:
             words = _("Too many tries to sign in. Wait a minute, then try again.")
-            return page(429, _("A little slower"), words, 60)
+            return page(429, _("Too many requests"), words, 60)
         if error.code == 404:
             return page(404, _("There is no such page"), _("Go back to your shops."))
         return page(error.code or 500, _("This address is not valid"), _("Go back and try again."))

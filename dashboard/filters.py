@@ -112,10 +112,10 @@ def condition(each: Mapping[str, Any], stages: Mapping[str, Any] | None = None) 
     """
     words = {
         "Accepted": _("Accepted"),
-        "UpgradeFailed": _("Upgrade taken back"),
+        "UpgradeFailed": _("Upgrade undone"),
         "VersionRetired": _("Old version"),
         "Expiring": _("Ends soon"),
-        "Reconciled": _("Looked after"),
+        "Reconciled": _("Managed"),
         "Terminating": _("Being deleted"),
         **(stages or {}).get(get_locale().language, {}),
     }

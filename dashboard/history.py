@@ -18,7 +18,7 @@ def action_words() -> dict[str, str]:
         "suspend": _("Closed"),
         "resume": _("Opened"),
         "restart": _("Restarted"),
-        "backup": _("Backup asked for"),
+        "backup": _("Backup requested"),
         "restore": _("Restored"),
         "extend": _("End date changed"),
         "reveal-credentials": _("Sign-in shown"),

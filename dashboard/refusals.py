@@ -54,7 +54,7 @@ def _kinds() -> Mapping[str, str]:
         "conflict": _("Something else is changing it at the moment. Try again in a moment."),
         "forbidden": _("Only your platform team can do this. Ask them."),
         "invalid": _("This can't be used as it is. Correct it, or ask your platform team."),
-        "quota-exceeded": _("You have as many shops as you may have. Delete one, or ask your platform team for more."),
+        "quota-exceeded": _("You have reached your limit of shops. Delete one, or ask your platform team for more."),
         "stale": _("It was changed meanwhile. This page shows how it is now: look at it, then repeat your change."),
         "store-closed": _("Your shop is closed. Open it first."),
         "store-deleting": _("Your shop is being deleted."),

@@ -97,7 +97,7 @@ def register(app: Flask, api: Api, settings: Settings, issuer: Issuer | None) ->
             if problem.status not in (401, 403):
                 raise
             words = {
-                401: _("This token is not valid, or no longer. Ask your platform team for a new one."),
+                401: _("This token is invalid or has expired. Ask your platform team for a new one."),
                 403: _("Your account may not use this page. Ask your platform team."),
             }
             return _form(target, words[problem.status]), problem.status

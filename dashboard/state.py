@@ -107,7 +107,7 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
     if phase == "Ready" and "VersionRetired" in kinds:
         return _("Its version no longer gets fixes. Choose a newer one."), "version"
     if phase == "Ready" and "UpgradeFailed" in kinds:
-        return _("The last change of its version failed, so it went back to the previous one."), "version"
+        return _("The last change of its version failed, so the shop returned to the previous one."), "version"
     if phase == "Ready" and _is(kinds, "HostnameVerified", "False"):
         return _("Its new address has to be confirmed before it is used."), "address"
     if phase == "Ready" and _is(kinds, "BackupFailed", "True"):

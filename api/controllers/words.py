@@ -16,7 +16,7 @@ GERMAN_COUNTRIES = ("AT", "CH", "DE", "LI")
 # By kind of notice: the subject, the text, and the label of the link to the shop's page.
 ENGLISH = {
     "upgrade": (
-        "{title}: the update was taken back",
+        "{title}: the update was undone",
         "Your shop was to change to version {rejected}, which did not work. It runs with version {running} again, as "
         "before, and nothing is lost. The new version is not tried again until you choose one.",
     ),

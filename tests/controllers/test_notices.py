@@ -158,7 +158,7 @@ def test_an_unavailable_relay_delays_a_mail_and_recorded_ones_are_not_resent(
         relay.start()
         wait_until(lambda: len(notices(plane)) == 2, "both mails are noted", 120)
     (tea,) = server.to("tea@example.com")
-    assert str(tea["Subject"]) == "Tea: the update was taken back"
+    assert str(tea["Subject"]) == "Tea: the update was undone"
     # The relay's memory is lost, but the records are not.
     relay.stop()
     relay.start()

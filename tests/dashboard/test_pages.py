@@ -45,7 +45,7 @@ def test_a_visitor_is_sent_to_sign_in_and_back(visitor: Visitor, plane: ControlP
 def test_an_unknown_token_is_rejected_beside_its_field(visitor: Visitor) -> None:
     answer = visitor.sign_in("wrong")
     assert answer.status_code == 401
-    assert "This token is not valid, or no longer." in words(answer)
+    assert "This token is invalid or has expired." in words(answer)
 
 
 def test_signing_in_starts_a_new_session_and_signing_out_ends_it(visitor: Visitor, plane: ControlPlane) -> None:
@@ -251,7 +251,7 @@ def test_another_owners_store_is_not_found(dashboard: Dashboard, plane: ControlP
 
 def test_a_page_that_a_role_may_not_see_says_so(ann: Visitor) -> None:
     answer = ann.get("/quotas")
-    assert (answer.status_code, "This is not for you" in words(answer)) == (403, True)
+    assert (answer.status_code, "You may not see this page" in words(answer)) == (403, True)
 
 
 def test_support_sees_everything_and_changes_nothing(dashboard: Dashboard, plane: ControlPlane, shop: str) -> None:

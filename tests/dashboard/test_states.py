@@ -123,7 +123,7 @@ STATES = {
     "without-last-backup": State(
         "Ready",
         {"BackupFailed": True},
-        ("Open", "The last backup could not be made.", "There is none yet.", "is counted with each backup."),
+        ("Open", "The last backup could not be made.", "There is none yet.", "measures how much of it is in use."),
         spec={"backup": NIGHTLY},
     ),
     "backed-up-weekly": State(

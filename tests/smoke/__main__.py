@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--owner", default="", help="whose the stores are, if not yours: an admin may say so")
     parser.add_argument("--from-version", default="", help="the version of Medusa that the store begins with")
     parser.add_argument("--upgrade-to", default="", help="another version of Medusa that the platform has")
-    parser.add_argument("--bad-version", default="", help="a version that does not work, which has to be taken back")
+    parser.add_argument("--bad-version", default="", help="a version that does not work, which has to be rolled back")
     parser.add_argument("--seconds", type=float, default=600, help="how long one step may take")
     arguments = vars(parser.parse_args())
     shipped = list(yaml.safe_load((ENGINES / ENGINE / "engine.yaml").read_text())["versions"])

@@ -53,7 +53,7 @@ def upgraded(life: Life) -> str:
     life.patch(version=life.upgrade_to)
     release = life.await_phase("Ready")["release"]
     if release["running"] != life.upgrade_to:
-        raise ShopError(f"{life.upgrade_to} was taken back: {json.dumps(release)}")
+        raise ShopError(f"{life.upgrade_to} was rolled back: {json.dumps(release)}")
     return f"version {life.upgrade_to}"
 
 

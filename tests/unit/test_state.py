@@ -43,7 +43,7 @@ def test_no_state_is_technical(language: str, phase: str) -> None:
     [
         (store("Ready"), "There is nothing for you to do.", ""),
         (store("Ready", VersionRetired="True"), "Its version no longer gets fixes. Choose a newer one.", "version"),
-        (store("Ready", UpgradeFailed="True"), "so it went back to the previous one.", "version"),
+        (store("Ready", UpgradeFailed="True"), "so the shop returned to the previous one.", "version"),
         (store("Ready", HostnameVerified="False"), "has to be confirmed before it is used.", "address"),
         (store("Ready", HostnameVerified="True"), "There is nothing for you to do.", ""),
         (store("Ready", BackupFailed="True"), "The last backup could not be made.", "backups"),
