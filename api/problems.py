@@ -83,7 +83,7 @@ class FieldError(Schema):
 
 
 class ProblemSchema(Schema):
-    """An error, as RFC 9457 has it."""
+    """An error, in the form of RFC 9457."""
 
     type = fields.String(
         required=True,

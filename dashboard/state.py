@@ -12,10 +12,10 @@ from flask_babel import gettext as _
 
 from storeplatform.common.reasons import REASONS
 
-ON_ITS_WAY = {"Pending", "Provisioning", "Upgrading"}
-# Reasons of a change that is under way, and those of its regular course: a fault only once the platform gives up.
+IN_PROGRESS = {"Pending", "Provisioning", "Upgrading"}
+# Reasons of a change in progress, and of normal progress: they are a fault only once the platform gives up.
 CHANGING = {"Creating", "JobRunning", "Stopping", "Updating", "Waiting"}
-COURSE = {*CHANGING, "PodsNotReady", "RollingOut"}
+PROGRESS = {*CHANGING, "PodsNotReady", "RollingOut"}
 
 
 class State(NamedTuple):
@@ -78,7 +78,7 @@ def state(store: Mapping[str, Any]) -> State:
 
 def steps(store: Mapping[str, Any], engine: Mapping[str, Any]) -> Steps | None:
     """Return how many of its engine's steps are done while a shop is created or changed; otherwise None."""
-    if store["phase"] not in ON_ITS_WAY:
+    if store["phase"] not in IN_PROGRESS:
         return None
     known = engine.get("steps", [])
     found = [each for each in store["status"].get("conditions", []) if each["type"] in known]
@@ -122,7 +122,7 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
     if phase == "Failed" and _is(kinds, "Restored", "False", "JobFailed"):
         return _("The backup could not be restored. Choose another one, or ask your platform team."), "backups"
     known = reason in REASONS and REASONS[reason].owner
-    if known and (phase == "Failed" or reason not in COURSE):
+    if known and (phase == "Failed" or reason not in PROGRESS):
         return registered(reason)
     if phase == "Failed":
         return _("Ask your platform team, and send them the details for experts at the end of this page."), "experts"

@@ -69,7 +69,7 @@ class Release:
 
     @property
     def status(self) -> Object:
-        """Return the release as the status has it, without empty fields."""
+        """Return the release in the form of the status, without empty fields."""
         return {name: value for name, value in asdict(self).items() if value}
 
 

@@ -67,7 +67,7 @@ def unscheduled(pod: Object) -> str:
 
 
 def ended(pod: Object) -> bool:
-    """Whether all containers of the pod have ended for good."""
+    """Whether all containers of the pod have ended permanently."""
     return dig(pod, "status", "phase") in ("Succeeded", "Failed")
 
 

@@ -12,11 +12,11 @@ ORDER = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", 
 SERVICES, PODS = "10.0.0.0/16", "10.244.0.0/16"
 
 # The log of every container: its program is simulated, and so is its output.
-PLAYED_LOGS = """\
+SIMULATED_LOGS = """\
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: ClusterLogs
 metadata:
-  name: played
+  name: simulated
 spec:
   logs:
   - logsFile: {file}
@@ -67,7 +67,7 @@ class Place:
 
 @dataclass(frozen=True)
 class NodeTimes:
-    """When the cluster gives up on a node that went silent.
+    """When an unresponsive node becomes NotReady, and its pods are deleted.
 
     :param grace_seconds: from its last heartbeat (KWOK sends one every quarter of that) until NotReady.
     :param eviction_seconds: from then until its pods are deleted.

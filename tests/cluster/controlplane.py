@@ -18,7 +18,7 @@ import requests
 from .audit import AuditLog
 from .binary import Binary, build
 from .client import Client
-from .components import AUDIT_POLICY, PLAYED_LOGS, NodeTimes, Place, Ports, command_lines
+from .components import AUDIT_POLICY, SIMULATED_LOGS, NodeTimes, Place, Ports, command_lines
 from .credentials import ADMIN, COMPONENTS, METACONTROLLER, Credentials, User
 from .nodes import NODE, Nodes
 from .processes import Process, free_ports
@@ -103,7 +103,7 @@ class ControlPlane:
         (self.home / "audit-policy.yaml").write_text(AUDIT_POLICY)
         self._pod_log = self.home / "pod.log"
         self._pod_log.touch()
-        (self.home / "logs.yaml").write_text(PLAYED_LOGS.format(file=self._pod_log))
+        (self.home / "logs.yaml").write_text(SIMULATED_LOGS.format(file=self._pod_log))
         self.audit = AuditLog(self.home / "audit.log")
         self.credentials = Credentials(self.home / "credentials", self.server, self.users)
         self.client = Client.from_kubeconfig(self.kubeconfig("admin"))

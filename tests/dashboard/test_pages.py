@@ -401,7 +401,7 @@ def test_without_the_api_a_page_explains_what_still_works(plane: ControlPlane) -
         assert ann.get("/").status_code == 200
 
 
-def test_a_rate_limited_reader_is_told_for_how_long(plane: ControlPlane) -> None:
+def test_a_rate_limited_reader_sees_how_long_to_wait(plane: ControlPlane) -> None:
     rates = {"url": "memory://", "read": "5/minute", "write": "5/minute", "costly": "5/minute", "refused": "5/minute"}
     with Api(plane, settings={"rates": rates}) as api, Dashboard(api.url) as dashboard, Visitor(dashboard.url) as ann:
         ann.sign_in(token_of(plane, "ann"))
@@ -493,7 +493,7 @@ def test_a_rejected_key_is_not_shown_again(ann: Visitor, shop: str) -> None:
     assert "NotToBeShown" not in str(ann.session.cookies)
 
 
-def test_what_was_typed_of_a_refused_mail_server_is_kept_but_its_password(ann: Visitor, shop: str) -> None:
+def test_a_refused_mail_servers_input_is_kept_except_the_password(ann: Visitor, shop: str) -> None:
     page = f"/stores/{shop}/"
     fields = {
         "host": "smtp.ann.example",

@@ -57,8 +57,29 @@ TERMS = {
     r"by the past|of the past": "with outdated state, earlier",
     r"in good order": "gracefully, in order",
     r"ever (?:less often|more rarely)": "at growing intervals",
+    r"(?:def|test) ?_?(?:\w+_)?away": "unavailable",
+    r"patience": "timeout, number of retries",
+    r"taken back": "rolled back, undone",
+    r"for good": "permanently",
+    r"apart by": "separated by",
+    r"stays so": "is kept, is left as it is",
+    r"it is (?:none|no success)": "it is not a ..., it failed",
+    r"as (?!spec)(?:[\w.`']+ ){1,2}ha(?:s|ve) it": "in the form of, like",
+    r"(?:is|are|read back) whole": "complete",
+    r"(?:let|lets) us in": "refuses, can't sign in to",
+    r"goes by the": "applies",
+    r"(?:regular|its) course": "normal progress",
+    r"is asked by path|answers? with plain": "a call names a path, returns",
+    r"(?:would do|does|do|doing) harm": "do damage",
+    r"(?:is|are) told": "is shown, is notified",
+    r"(?:stores|seconds|calls|objects?|lines?|bytes|records?) an? (?:store|second|line|request|record|minute)": "per",
+    r"reconcile the past": "reconcile outdated state",
+    r"played": "simulated",
 }
-PATTERN = re.compile("|".join(rf"(?P<t{number}>\b(?:{term})\b)" for number, term in enumerate(TERMS)), re.IGNORECASE)
+# An underscore ends a word, so that names are checked too.
+PATTERN = re.compile(
+    "|".join(rf"(?P<t{number}>(?<![^\W_])(?:{term})(?![^\W_]))" for number, term in enumerate(TERMS)), re.IGNORECASE
+)
 
 
 def found() -> Iterator[str]:

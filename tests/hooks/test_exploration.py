@@ -175,7 +175,7 @@ class Life(RuleBasedStateMachine):
             self.hold_after_sync()
 
     @rule(parent=st.integers(0, 3), children=st.integers(0, 3))
-    def reconcile_the_past(self, parent: int, children: int) -> None:
+    def reconcile_outdated_state(self, parent: int, children: int) -> None:
         self.cluster.sync(parent, children)
 
     @rule(lost=st.sampled_from(["status", "children"]))

@@ -1,6 +1,6 @@
-"""What a service imports is most of what its start costs: libraries that it has no use for stay out.
+"""Imports are most of the cost of a service's start, so a service imports no library that it does not use.
 
-By the modules alone, without a clock: ``python -m tests.bench.starting`` has the seconds.
+These tests compare the loaded modules, and measure no time: ``python -m tests.bench.starting`` has the seconds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def imported_by(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", NOT_IMPORTED)
-def test_a_service_does_not_import_what_it_has_no_use_for(module: str) -> None:
+def test_a_service_imports_only_what_it_uses(module: str) -> None:
     assert not set(NOT_IMPORTED[module]) & imported_by(module)
 
 
@@ -53,7 +53,7 @@ def test_calls_of_the_api_server_import_none_of_the_client_s_models() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def test_greenlets_are_there_though_gevent_searches_for_no_plug_ins() -> None:
+def test_greenlets_work_although_gevent_searches_for_no_plug_ins() -> None:
     code = (
         "from storeplatform.common import starting; from importlib import metadata; before = metadata.entry_points;"
         "starting.begin_with_greenlets(); import gc, socket; from gevent import monkey;"

@@ -56,7 +56,7 @@ def test_two_concurrent_seeds_change_nothing_that_exists(shop: MedusaStore) -> N
     assert things(shop) == before
 
 
-def test_what_the_owner_changed_or_removed_stays_so(shop: MedusaStore) -> None:
+def test_what_the_owner_changed_or_removed_is_not_restored(shop: MedusaStore) -> None:
     (store,) = shop.api("GET", "/admin/stores")["stores"]
     (carafe,) = shop.api("GET", "/admin/products", handle="glass-carafe")["products"]
     shop.api("POST", f"/admin/stores/{store['id']}", {"name": "Ann's own name"})

@@ -29,7 +29,7 @@ class Kubectl:
         return done.stdout
 
     @cache  # noqa: B019 - it lives as long as the process
-    def containers_are_played(self) -> bool:
+    def containers_are_simulated(self) -> bool:
         """Whether every node is one of KWOK's, whose pods are reported as running and do not run."""
         nodes = json.loads(self.run("get", "nodes", "-o", "json"))["items"]
         kubelets = [node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes]

@@ -112,8 +112,8 @@ class Life:
 
         :raise NotRun: its containers are only simulated.
         """
-        if self.kubectl.containers_are_played():
-            raise NotRun("the containers of this cluster are played")
+        if self.kubectl.containers_are_simulated():
+            raise NotRun("the containers of this cluster are simulated")
         return Shop(self.store(name)["status"]["url"], self.base_url)
 
 

@@ -108,7 +108,7 @@ def sells_again(life: Life) -> str:
 def backup_listed(life: Life) -> str:
     life.patch(backup={"schedule": "0 3 * * *", "keep": 3})
     cron_job = ("get", "cronjob", "backup", "-n", life.namespace, "--ignore-not-found", "-o", "name")
-    life.wait(lambda: life.kubectl.run(*cron_job), "the CronJob backup is there")
+    life.wait(lambda: life.kubectl.run(*cron_job), "the CronJob backup exists")
     life.kubectl.run("create", "job", "--from=cronjob/backup", "smoke", "-n", life.namespace)
     times = life.wait(lambda: life.status().get("backups"), "the backup is listed")
     return str(times[0])
@@ -136,7 +136,7 @@ def clone_has_the_order(life: Life) -> str:
 def deleted(life: Life) -> str:
     life.kubectl.run("delete", "store", life.name, life.clone, "--ignore-not-found", f"--timeout={life.seconds:.0f}s")
     life.wait(lambda: not life.store() and not life.store(life.clone), "the stores are gone")
-    return "no Store is there"
+    return "no Store exists"
 
 
 def nothing_is_left(life: Life) -> str:

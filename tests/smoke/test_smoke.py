@@ -25,7 +25,7 @@ from .steps import STEPS
 
 __all__ = ["shop"]
 
-PLAYED = "(the containers of this cluster are played)"
+SIMULATED = "(the containers of this cluster are simulated)"
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +64,19 @@ def test_possible_steps_pass_and_those_that_need_containers_are_listed(tmp_path:
     assert lines == [
         "passed: applied (store NAME of admin)",
         "passed: ready (http://NAME.stores.localhost)",
-        f"not run: answers through the ingress {PLAYED}",
-        f"not run: order placed {PLAYED}",
+        f"not run: answers through the ingress {SIMULATED}",
+        f"not run: order placed {SIMULATED}",
         "passed: deleted part comes back (Deployment storefront)",
         f"passed: upgraded (version {GOOD})",
         f"passed: bad version rolled back (version {FAILING} is rejected, {GOOD} runs)",
-        f"not run: order is kept {PLAYED}",
+        f"not run: order is kept {SIMULATED}",
         "passed: suspended (the phase is Suspended, no pod runs)",
-        f"not run: closed through the ingress {PLAYED}",
+        f"not run: closed through the ingress {SIMULATED}",
         "passed: resumed (the phase is Ready)",
-        f"not run: sells again {PLAYED}",
+        f"not run: sells again {SIMULATED}",
         "passed: clone ready (http://NAME-clone.stores.localhost restored from NAME/latest)",
-        f"not run: clone has the order {PLAYED}",
-        "passed: deleted (no Store is there)",
+        f"not run: clone has the order {SIMULATED}",
+        "passed: deleted (no Store exists)",
         "passed: nothing is left (no namespace, object, host or volume)",
         "11 steps passed, 6 were not run: answers through the ingress, order placed, order is kept, closed through "
         "the ingress, sells again, clone has the order",

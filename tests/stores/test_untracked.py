@@ -17,7 +17,7 @@ DRY = {"dryRun": "All"}
 
 @pytest.fixture
 def judging(platform: Platform) -> Platform:
-    """The platform, once its API server goes by the policy."""
+    """The platform, once its API server applies the policy."""
     wait_until(
         lambda: "managedFields" not in platform.client.create(PROBE, **DRY)["metadata"], "objects are not tracked"
     )

@@ -59,6 +59,6 @@ def test_no_state_of_an_integration_reads_technical(language: str, provider: str
 
 
 @pytest.mark.usefixtures("language")
-def test_nothing_is_said_of_what_its_provider_accepts() -> None:
+def test_accepted_settings_are_not_reported() -> None:
     (found,) = words([mail("smtp", {}, {"status": "True", "reason": "AsDesired", "message": ""})])
     assert (found["fault"], found["underway"]) == ("", "")

@@ -77,7 +77,7 @@ def test_the_advice_matches_the_state_and_links_to_the_section_that_helps(
         (store("Failed", "PodsNotReady"), "Your shop needs attention.", "Something in it keeps failing."),
     ],
 )
-def test_what_takes_its_course_is_no_fault(shown: dict[str, Any], says: str, advice: str) -> None:
+def test_normal_progress_is_not_a_fault(shown: dict[str, Any], says: str, advice: str) -> None:
     found = state(shown)
     assert says in found.says
     assert advice in found.advice

@@ -82,7 +82,7 @@ def runs(version: str) -> Callable[[Object | None], bool]:
     return lambda store: is_ready(store) and status(store)["release"].get("running") == version
 
 
-def gone_back(store: Object | None) -> bool:
+def rolled_back(store: Object | None) -> bool:
     """Ready in the previous version, with the failed version rejected and no restore pending."""
     release = status(store).get("release", {})
     return is_ready(store) and release.get("rejected") == FAILING and "restore" not in release
@@ -118,7 +118,7 @@ PROCESSES = {
         {"version": OLD},
         {"version": FAILING},
         {"Snapshotted": "pod snapshot", "Migrated": "pod migrate", "Restored": "pod restore", **SERVING},
-        gone_back,
+        rolled_back,
     ),
     "suspend": Process(
         {"version": OLD}, {"version": OLD, "suspended": True}, {"Suspended": "UPDATE deployments"}, closed

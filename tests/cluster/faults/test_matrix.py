@@ -1,4 +1,4 @@
-"""The hooks, the controller or the API server fail during a store's process: the store ends as it would have without.
+"""The hooks, the controller or the API server fail during a store's process: the store ends as without the fault.
 
 At each stage of each process a store is held until all stores are at theirs; then the part is killed, or continues with
 outdated knowledge. Each store is compared object by object with a run without faults. No volume may be lost and no
