@@ -59,7 +59,7 @@ def _text(what: str, pattern: str, **options: Any) -> fields.String:
 
 def _once(values: Sequence[Hashable]) -> None:
     if twice := [str(each) for place, each in enumerate(values) if each in values[:place]]:
-        raise ValidationError(f"must name each once: {', '.join(twice)}")
+        raise ValidationError(f"must name each only once: {', '.join(twice)}")
 
 
 def _line() -> fields.String:
@@ -194,7 +194,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} must be there once", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} must occur only once", key.start_mark)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made

@@ -107,7 +107,9 @@ def _retire(engines: Mapping[str, Engine], retired: Mapping[str, Sequence[str]])
         if unknown := set(versions) - set(engines[name].versions):
             raise ValidationError(f"retiredVersions.{name}: {name} has no {min(unknown)}: remove it from the list")
         if not set(engines[name].versions) - set(versions):
-            raise ValidationError(f"retiredVersions.{name}: one version must stay: {', '.join(engines[name].versions)}")
+            raise ValidationError(
+                f"retiredVersions.{name}: one of these must not be retired: {', '.join(engines[name].versions)}"
+            )
     return {name: replace(each, retired=frozenset(retired.get(name, ()))) for name, each in engines.items()}
 
 
@@ -138,15 +140,15 @@ def _stages(engine: str, own: Sequence[Mapping[str, Any]], templates: Path) -> t
     wrong: dict[str, Any] = {}
     for place, stage in enumerate(own):
         if stage["role"] in shared and (stage["condition"] or stage["words"] or not stage["manifests"]):
-            wrong[str(place)] = {"role": f"{stage['role']} is common to all engines: name manifests to add to it alone"}
+            wrong[str(place)] = {"role": f"{stage['role']} is common to all engines: name only manifests to add to it"}
         elif stage["role"] not in shared and not (stage["condition"] and stage["words"] and stage["manifests"]):
-            wrong[str(place)] = {"role": f"{stage['role']} needs condition, words and at least one of manifests"}
+            wrong[str(place)] = {"role": f"{stage['role']} needs condition, words and at least one entry in manifests"}
         elif stage["condition"] in taken:
             wrong[str(place)] = {"condition": f"{stage['condition']} is taken: choose another name"}
         elif missing := [each for each in stage["manifests"] if not (templates / each).is_file()]:
             wrong[str(place)] = {"manifests": f"must exist below {templates}; missing: {', '.join(missing)}"}
         elif twice := [each for each in stage["manifests"] if each in manifests]:
-            wrong[str(place)] = {"manifests": f"must be in one stage alone: {', '.join(twice)}"}
+            wrong[str(place)] = {"manifests": f"must be in only one stage: {', '.join(twice)}"}
         taken |= {stage["condition"]} - {None}
         manifests.update(stage["manifests"])
     if data and not (templates / engine / "backup-env.yaml").is_file():

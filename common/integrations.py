@@ -95,7 +95,7 @@ class Integration:
         }
         unknown = given.keys() - wanted.keys() - {PROVIDER}
         if unknown:  # without naming it: a key may be a password that was pasted into the wrong place
-            errors["fields"] = f"must be these alone: {', '.join(wanted)}"
+            errors["fields"] = f"must be exactly these: {', '.join(wanted)}"
         if errors:
             raise InvalidIntegration(errors)
         return provider

@@ -77,11 +77,11 @@ def faults(engine: Mapping[str, Any], stages: Sequence[RenderedStage]) -> list[s
     working = sorted(name for kind in WORKLOADS for name in named[kind])
     routed = dict.fromkeys(route["service"] for route in engine["routes"])
     return [
-        *(f"two manifests make {key}" for key in dict.fromkeys(keys) if keys.count(key) > 1),
+        *(f"two manifests define {key}" for key in dict.fromkeys(keys) if keys.count(key) > 1),
         *_unmade("routes", "Service", routed, named["Service"]),
         *_unmade("components", " or ".join(WORKLOADS), engine["components"], working),
         *(
-            f"stages: {stage.condition} has the role migrate and makes no Job"
+            f"stages: {stage.condition} has the role migrate, but its manifests define no Job"
             for stage in stages
             if stage.role == "migrate" and not any(manifest.key.kind == "Job" for manifest in stage.manifests)
         ),
@@ -90,4 +90,6 @@ def faults(engine: Mapping[str, Any], stages: Sequence[RenderedStage]) -> list[s
 
 def _unmade(where: str, kind: str, wanted: Iterable[str], made: Sequence[str]) -> list[str]:
     there = ", ".join(made) or "none"
-    return [f"{where}: no manifest makes the {kind} {name}; there are: {there}" for name in wanted if name not in made]
+    return [
+        f"{where}: no manifest defines the {kind} {name}; defined are: {there}" for name in wanted if name not in made
+    ]

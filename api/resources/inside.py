@@ -203,7 +203,7 @@ class Inside:
         namespace = self.access.namespace(store)
         data = self.cluster.secret(namespace, CREDENTIALS) if namespace else None
         if not data or "admin-password" not in data:
-            raise Problem("conflict", "the store has no passwords yet: they are made with it, so try again later")
+            raise Problem("conflict", "the store has no passwords yet: they are created with it, so try again later")
         password = base64.b64decode(data["admin-password"]).decode()
         self.trail.done(call, name, spec["owner"])
         user = spec.get("adminEmail") or f"admin@{status.get('url', '').partition('://')[2]}"

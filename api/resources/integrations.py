@@ -152,7 +152,7 @@ class Integrations:
                 f"/{name}" if name in (PROVIDER, "fields") else f"/fields/{name}": what
                 for name, what in error.errors.items()
             }
-            raise Problem("invalid", "some fields are not what the provider gives out", errors) from None
+            raise Problem("invalid", "some fields do not have the form that the provider uses", errors) from None
         self._write(store, integration, given)
         recorded = {"integration": integration.name, PROVIDER: given[PROVIDER], "fields": sorted(call.body["fields_"])}
         self.trail.done(call, store["metadata"]["name"], store["spec"]["owner"], after=recorded)

@@ -53,14 +53,14 @@ def _works(found: Blocker) -> bool:
 def _refused(request: SyncRequest, found: Blocker) -> Blocker:
     kind, _, name = found.subject.partition(" ")
     if kind == "Namespace":
-        words = f"{found.subject} exists and is not this store's: {remedy('NamespaceTaken')}"
+        words = f"{found.subject} exists, but does not belong to this store: {remedy('NamespaceTaken')}"
         return replace(found, reason="NamespaceTaken", message=words, fatal=True)
     if kind == "Hostname":
         words = f"the host {name} belongs to another store: {remedy('HostnameTaken')}"
         return replace(found, reason="HostnameTaken", message=words, fatal=True)
     name = request.parent["metadata"]["name"]
     words = (
-        f"{found.subject} was applied and does not exist: the cluster refuses it, or has one of that name that belongs "
+        f"{found.subject} was applied, but does not exist: the cluster refuses it, or an object of that name belongs "
         f"to something else; {remedy('ChildRefused').replace('store', f'store {name}', 1)}"
     )
     return replace(found, reason="ChildRefused", message=words, fatal=True)

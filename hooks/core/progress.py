@@ -96,7 +96,7 @@ def _job(key: Key, observed: Object) -> Blocker | None:
         said = _said(condition(observed, "Failed"))
         return Blocker("JobFailed", f"{key} failed: {said}; {remedy('JobFailed')}", fatal=True)
     retries = number(observed, "status", "failed")
-    return Blocker("JobRunning", f"{key} is running" + (f", {retries} tries have failed" if retries else ""))
+    return Blocker("JobRunning", f"{key} is running" + (f", {retries} attempts have failed" if retries else ""))
 
 
 def _deployment(key: Key, observed: Object) -> Blocker | None:

@@ -192,8 +192,8 @@ def _upgrade_failed(request: SyncRequest, life: Life) -> list[Object]:
     if not release.rejected:
         return []
     message = (
-        f"{release.rejected} was rejected ({release.message}) and {release.target} took its place again; "
-        "it is not tried again until spec.version changes"
+        f"{release.rejected} was rejected ({release.message}), and {release.target} replaces it; "
+        f"{release.rejected} is not tried again until spec.version changes"
     )
     return [stamped(request, "UpgradeFailed", "True", "Rejected", message)]
 

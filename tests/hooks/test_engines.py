@@ -129,7 +129,7 @@ def test_a_template_with_an_undefined_variable_prevents_the_start(engines: Path,
         ({"stages": [SERVE, SERVE]}, "stages.1.condition: BackendReady is taken"),
         (
             {"stages": [SERVE, {**SERVE, "condition": "B"}]},
-            "stages.1.manifests: must be in one stage alone: tiny",
+            "stages.1.manifests: must be in only one stage: tiny",
         ),
         (
             {"stages": [{**SERVE, "manifests": ["tiny/none.yaml"]}]},
@@ -148,10 +148,10 @@ def test_a_template_with_an_undefined_variable_prevents_the_start(engines: Path,
         ),
         (
             {"stages": [{"role": "serve", "manifests": ["tiny/web.yaml"]}]},
-            "stages.0.role: serve needs condition, words and at least one of manifests",
+            "stages.0.role: serve needs condition, words and at least one entry in manifests",
         ),
         ({"stages": [SERVE, {**SERVE, "role": "guard"}]}, "stages.1.role: guard is common to all engines"),
-        ({"stages": [SERVE, {"role": "guard"}]}, "stages.1.role: guard is common to all engines: name manifests"),
+        ({"stages": [SERVE, {"role": "guard"}]}, "stages.1.role: guard is common to all engines: name only manifests"),
         ({"stages": [SERVE, DATABASE]}, "images.backup: is missing: data are backed up by that image"),
         ({"stages": [SERVE, DATABASE], "images": {"backup": "a:1"}}, "jobResources: must have requests and limits"),
         (
@@ -160,11 +160,11 @@ def test_a_template_with_an_undefined_variable_prevents_the_start(engines: Path,
         ),
         ({"components": "backend"}, "components: must be a list of names of what runs all the time"),
         ({"components": ["Backend"]}, "components.0: must be lowercase letters"),
-        ({"components": ["web", "web"]}, "components: must name each once: web"),
+        ({"components": ["web", "web"]}, "components: must name each only once: web"),
         ({"credentials": None}, "credentials: must be a list of names of passwords"),
         ({"integrations": ["paymints"]}, "integrations: paymints must be one of: payments"),
         ({"routes": [{"path": "app", "service": "web"}]}, "routes.0.path: must be the beginning of a path, such as"),
-        ({"routes": [{"path": "/", "service": "web"}] * 2}, "routes: must name each once: /"),
+        ({"routes": [{"path": "/", "service": "web"}] * 2}, "routes: must name each only once: /"),
         ({"routes": [{"path": "/"}]}, "routes.0.service: is missing: it must be lowercase letters"),
         ({"adminPath": "//evil.example.com"}, 'adminPath: must be a path, such as "/admin", or empty'),
     ],
@@ -183,7 +183,7 @@ def test_an_invalid_engine_file_is_named_with_its_key(
     [
         ("", "must be a mapping, beginning with title"),
         ("a: [", "did not find expected|expected the node content"),
-        ("title: A\ntitle: B\n", "title must be there once"),
+        ("title: A\ntitle: B\n", "title must occur only once"),
         ("\udcff", "unacceptable character|invalid"),
     ],
 )
@@ -207,16 +207,16 @@ def test_a_folder_whose_name_no_store_can_use_is_rejected(engines: Path, setting
 @pytest.mark.parametrize(
     ("over", "manifest", "message"),
     [
-        ({}, f"{SERVICE}---\n{SERVICE}", "two manifests make Service"),
+        ({}, f"{SERVICE}---\n{SERVICE}", "two manifests define Service"),
         (
             {"routes": [{"path": "/", "service": "none"}]},
             SERVICE,
-            "routes: no manifest makes the Service none; there are: s-web",
+            "routes: no manifest defines the Service none; defined are: s-web",
         ),
         (
             {"components": ["web"]},
             SERVICE,
-            "components: no manifest makes the Deployment or StatefulSet web; there are: none",
+            "components: no manifest defines the Deployment or StatefulSet web; defined are: none",
         ),
     ],
 )
@@ -232,7 +232,9 @@ def test_a_migration_without_a_job_prevents_the_start(engines: Path, settings_wi
     (engines / "common" / "again.yaml").write_text(SERVICE.replace("-web", "-again"))
     migrate = {**SERVE, "role": "migrate", "condition": "Migrated", "manifests": ["common/again.yaml"]}
     add_engine(engines, SERVICE, stages=[SERVE, migrate])
-    with pytest.raises(ConfigurationError, match="stages: Migrated has the role migrate and makes no Job"):
+    with pytest.raises(
+        ConfigurationError, match="stages: Migrated has the role migrate, but its manifests define no Job"
+    ):
         check_templates(settings_with(engines))
 
 
@@ -251,7 +253,7 @@ def test_an_engine_without_a_database_rejects_backups(engines: Path, settings_wi
     [
         ({"shop": ["1.0"]}, "retiredVersions.shop: there is no such engine: choose from medusa, woocommerce"),
         ({"medusa": ["1.0"]}, "retiredVersions.medusa: medusa has no 1.0: remove it from the list"),
-        ({"medusa": ["2.21.2", "2.20.1"]}, "retiredVersions.medusa: one version must stay: 2.21.2, 2.20.1"),
+        ({"medusa": ["2.21.2", "2.20.1"]}, "retiredVersions.medusa: one of these must not be retired: 2.21.2, 2.20.1"),
     ],
 )
 def test_retiring_an_unknown_or_the_last_version_prevents_the_start(

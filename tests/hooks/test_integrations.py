@@ -142,7 +142,7 @@ def test_a_key_rejected_by_the_provider_is_reported_and_the_shop_stays_open(shop
         ({"provider": "paypal"}, "provider must be one of: stripe"),
         ({"secretKey": "hunter2"}, "secretKey is invalid"),
         ({"secretKey": "sk_test_1\n"}, "secretKey is invalid"),
-        ({"more": "hunter2"}, "fields must be these alone: secretKey, publishableKey, webhookSecret"),
+        ({"more": "hunter2"}, "fields must be exactly these: secretKey, publishableKey, webhookSecret"),
     ],
 )
 def test_invalid_fields_are_named_without_their_values(shop: World, over: dict[str, str], message: str) -> None:

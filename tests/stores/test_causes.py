@@ -143,7 +143,7 @@ def test_a_namespace_of_somebody_else_is_reported_and_left_alone(platform: Platf
         platform,
         "taken",
         "NamespaceTaken",
-        "Namespace store-taken exists and is not this store's: create the store under another name",
+        "Namespace store-taken exists, but does not belong to this store: create the store under another name",
     )
     assert store["status"]["phase"] == "Failed"
     assert platform.client.get("v1", "Namespace", "store-taken")["metadata"]["labels"]["whose"] == "ours"
