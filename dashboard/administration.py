@@ -12,7 +12,7 @@ from .history import action_words
 
 blueprint = Blueprint("administration", __name__)
 
-# So many of an owner's shops are in the filter of the history, beside those of the page.
+# The number of an owner's shops that the history's filter lists, beside those of the page.
 OWN_SHOPS = 200
 FILTERS = ("store", "owner", "actor", "action", "outcome", "cursor")
 
@@ -39,7 +39,7 @@ def export() -> Response:
 
 @blueprint.get("/quotas")
 def quotas() -> str:
-    """How many stores each owner may have."""
+    """Show how many stores each owner may have."""
     return _quotas("")
 
 

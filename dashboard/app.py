@@ -73,7 +73,7 @@ def make_app(settings: Settings) -> Flask:
     @app.get("/language")
     @app.get("/signout")
     def reload() -> BaseResponse:
-        """The address of a form that is loaded again."""
+        """Redirect from the address of a form that is loaded again."""
         return redirect(url_for("stores.overview"))
 
     @app.post("/language")
@@ -102,7 +102,7 @@ def make_app(settings: Settings) -> Flask:
 
 
 def _issuer(app: Flask, settings: Settings) -> Issuer | None:
-    """The issuer that people sign in at, where there is one. Only there are its libraries imported."""
+    """Return the issuer that people sign in at, or None. Its libraries are imported only if there is one."""
     if not settings.values["oidc"]["issuer"]:
         return None
     from .issuer import Issuer

@@ -33,7 +33,7 @@ def me() -> CallerApi:
 
 
 def address() -> str:
-    """Where this page can be loaded again. Each form's address can, too."""
+    """Return the address where this page can be loaded again. The address of each form can be loaded, too."""
     return request.full_path.rstrip("?") if request.method == "GET" else request.path
 
 

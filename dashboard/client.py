@@ -15,7 +15,7 @@ from storeplatform.common.timeouts import CONNECT, DASHBOARD_PAGE, STREAM_SILENC
 
 CONNECTIONS = 64
 PIECE = 64 * 1024
-# Headers by which the API recognizes the dashboard, and learns whom it calls for.
+# Headers by which the API recognizes the dashboard, and the client that it calls for.
 KEY_HEADER = "X-Store-Platform-Dashboard"
 ADDRESS_HEADER = "X-Store-Platform-Client"
 # Clients and proxies would resolve these path segments unless they are percent-encoded.
@@ -44,7 +44,7 @@ class ApiProblem(Exception):
 
 @dataclass(frozen=True)
 class Visit:
-    """For whom the dashboard calls: a token, a client address, and a deadline of the monotonic clock."""
+    """A visitor for whom the dashboard calls: a token, a client address, and a deadline of the monotonic clock."""
 
     token: str
     address: str = ""

@@ -113,7 +113,7 @@ def _change(field: str, old: Any, new: Any) -> str:
 
 
 def _shop(old: Any, new: Any) -> str:
-    """What of the shop's own values has changed."""
+    """Return which of the shop's own values have changed."""
     before, after = (each if isinstance(each, dict) else {} for each in (old, new))
     words: dict[str, str] = {
         "country": _("the country"),

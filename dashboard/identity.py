@@ -1,4 +1,4 @@
-"""What signing in needs to know of tokens, whoever issued them."""
+"""Read the facts from tokens that signing in needs, whoever issued them."""
 
 from __future__ import annotations
 

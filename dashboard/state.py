@@ -41,9 +41,9 @@ class Steps(NamedTuple):
 
 
 def stage(store: Mapping[str, Any]) -> str:
-    """The phase as an owner knows it: a shop that opens again, is restored or changed is not ready, and not broken.
+    """Return the phase as an owner knows it. A shop that is opening, being restored or changed is not broken.
 
-    :param store: as the API gives it, by itself or in a list.
+    :param store: in the API's form, by itself or in a list.
     """
     phase, ready = store["phase"], store["ready"]
     if phase != "Degraded":
@@ -130,7 +130,7 @@ def _advice(store: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _of_change(kinds: Mapping[str, Mapping[str, Any]]) -> tuple[str, str] | None:
-    """What is said of an open shop that is about to end or to get its data from a backup."""
+    """Return the texts for an open shop that is about to end, or to get its data from a backup."""
     if _is(kinds, "Expiring", "True"):
         return _("It ends soon. Choose a later end date to keep it."), "extend"
     if _is(kinds, "RestoreChecked", "False", "JobFailed"):
@@ -142,13 +142,13 @@ def _of_change(kinds: Mapping[str, Mapping[str, Any]]) -> tuple[str, str] | None
 
 
 def _is(kinds: Mapping[str, Mapping[str, Any]], kind: str, status: str, reason: str = "") -> bool:
-    """Whether there is this condition, with that status and, where one is named, for that reason."""
+    """Whether there is this condition, with that status and, if one is given, that reason."""
     found = kinds.get(kind, {})
     return found.get("status") == status and found.get("reason", "") == (reason or found.get("reason", ""))
 
 
 def registered(reason: str) -> tuple[str, str]:
-    """What the registry of reasons has for owners."""
+    """Return the registry's text for owners, and the section of the page that helps."""
     known = REASONS[reason]
     return known.owner.get(get_locale().language, known.owner["en"]), known.help
 

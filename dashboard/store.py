@@ -90,7 +90,7 @@ def _back(name: str, anchor: str | None = None) -> Response:
 
 @blueprint.get("/delete")
 def ask_delete(name: str) -> str:
-    """The page that shows what a deletion removes and asks for the name."""
+    """Show the page that lists what a deletion removes, and asks for the name."""
     return render_template("delete.html", store=me().read(at("stores", name)), fault="")
 
 
@@ -218,7 +218,7 @@ def _backup(name: str, form: Mapping[str, str]) -> None:
 
 
 def _of_shop(field: str) -> Any:
-    """A change of one field of ``spec.shop``, of the store as it was shown."""
+    """Return a change of one field of ``spec.shop``, for the store as it was shown."""
 
     def act(name: str, form: Mapping[str, str]) -> None:
         spec = {"shop": {field: form.get(field, "").strip() or None}}

@@ -44,7 +44,7 @@ def overview() -> str:
 
 @blueprint.get("/stores/new")
 def new() -> str:
-    """The form for a new store."""
+    """Show the form for a new store."""
     asked, said = _asked(), request.args.to_dict()
     source = said.get("restoreFrom.store")
     begun = like(me().read(at("stores", source))) if source else {}
