@@ -332,7 +332,7 @@ def test_the_currency_of_an_accepted_store_is_refused_and_its_price_format_is_no
 
     status, _, errors = problem(change(currency="CHF"))
     assert (status, list(errors)) == (422, ["/spec/shop/currency"])
-    assert "change it in the shop's own administration, where prices are set, or make a new store" in str(errors)
+    assert "change it in the shop's own administration, where prices are set, or create a new store" in str(errors)
     for each in formats:
         assert change(priceFormat=each).json()["spec"]["shop"]["priceFormat"] == each
     assert list(problem(change(priceFormat="1"))[2]) == ["/spec/shop/priceFormat"]

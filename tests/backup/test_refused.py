@@ -52,7 +52,7 @@ def test_a_check_finds_what_a_restore_would_refuse_and_changes_nothing(store: Ba
     for which in ("latest", name, "snapshot/before-2"):
         assert store.ok("check", which, **absent).endswith("is complete\n")
     assert "no complete snapshot named before-3" in store.fails(3, "check", "snapshot/before-3", **absent)
-    assert "no archive's name and no time" in store.fails(2, "check", "yesterday", **absent)
+    assert "neither an archive's name nor a time" in store.fails(2, "check", "yesterday", **absent)
     for path in (f"archives/{name}/database.dump", f"archives/{name}/uploads.tar"):
         good = store.target.read(path)
         store.target.write(path, flip(good))

@@ -298,7 +298,7 @@ class Life(RuleBasedStateMachine):
             return
         held = {key.name for key in cluster.live if key.kind == "Hostname"}
         for url in (status.get("url"), status.get("adminURL")):
-            assert url is None or url.split("/")[2] in held, f"{url} is not this store's: {held}"
+            assert url is None or url.split("/")[2] in held, f"{url} does not belong to this store: {held}"
         before = {rule["host"] for obj in self.cluster.past[-1][1].values() for rule in _rules(obj)}
         moved = {rule["host"] for obj in cluster.live.values() for rule in _rules(obj)} - before
         assert moved <= held, f"an Ingress moves to {moved}, which this store does not hold: {held}"
