@@ -71,7 +71,7 @@ def test_a_restore_that_fails_at_its_end_leaves_the_old_data(store: BackupStore)
     before = content(store.server, store.database), files(store.uploads)
     error = store.fails(1, "restore", "latest")
     assert 'role "reporter" does not exist' in error
-    assert "as it was" in error
+    assert "is unchanged" in error
     assert (content(store.server, store.database), files(store.uploads)) == before
 
 
