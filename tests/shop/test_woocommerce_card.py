@@ -104,6 +104,11 @@ def paid(shopper: Shopper) -> list[str]:
     return [number for number, status in orders(shopper) if status == "processing"]
 
 
+def notes(shop: WordPressStore, number: str) -> str:
+    """Return the notes of an order, newest first."""
+    return shop.php(f'foreach (wc_get_order_notes(array("order_id" => {number})) as $n) echo $n->content, "\\n";')
+
+
 def thanked(answer: requests.Response) -> bool:
     """Whether the shopper is thanked for an order."""
     return "/checkout/order-received/" in answer.url and "Thank you." in answer.text
@@ -155,6 +160,28 @@ def test_a_failed_payment_orders_nothing_and_can_be_tried_again(shopper: Shopper
     assert len(paid(shopper)) == 1
 
 
+def test_a_declined_card_does_not_give_the_last_one_to_another_shopper(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    scarf = "wc_get_product(get_page_by_path('wool-scarf', OBJECT, 'product')->ID)"
+    shop.php(f"$p = {scarf}; $p->set_stock_quantity(1); $p->save();")
+    shopper.fill_cart("wool-scarf")
+    page = shopper.order().headers["Location"]
+    assert "declined" in stripe.pay(page, number=DECLINED).text
+    ((number, _),) = orders(shopper)
+    intent = {"metadata": {"store_order": number, "store": "corner-shop"}}
+    event = {"id": "evt_1", "object": "event", "type": "payment_intent.payment_failed", "data": {"object": intent}}
+    assert [deliver(shop, event), deliver(shop, event)] == [200, 200]
+    assert notes(shop, number).count("A payment by card was declined.") == 1
+    # To the shopper and the owner, if the shop had a mail server.
+    assert notes(shop, number).count('Email "Failed order" failed to send.') == 2
+    other = Shopper(shop)
+    other.fill_cart("wool-scarf")
+    assert "woocommerce-process-checkout-nonce" not in other.checkout()
+    assert thanked(shopper.get(stripe.pay(page, number=VISA).headers["Location"]))
+    assert shop.php(f"echo {scarf}->get_stock_quantity();") == "0"
+
+
 def test_a_shopper_who_returns_without_paying_keeps_the_cart(shopper: Shopper, stripe: Stripe) -> None:
     shopper.to_provider()
     (order,) = orders(shopper)
@@ -203,8 +230,7 @@ def test_repeated_and_concurrent_webhooks_pay_an_order_once(
         assert thanked(shopper.get(back))
         assert [*answers] == [200] * 4
     (number,) = paid(shopper)
-    notes = shop.php(f'foreach (wc_get_order_notes(array("order_id" => {number})) as $n) echo $n->content, "\\n";')
-    assert notes.count("Payment via Card") == 1
+    assert notes(shop, number).count("Payment via Card") == 1
 
 
 def test_a_webhook_with_a_wrong_signature_is_rejected(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:

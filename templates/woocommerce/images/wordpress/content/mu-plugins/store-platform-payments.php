@@ -9,6 +9,8 @@ require_once __DIR__ . '/store-platform/work.php';
 const STORE_CARD        = 'store_card';
 const STORE_CARD_PAGE   = '_store_card_page';
 const STORE_CARD_STORE  = '_store_card_store';
+// Set once it was reported that a card was declined.
+const STORE_CARD_DECLINED = '_store_card_declined';
 const STORE_CARD_SETTLE = 'store_platform_settle_payments';
 // The path of the webhook that owners set at Stripe, the same for every engine.
 const STORE_CARD_WEBHOOK = 'hooks/payment/stripe_stripe';
@@ -244,10 +246,20 @@ function store_card_webhook( WP $wp ): void {
 }
 add_action( 'parse_request', 'store_card_webhook' );
 
-/** A card was declined: WooCommerce informs the owner once, and the shopper may try again on the same page. */
+/**
+ * A card was declined: WooCommerce reports it once, and the shopper may try again on the same page. The order stays
+ * pending, because WooCommerce keeps no goods for failed ones: the last of them would be sold twice.
+ */
 function store_card_failed( ?WC_Order $order ): void {
-	if ( $order && ! store_card_is_paid( $order ) && $order->has_status( 'pending' ) ) {
-		$order->update_status( 'failed', 'A payment by card was declined.' );
+	if ( ! $order || store_card_is_paid( $order ) || ! $order->has_status( 'pending' ) || $order->get_meta( STORE_CARD_DECLINED ) ) {
+		return;
+	}
+	$order->update_meta_data( STORE_CARD_DECLINED, 'yes' );
+	$order->add_order_note( 'A payment by card was declined.' );
+	$order->save();
+	// WooCommerce's mails to the shopper and to the owner.
+	foreach ( array( 'woocommerce_order_status_failed', 'woocommerce_order_status_pending_to_failed' ) as $event ) {
+		do_action( $event, $order->get_id(), $order );
 	}
 }
 
