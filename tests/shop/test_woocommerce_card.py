@@ -220,6 +220,19 @@ def test_the_page_of_a_changed_cart_can_not_be_paid(shopper: Shopper, stripe: St
     assert len(paid(shopper)) == 1
 
 
+@pytest.mark.parametrize("way", [CARD, "bacs"])
+def test_a_payment_found_when_a_changed_cart_is_ordered_is_not_made_again(
+    shopper: Shopper, stripe: Stripe, way: str
+) -> None:
+    stripe.pay(shopper.to_provider(), number=VISA)
+    ((first, _),) = orders(shopper)
+    shopper.fill_cart("stoneware-mug")
+    assert f"Your payment by card for order {first} has arrived." in shopper.order(way).text
+    assert paid(shopper) == [first]
+    # Now the shopper knows.
+    assert shopper.order(way).status_code == 302
+
+
 def test_repeated_and_concurrent_webhooks_pay_an_order_once(
     shopper: Shopper, shop: WordPressStore, stripe: Stripe
 ) -> None:

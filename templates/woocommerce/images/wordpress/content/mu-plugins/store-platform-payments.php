@@ -178,6 +178,17 @@ function store_card_end( ?WC_Order $order ): bool {
 	return false;
 }
 
+/** Expires the page of an order that its shopper has left for another one; returns whether its payment is found only now. */
+function store_card_arrives( int $id ): bool {
+	return store_card_alone( $id, fn( ?WC_Order $order ) => $order && ! $order->get_date_paid() && store_card_end( $order ) );
+}
+
+/** Informs a shopper who was about to pay for the same goods again. */
+function store_card_arrived( int $id ): string {
+	$number = wc_get_order( $id )->get_order_number();
+	return "Your payment by card for order $number has arrived. Its goods are still in your cart: remove them, and then order the rest.";
+}
+
 /** Whether an order is paid by now. Call it under the order's lock. */
 function store_card_is_paid( WC_Order $order ): bool {
 	return $order->get_date_paid() || store_card_take( $order, store_card_read( $order ) );
@@ -284,14 +295,18 @@ function store_card_leave( WC_Order $order ): void {
 	$opened = array( $order->get_id(), WC()->session ? (int) WC()->session->get( STORE_CARD ) : 0 );
 	foreach ( store_stripe_keys() ? array_unique( array_filter( $opened ) ) : array() as $id ) {
 		try {
-			$paid = store_card_alone( $id, 'store_card_end' );
+			$own  = $id === $order->get_id();
+			$paid = $own ? store_card_alone( $id, 'store_card_end' ) : store_card_arrives( $id );
 		} catch ( Store_Stripe_Error $error ) {
 			error_log( "payments: order $id: {$error->getMessage()}" );
 			throw new Exception( 'Whether your payment by card has arrived is not known yet, and nothing was ordered. Please try again later.' );
 		}
-		if ( $paid && $id === $order->get_id() ) {
+		if ( $paid && $own ) {
 			WC()->cart->empty_cart();
 			throw new Exception( 'Your payment by card has arrived: this order is paid already.' );
+		}
+		if ( $paid ) {
+			throw new Exception( store_card_arrived( $id ) );
 		}
 	}
 }

@@ -30,7 +30,11 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 
 	public function process_payment( $order_id ) {
 		try {
-			$this->leave_other_page( (int) $order_id );
+			$arrived = $this->leave_other_page( (int) $order_id );
+			if ( $arrived ) {
+				wc_add_notice( store_card_arrived( $arrived ), 'error' );
+				return array( 'result' => 'failure' );
+			}
 			$address = store_card_page( (int) $order_id );
 		} catch ( Store_Stripe_Error $error ) {
 			error_log( "payments: order $order_id: {$error->getMessage()}" );
@@ -68,14 +72,16 @@ class Store_Card_Gateway extends WC_Payment_Gateway {
 		return true;
 	}
 
-	/** A shopper who changed the cart has a new order: the page of the previous one must not be paid. */
-	private function leave_other_page( int $order_id ): void {
-		$before = (int) ( WC()->session ? WC()->session->get( STORE_CARD ) : 0 );
-		if ( $before && $before !== $order_id ) {
-			store_card_alone( $before, 'store_card_end' );
-		}
+	/**
+	 * A shopper who changed the cart has a new order: the page of the previous one must not be paid. Returns the previous order
+	 * if its payment is found only now, otherwise 0.
+	 */
+	private function leave_other_page( int $order_id ): int {
+		$before  = (int) ( WC()->session ? WC()->session->get( STORE_CARD ) : 0 );
+		$arrived = $before && $before !== $order_id && store_card_arrives( $before );
 		if ( WC()->session ) {
 			WC()->session->set( STORE_CARD, $order_id );
 		}
+		return $arrived ? $before : 0;
 	}
 }
