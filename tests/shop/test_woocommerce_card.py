@@ -316,6 +316,18 @@ def test_a_refund_whose_answer_was_lost_is_made_once(shopper: Shopper, shop: Wor
     assert len(stripe.objects("refunds")) == before + 2
 
 
+def test_concurrent_refunds_are_all_paid_back(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
+    shopper.get(stripe.pay(shopper.to_provider(), number=VISA).headers["Location"])
+    (number,) = paid(shopper)
+    refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
+    code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
+    before = len(stripe.objects("refunds"))
+    with ThreadPoolExecutor(3) as threads:
+        assert [*threads.map(lambda _: shop.php(code), range(3))] == [""] * 3
+    assert [each["amount"] for each in stripe.objects("refunds")[: -before or None]] == [250] * 3
+    assert shop.php(f"echo wc_get_order({number})->get_total_refunded();") == "7.5"
+
+
 def test_an_order_without_an_email_can_be_paid(shop: WordPressStore) -> None:
     made = '$o = wc_create_order(); $o->set_payment_method("store_card"); $o->set_total(5); $o->save();'
     assert shop.php(f"{made} echo store_card_page($o->get_id());").startswith(f"https://{PAGE_HOST}/")

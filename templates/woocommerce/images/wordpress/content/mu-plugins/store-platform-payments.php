@@ -346,6 +346,25 @@ add_action(
 	}
 );
 
+// Refunds of an order are made one after the other: two at once would be the same request to Stripe, which pays back once.
+add_action(
+	'woocommerce_create_refund',
+	function ( WC_Order_Refund $refund, array $asked ): void {
+		global $wpdb;
+		$id    = $refund->get_parent_id();
+		$order = wc_get_order( $id );
+		if ( empty( $asked['refund_payment'] ) || ! $order || $order->get_payment_method() !== STORE_CARD ) {
+			return;
+		}
+		// The lock ends with this request's connection, after WooCommerce has stored the refund.
+		if ( $wpdb->get_var( $wpdb->prepare( 'SELECT GET_LOCK(%s, 20)', "store-refund-$id" ) ) !== '1' ) {
+			throw new Exception( 'Another refund of this order is being made. Please try again in a moment.' );
+		}
+	},
+	10,
+	2
+);
+
 /** Marks an order as paid if its page is paid, and forgets a page that can't be paid any more. Call it under the order's lock. */
 function store_card_follow( ?WC_Order $order ): void {
 	if ( ! $order || $order->get_date_paid() ) {
