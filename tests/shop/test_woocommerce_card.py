@@ -328,6 +328,28 @@ def test_concurrent_refunds_are_all_paid_back(shopper: Shopper, shop: WordPressS
     assert shop.php(f"echo wc_get_order({number})->get_total_refunded();") == "7.5"
 
 
+def test_the_page_of_an_order_that_its_owner_marks_as_paid_can_not_be_paid(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    page = shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    shop.php(f'wc_get_order({number})->update_status("processing");')
+    assert "This page is over" in stripe.pay(page, number=VISA).text
+
+
+def test_a_payment_beside_an_owners_mark_can_be_paid_back(
+    shopper: Shopper, shop: WordPressStore, stripe: Stripe
+) -> None:
+    page = shopper.to_provider()
+    ((number, _),) = orders(shopper)
+    stripe.pay(page, number=VISA)
+    shop.php(f'wc_get_order({number})->update_status("completed");')
+    assert "Stripe took 1790 eur for it" in notes(shop, number)
+    refund = f'array("order_id" => {number}, "amount" => "17.90", "refund_payment" => true)'
+    assert shop.php(f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();") == ""
+    assert stripe.objects("refunds")[0]["amount"] == 1790
+
+
 def test_an_order_without_an_email_can_be_paid(shop: WordPressStore) -> None:
     made = '$o = wc_create_order(); $o->set_payment_method("store_card"); $o->set_total(5); $o->save();'
     assert shop.php(f"{made} echo store_card_page($o->get_id());").startswith(f"https://{PAGE_HOST}/")

@@ -137,7 +137,7 @@ function store_card_take( WC_Order $order, ?array $page ): bool {
 	if ( ! $page || $page['payment_status'] !== 'paid' ) {
 		return false;
 	}
-	$intent = is_array( $page['payment_intent'] ) ? $page['payment_intent']['id'] : (string) $page['payment_intent'];
+	$intent = store_card_intent( $page );
 	$units  = store_stripe_units( (float) $order->get_total(), $order->get_currency() );
 	// Its shopper may have chosen another way to pay since.
 	if ( $order->get_payment_method() !== STORE_CARD ) {
@@ -191,7 +191,32 @@ function store_card_arrived( int $id ): string {
 
 /** Whether an order is paid by now. Call it under the order's lock. */
 function store_card_is_paid( WC_Order $order ): bool {
-	return $order->get_date_paid() || store_card_take( $order, store_card_read( $order ) );
+	if ( ! $order->get_date_paid() ) {
+		return store_card_take( $order, store_card_read( $order ) );
+	}
+	store_card_note( $order, store_card_lacks( $order ) ? store_card_found( $order ) : null );
+	return true;
+}
+
+/** Whether an order was paid in another way, or its owner has marked it as paid: its page may be paid in addition. */
+function store_card_lacks( WC_Order $order ): bool {
+	return $order->get_transaction_id() === '' && (string) $order->get_meta( STORE_CARD_PAGE ) !== '';
+}
+
+/** Stores the payment of a page with an order that is paid already, so that its owner can pay it back. Returns whether it is paid. */
+function store_card_note( WC_Order $order, ?array $page ): bool {
+	if ( ! $page || $page['payment_status'] !== 'paid' ) {
+		return false;
+	}
+	$order->set_payment_method( WC()->payment_gateways()->payment_gateways()[ STORE_CARD ] );
+	$order->set_transaction_id( store_card_intent( $page ) );
+	$order->add_order_note( "Stripe took {$page['amount_total']} {$page['currency']} for it, counted in the smallest unit, although it was marked as paid before. If it was also paid in another way, pay this back." );
+	$order->save();
+	return true;
+}
+
+function store_card_intent( array $page ): string {
+	return is_array( $page['payment_intent'] ) ? $page['payment_intent']['id'] : (string) $page['payment_intent'];
 }
 
 /**
@@ -285,6 +310,28 @@ function store_card_cancel( $id ): void {
 add_action( 'woocommerce_order_status_cancelled', 'store_card_cancel' );
 add_action( 'woocommerce_before_trash_order', 'store_card_cancel' );
 add_action( 'woocommerce_before_delete_order', 'store_card_cancel' );
+
+/** An owner marks an order as paid: its page must not be paid in addition. */
+function store_card_paid_otherwise( int $id, WC_Order $order ): void {
+	if ( ! store_stripe_keys() || ! store_card_lacks( $order ) ) {
+		return;
+	}
+	try {
+		store_card_alone(
+			$id,
+			function ( ?WC_Order $order ): void {
+				$page = $order ? store_card_found( $order ) : null;
+				if ( $page && ! store_card_note( $order, $page ) ) {
+					store_card_close( $page );
+				}
+			}
+		);
+	} catch ( Store_Stripe_Error $error ) {
+		error_log( "payments: order $id: {$error->getMessage()}" );
+	}
+}
+add_action( 'woocommerce_order_status_processing', 'store_card_paid_otherwise', 10, 2 );
+add_action( 'woocommerce_order_status_completed', 'store_card_paid_otherwise', 10, 2 );
 
 /**
  * A shopper pays an order in another way: pages that were opened before must not be paid in addition.
