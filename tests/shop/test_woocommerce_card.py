@@ -262,8 +262,12 @@ def test_a_payment_whose_webhook_was_lost_gets_its_order(
     shopper: Shopper, shop: WordPressStore, stripe: Stripe
 ) -> None:
     stripe.pay(shopper.to_provider(), number=VISA)
+    other = Shopper(shop)
+    stripe.pay(other.to_provider(), number=VISA)
+    ((held, _),) = orders(other)
+    shop.php(f'wc_get_order({held})->update_status("on-hold");')
     shop.cluster.run("CronJob", "cron")
-    assert len(paid(shopper)) == 1
+    assert [len(paid(each)) for each in (shopper, other)] == [1, 1]
 
 
 def test_a_cancelled_order_can_not_be_paid_and_a_paid_one_not_cancelled(

@@ -434,7 +434,7 @@ function store_card_settle_waiting(): void {
 			'limit'          => 100,
 			'return'         => 'ids',
 			'payment_method' => STORE_CARD,
-			'status'         => array( 'pending', 'failed', 'cancelled' ),
+			'status'         => array( 'pending', 'on-hold', 'failed', 'cancelled' ),
 			'date_created'   => '>' . ( time() - STORE_CARD_AWAITED ),
 			'meta_key'       => STORE_CARD_PAGE,
 			'meta_compare'   => 'EXISTS',
