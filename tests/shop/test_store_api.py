@@ -1,0 +1,144 @@
+"""Whatever a shopper sends to Medusa's public API, or from two tabs: the shop is paid, and each order is paid once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from .medusa import MedusaStore
+from .stripe import KEYS, VISA, Stripe
+from .test_card import ADDRESS, CARD, INVOICE
+
+GERMAN = {"country": "DE", "currency": "EUR"}
+
+
+@pytest.fixture(scope="module")
+def shop(stripe: Stripe) -> Iterator[MedusaStore]:
+    """A shop that takes cards."""
+    options: dict[str, Any] = {"hostname": "api.example.com", "shop": GERMAN}
+    with MedusaStore.temporary(backend_env={"STRIPE_API_URL": stripe.url}, **options) as store:
+        store.open()
+        store.cluster.write_secret("integration-payments", KEYS)
+        yield store
+
+
+class Client:
+    """A program that calls the Store API with the shop's public key."""
+
+    def __init__(self, shop: MedusaStore) -> None:
+        self.shop = shop
+        self.key = shop.api("GET", "/admin/api-keys", type="publishable")["api_keys"][0]["token"]
+        self.region = shop.api("GET", "/admin/regions")["regions"][0]["id"]
+
+    def send(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
+        """Return the response of the backend."""
+        headers, proxies = {"x-publishable-api-key": self.key}, {"http": self.shop.ingress.url}
+        address = self.shop.url + path
+        return requests.request(method, address, json=body, headers=headers, proxies=proxies, params=query, timeout=60)
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Return what the backend answers; it must not refuse."""
+        answer = self.send(method, path, body, **query)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        return answer.json()
+
+    def refusal(self, method: str, path: str, body: Any = None) -> str:
+        """Return the message with which the backend refuses a request."""
+        answer = self.send(method, path, body)
+        assert 400 <= answer.status_code < 500, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        return str(answer.json()["message"])
+
+    def variant(self, handle: str = "notebook") -> Any:
+        """Return the first variant of a product."""
+        fields = "*variants"
+        products = self.ask("GET", "/store/products", handle=handle, fields=fields)["products"]
+        return products[0]["variants"][0]
+
+    def cart(self, handle: str = "notebook", quantity: int = 1) -> str:
+        """Fill a cart, with everything that an order needs but a payment; return its id."""
+        items = [{"variant_id": self.variant(handle)["id"], "quantity": quantity}]
+        email = f"{secrets.token_hex(8)}@example.com"
+        body = {"region_id": self.region, "email": email, "shipping_address": ADDRESS, "items": items}
+        cart = self.ask("POST", "/store/carts", body)["cart"]["id"]
+        option = self.ask("GET", "/store/shipping-options", cart_id=cart)["shipping_options"][0]["id"]
+        self.ask("POST", f"/store/carts/{cart}/shipping-methods", {"option_id": option})
+        return str(cart)
+
+    def begin(self, cart: str, provider: str) -> str:
+        """Start to pay a cart; return the address of the provider's page, if it has one."""
+        collection = self.ask("POST", "/store/payment-collections", {"cart_id": cart})["payment_collection"]["id"]
+        path = f"/store/payment-collections/{collection}/payment-sessions"
+        (session,) = self.ask("POST", path, {"provider_id": provider})["payment_collection"]["payment_sessions"]
+        return str(session["data"].get("url", ""))
+
+    def order(self, cart: str) -> str:
+        """Order a cart; return the order's id."""
+        answer = self.ask("POST", f"/store/carts/{cart}/complete")
+        assert answer["type"] == "order", answer
+        return str(answer["order"]["id"])
+
+    def ordered(self, order: str) -> Any:
+        """Return an order, as the admin shows it."""
+        fields = "total,payment_status,email,*summary,*items,*items.detail"
+        return self.shop.api("GET", f"/admin/orders/{order}", fields=fields)["order"]
+
+
+@pytest.fixture(scope="module")
+def client(shop: MedusaStore) -> Client:
+    """Somebody who knows the Store API."""
+    return Client(shop)
+
+
+def refunded(stripe: Stripe) -> list[int]:
+    """Return the amounts that the provider has paid back, newest first."""
+    return [each["amount"] for each in stripe.objects("refunds")]
+
+
+def test_only_the_owner_records_that_goods_came_back(client: Client, shop: MedusaStore) -> None:
+    cart = client.cart()
+    client.begin(cart, INVOICE)
+    order = client.order(cart)
+    before = client.ordered(order)
+    items = [{"id": before["items"][0]["id"], "quantity": 1}]
+    shop.api("POST", f"/admin/orders/{order}/fulfillments", {"items": items})
+    option = shop.api("GET", "/admin/shipping-options")["shipping_options"][0]["id"]
+    request: dict[str, Any] = {"order_id": order, "items": items, "return_shipping": {"option_id": option}}
+    for body in (request, {**request, "receive_now": True}):
+        assert client.refusal("POST", "/store/returns", body).startswith("Only the shop records returns")
+    assert client.ordered(order)["summary"]["pending_difference"] == before["total"]
+
+
+def test_an_ordered_cart_does_not_change(client: Client, stripe: Stripe) -> None:
+    cart = client.cart()
+    stripe.pay(client.begin(cart, CARD), number=VISA)
+    order = client.order(cart)
+    seen = client.ask("GET", f"/store/carts/{cart}")["cart"]
+    line, before = seen["items"][0]["id"], refunded(stripe)
+    for method, path, body in (
+        ("POST", "/line-items", {"variant_id": client.variant()["id"], "quantity": 1}),
+        ("POST", f"/line-items/{line}", {"quantity": 2}),
+        ("DELETE", f"/line-items/{line}", None),
+        ("POST", "/promotions", {"promo_codes": []}),
+        ("POST", "/shipping-methods", {"option_id": seen["shipping_methods"][0]["shipping_option_id"]}),
+        ("POST", "", {"email": "eve@example.com"}),
+    ):
+        assert client.refusal(method, f"/store/carts/{cart}{path}", body).endswith("is already completed.")
+    assert client.order(cart) == order
+    assert refunded(stripe) == before
+
+
+def test_a_shopper_sets_neither_prices_nor_negative_quantities(client: Client) -> None:
+    variant = client.variant()["id"]
+    for item in (
+        {"variant_id": variant, "quantity": -1},
+        {"variant_id": variant, "quantity": 0},
+        {"variant_id": variant, "quantity": 10**9},
+    ):
+        client.refusal("POST", "/store/carts", {"region_id": client.region, "items": [item]})
+    cart = client.cart()
+    free = {"variant_id": variant, "quantity": 1, "unit_price": 0}
+    assert "unit_price" in client.refusal("POST", f"/store/carts/{cart}/line-items", free)
