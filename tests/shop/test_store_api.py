@@ -112,6 +112,12 @@ def test_only_the_owner_records_that_goods_came_back(client: Client, shop: Medus
     assert client.ordered(order)["summary"]["pending_difference"] == before["total"]
 
 
+def test_nobody_opens_an_account_that_shows_anothers_orders(client: Client) -> None:
+    signing_up = {"email": "ann@example.com", "password": secrets.token_hex(8)}
+    for path in ("/auth/customer/emailpass/register", "/auth/customer/emailpass", "/auth/Customer/emailpass/register/"):
+        assert client.refusal("POST", path, signing_up).startswith("This shop has no customer accounts")
+
+
 def test_an_ordered_cart_does_not_change(client: Client, stripe: Stripe) -> None:
     cart = client.cart()
     stripe.pay(client.begin(cart, CARD), number=VISA)

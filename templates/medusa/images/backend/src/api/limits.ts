@@ -7,3 +7,11 @@ import { MedusaError } from "@medusajs/framework/utils"
 export function refuseReturn(): void {
   throw new MedusaError(MedusaError.Types.NOT_ALLOWED, "Only the shop records returns: write to it.")
 }
+
+/**
+ * Refuse customer accounts. The shop's pages have none, and Medusa does not check whose address an account is for: it
+ * would show its owner every later order that is placed with that address.
+ */
+export function refuseAccount(): void {
+  throw new MedusaError(MedusaError.Types.NOT_ALLOWED, "This shop has no customer accounts: order without one.")
+}

@@ -13,7 +13,7 @@ import type Stripe from "stripe"
 import { connect } from "../integrations/stripe"
 import { waysToPay } from "../integrations/ways-to-pay"
 import { mailPaymentFailed } from "../mail/payment-failed"
-import { refuseReturn } from "./limits"
+import { refuseAccount, refuseReturn } from "./limits"
 
 // How long a request waits for those before it; the storefront waits as long.
 const LOCK_SECONDS = 20
@@ -122,6 +122,8 @@ export default defineMiddlewares({
     },
     { matcher: "/store/payment-collections", method: "POST", middlewares: [oneCollection] },
     { matcher: "/store/returns", method: "POST", middlewares: [refuseReturn] },
+    { matcher: "/store/customers", method: "POST", middlewares: [refuseAccount] },
+    { matcher: "/auth/customer/*", middlewares: [refuseAccount] },
     { matcher: "/hooks/payment/stripe_stripe", method: "POST", middlewares: [refuseUnsigned] },
   ],
 })
