@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 
+from ..cluster.waiting import wait_until
 from .medusa import MedusaStore
-from .stripe import KEYS, VISA, Stripe
-from .test_card import ADDRESS, CARD, INVOICE
+from .stripe import KEYS, VISA, Stripe, deliver
+from .test_card import ADDRESS, CARD, INVOICE, SUCCEEDED
 
 GERMAN = {"country": "DE", "currency": "EUR"}
 
@@ -116,6 +118,40 @@ def test_nobody_opens_an_account_that_shows_anothers_orders(client: Client) -> N
     signing_up = {"email": "ann@example.com", "password": secrets.token_hex(8)}
     for path in ("/auth/customer/emailpass/register", "/auth/customer/emailpass", "/auth/Customer/emailpass/register/"):
         assert client.refusal("POST", path, signing_up).startswith("This shop has no customer accounts")
+
+
+@pytest.mark.parametrize(("quantity", "later"), [(1, 2), (2, 1)])
+def test_a_payment_of_another_amount_than_its_carts_is_paid_back(
+    client: Client, shop: MedusaStore, stripe: Stripe, quantity: int, later: int
+) -> None:
+    cart = client.cart(quantity=quantity)
+    page = client.begin(cart, CARD)
+    # As a change of the cart leaves it if the provider can't be reached meanwhile.
+    shop.sql(f"UPDATE cart_line_item SET quantity = {later} WHERE cart_id = '{cart}'")
+    stripe.pay(page, number=VISA)
+    event, before = stripe.events(SUCCEEDED)[-1], len(refunded(stripe))
+    assert deliver(shop, event) == 200
+    wait_until(lambda: len(refunded(stripe)) > before, "it is paid back", 180)
+    assert refunded(stripe)[0] == stripe.page(page)["amount_total"]
+    assert client.ask("GET", f"/store/carts/{cart}", fields="+completed_at")["cart"]["completed_at"] is None
+
+
+def test_two_who_pay_for_the_last_one_get_one_order_and_one_refund(
+    client: Client, shop: MedusaStore, stripe: Stripe
+) -> None:
+    (item,) = shop.api("GET", "/admin/inventory-items", sku=client.variant("wool-scarf")["sku"])["inventory_items"]
+    (level,) = shop.api("GET", f"/admin/inventory-items/{item['id']}/location-levels")["inventory_levels"]
+    path = f"/admin/inventory-items/{item['id']}/location-levels/{level['location_id']}"
+    shop.api("POST", path, {"stocked_quantity": 1})
+    carts = [client.cart("wool-scarf") for _ in range(2)]
+    pages = [client.begin(cart, CARD) for cart in carts]
+    assert [stripe.pay(page, number=VISA).status_code for page in pages] == [303] * 2
+    before, events = len(refunded(stripe)), stripe.events(SUCCEEDED)[-2:]
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(lambda event: deliver(shop, event), events)] == [200] * 2
+    wait_until(lambda: len(refunded(stripe)) > before, "one is paid back", 180)
+    seen = [client.ask("GET", f"/store/carts/{cart}", fields="+completed_at")["cart"] for cart in carts]
+    assert sum(cart["completed_at"] is not None for cart in seen) == 1
 
 
 def test_an_ordered_cart_does_not_change(client: Client, stripe: Stripe) -> None:

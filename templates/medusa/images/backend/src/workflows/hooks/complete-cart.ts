@@ -10,7 +10,7 @@ completeCartWorkflow.hooks.validate(({ cart }) => {
   if (cart.completed_at) return
   const due = getSmallestUnit(cart.total, cart.currency_code)
   for (const { amount, currency_code } of cart.payment_collection?.payment_sessions ?? []) {
-    if (currency_code !== cart.currency_code || getSmallestUnit(amount, currency_code) < due) {
+    if (currency_code !== cart.currency_code || getSmallestUnit(amount, currency_code) !== due) {
       throw new MedusaError(MedusaError.Types.NOT_ALLOWED, "The cart changed after its payment had begun: pay again.")
     }
   }
