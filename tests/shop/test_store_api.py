@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import requests
 from ..cluster.waiting import wait_until
 from .medusa import MedusaStore
 from .stripe import KEYS, VISA, Stripe, deliver
-from .test_card import ADDRESS, CARD, INVOICE, SUCCEEDED
+from .test_card import ADDRESS, CARD, INVOICE, SUCCEEDED, Shopper
 
 GERMAN = {"country": "DE", "currency": "EUR"}
 
@@ -184,3 +185,17 @@ def test_a_shopper_sets_neither_prices_nor_negative_quantities(client: Client) -
     cart = client.cart()
     free = {"variant_id": variant, "quantity": 1, "unit_price": 0}
     assert "unit_price" in client.refusal("POST", f"/store/carts/{cart}/line-items", free)
+
+
+def test_a_form_of_an_earlier_total_orders_nothing(shop: MedusaStore) -> None:
+    shopper = Shopper(shop)
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', shopper.to_payment()))
+    # In another tab.
+    variant = re.findall(r'name="variant" value="([^"]+)"', shopper.ask("GET", "/products/notebook").text)[0]
+    shopper.send("/products/notebook", {"variant": variant, "quantity": "1"})
+    refused = shopper.ask("POST", "/checkout/payment", {**form, "provider": INVOICE})
+    assert refused.status_code == 409
+    assert "Your cart has changed since this page was shown, and nothing was ordered." in refused.text
+    assert shopper.orders() == []
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', refused.text))
+    assert "Thank you, Ann." in shopper.ask("POST", "/checkout/payment", {**form, "provider": INVOICE}).text

@@ -15,6 +15,7 @@ from ..shop import Shop
 NOT_ORDERED = "The order could not be made. Something in your cart may be sold out by now: check it and try again."
 NO_PROVIDER = "The payment provider can't be reached, and nothing was ordered. Your cart is kept: try again later."
 NOT_PAID = "Your payment has not arrived, and nothing was ordered. Your cart is kept: try again, or choose another way."
+CHANGED = "Your cart has changed since this page was shown, and nothing was ordered. Check the total and order again."
 
 Page = str | Response | tuple[str, int]
 
@@ -72,6 +73,9 @@ def blueprint(shop: Shop) -> Blueprint:
         try:
             if (paid := _order_of_paid(shop, cart)) is not None:
                 return _to_order(shop, paid)
+            # It was changed in another tab. Only what the shopper has read is ordered.
+            if request.form.get("total", str(cart["total"])) != str(cart["total"]):
+                return _payment_page(shop, cart, error=CHANGED), 409
             if page := payment.begin(shop.medusa, cart, chosen[0], shop.config.title):
                 return redirect(page, 303)
             made = shop.carts.complete()
