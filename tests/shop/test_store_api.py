@@ -199,3 +199,17 @@ def test_a_form_of_an_earlier_total_orders_nothing(shop: MedusaStore) -> None:
     assert shopper.orders() == []
     form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', refused.text))
     assert "Thank you, Ann." in shopper.ask("POST", "/checkout/payment", {**form, "provider": INVOICE}).text
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("http", "shop"), ("https", "__Host-shop")])
+def test_over_https_no_other_shop_of_the_domain_sets_the_session(shop: MedusaStore, scheme: str, name: str) -> None:
+    code = (
+        "import os; from storefront.app import create_app; from storefront.config import read;"
+        f"url = '{scheme}://api.example.com'; app = create_app(read({{**os.environ, 'STORE_URL': url}}));"
+        "print(app.test_client().get('/orders', base_url=url).headers['Set-Cookie'])"
+    )
+    cookie = shop.cluster.exec("Deployment", "storefront", "python3", "-c", code)
+    assert cookie.startswith(f"{name}=")
+    assert "Path=/" in cookie
+    assert "Domain" not in cookie
+    assert ("Secure" in cookie) is (scheme == "https")

@@ -24,7 +24,8 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__, static_url_path="/assets")
     app.config.update(
         SECRET_KEY=config.secret_key,
-        SESSION_COOKIE_NAME="shop",
+        # With this prefix, a browser accepts the cookie from this host only, and not from a shop below the same domain.
+        SESSION_COOKIE_NAME="__Host-shop" if config.https else "shop",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=config.https,
