@@ -201,6 +201,17 @@ def test_a_form_of_an_earlier_total_orders_nothing(shop: MedusaStore) -> None:
     assert "Thank you, Ann." in shopper.ask("POST", "/checkout/payment", {**form, "provider": INVOICE}).text
 
 
+def test_a_shopper_reads_that_a_part_is_paid_back(shop: MedusaStore, stripe: Stripe) -> None:
+    shopper = Shopper(shop)
+    stripe.pay(shopper.to_provider(), number=VISA)
+    page = shopper.ask("GET", "/checkout/paid").url.removeprefix(shop.url)
+    (order,) = shopper.orders()
+    made = shop.api("GET", f"/admin/orders/{order['id']}", fields="*payment_collections.payments")["order"]
+    payment = made["payment_collections"][0]["payments"][0]["id"]
+    shop.api("POST", f"/admin/payments/{payment}/refund", {"amount": 5})
+    assert "<dd>Partly paid back</dd>" in shopper.ask("GET", page).text
+
+
 @pytest.mark.parametrize(("scheme", "name"), [("http", "shop"), ("https", "__Host-shop")])
 def test_over_https_no_other_shop_of_the_domain_sets_the_session(shop: MedusaStore, scheme: str, name: str) -> None:
     code = (

@@ -17,6 +17,7 @@ WORDS = {
     "authorized": "Agreed, not paid yet",
     "captured": "Paid",
     "refunded": "Paid back",
+    "partially_refunded": "Partly paid back",
     "canceled": "Cancelled",
     "not_fulfilled": "Being prepared",
     "fulfilled": "Packed",
@@ -51,9 +52,18 @@ def blueprint(shop: Shop) -> Blueprint:
         if order is None:
             abort(404)
         number = order["id"].removeprefix(PREFIX)
-        return render_template("order.html", order=order, number=number, words=WORDS, new=bool(request.args.get("new")))
+        payment = WORDS.get(_payment(order), _payment(order))
+        new = bool(request.args.get("new"))
+        return render_template("order.html", order=order, number=number, payment=payment, words=WORDS, new=new)
 
     return pages
+
+
+def _payment(order: Object) -> str:
+    """Return the state of an order's payment, without payments that were paid back before it was ordered."""
+    status = str(order["payment_status"])
+    before = status == "partially_refunded" and not (order.get("summary") or {}).get("refunded_total")
+    return "captured" if before else status
 
 
 def _order(shop: Shop, order: str) -> Object | None:
