@@ -212,7 +212,7 @@ def test_a_version_with_a_lock_file_is_resolved_again(engines: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("add", "medusa", "2.21.2"), "medusa offers 2.21.2 already"),
+        (("add", "medusa", "2.21.2"), "medusa already offers 2.21.2"),
         (("add", "medusa", "latest"), 'a version must be written like 2.21.2, not "latest"'),
         (("add", "none", "1.0.0"), 'there is no engine "none"'),
         (("add", "woocommerce", "12.0.0", "NODE=x"), "NODE must be one of the arguments in"),
