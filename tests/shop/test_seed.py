@@ -99,7 +99,7 @@ def test_another_country_becomes_a_second_market(shop: MedusaStore) -> None:
 def test_an_invalid_country_fails_with_a_helpful_message(shop: MedusaStore) -> None:
     code, said = seed(shop, SHOP_COUNTRY="QQ").run_for_code()
     assert code == 1
-    assert 'spec.shop.country must be a country that Medusa knows; \\"qq\\" is none' in said
+    assert 'spec.shop.country must be a country that Medusa knows; \\"qq\\" is not one' in said
 
 
 def test_the_secrets_password_works_with_data_of_another_store(shop: MedusaStore) -> None:
