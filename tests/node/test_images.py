@@ -61,10 +61,3 @@ def test_a_start_compiles_no_python(stores: Stores) -> None:
     """It runs read-only, so each start would compile hundreds of modules again."""
     script = "import storeplatform.hooks.app as a, sys; sys.exit(not __import__('os').path.exists(a.__cached__))"
     assert stores.run_in("store-platform", "deployment/hooks", "python3", "-c", script).returncode == 0
-
-
-def test_a_start_compiles_no_javascript(stores: Stores) -> None:
-    command = ["env", "NODE_DEBUG_NATIVE=COMPILE_CACHE", "node", "-e", "require('@medusajs/framework/pg')"]
-    done = stores.run_in("store-one", "deployment/backend", *command)
-    said = done.stdout + done.stderr
-    assert (done.returncode, "was accepted" in said, "was rejected" in said) == (0, True, False), said
