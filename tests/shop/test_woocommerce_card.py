@@ -109,6 +109,12 @@ def notes(shop: WordPressStore, number: str) -> str:
     return shop.php(f'foreach (wc_get_order_notes(array("order_id" => {number})) as $n) echo $n->content, "\\n";')
 
 
+def refund(shop: WordPressStore, number: str, amount: str = "2.50") -> str:
+    """Pay back a part of an order, as its owner does; return the error's message, or "" if there is none."""
+    asked = f'array("order_id" => {number}, "amount" => "{amount}", "refund_payment" => true)'
+    return shop.php(f"$r = wc_create_refund({asked}); if (is_wp_error($r)) echo $r->get_error_message();")
+
+
 def thanked(answer: requests.Response) -> bool:
     """Whether the shopper is thanked for an order."""
     return "/checkout/order-received/" in answer.url and "Thank you." in answer.text
@@ -299,35 +305,29 @@ def test_an_expired_page_is_not_asked_for_again(shopper: Shopper, shop: WordPres
 def test_a_refund_is_paid_back_to_the_card(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shopper.get(stripe.pay(shopper.to_provider(), number=VISA).headers["Location"])
     (number,) = paid(shopper)
-    refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
-    code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
-    assert shop.php(code) == ""
+    assert refund(shop, number) == ""
     assert stripe.objects("refunds")[0]["amount"] == 250
 
 
 def test_a_refund_whose_answer_was_lost_is_made_once(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shopper.get(stripe.pay(shopper.to_provider(), number=VISA).headers["Location"])
     (number,) = paid(shopper)
-    refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
-    code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
     before = len(stripe.objects("refunds"))
     stripe.lose_answer()
-    assert "Stripe: " in shop.php(code)
-    assert shop.php(code) == ""
+    assert "Stripe: " in refund(shop, number)
+    assert refund(shop, number) == ""
     assert len(stripe.objects("refunds")) == before + 1
     # Another one of the same amount.
-    assert shop.php(code) == ""
+    assert refund(shop, number) == ""
     assert len(stripe.objects("refunds")) == before + 2
 
 
 def test_concurrent_refunds_are_all_paid_back(shopper: Shopper, shop: WordPressStore, stripe: Stripe) -> None:
     shopper.get(stripe.pay(shopper.to_provider(), number=VISA).headers["Location"])
     (number,) = paid(shopper)
-    refund = f'array("order_id" => {number}, "amount" => "2.50", "refund_payment" => true)'
-    code = f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();"
     before = len(stripe.objects("refunds"))
     with ThreadPoolExecutor(3) as threads:
-        assert [*threads.map(lambda _: shop.php(code), range(3))] == [""] * 3
+        assert [*threads.map(lambda _: refund(shop, number), range(3))] == [""] * 3
     assert [each["amount"] for each in stripe.objects("refunds")[: -before or None]] == [250] * 3
     assert shop.php(f"echo wc_get_order({number})->get_total_refunded();") == "7.5"
 
@@ -349,8 +349,7 @@ def test_a_payment_beside_an_owners_mark_can_be_paid_back(
     stripe.pay(page, number=VISA)
     shop.php(f'wc_get_order({number})->update_status("completed");')
     assert "Stripe took 1790 eur for it" in notes(shop, number)
-    refund = f'array("order_id" => {number}, "amount" => "17.90", "refund_payment" => true)'
-    assert shop.php(f"$r = wc_create_refund({refund}); if (is_wp_error($r)) echo $r->get_error_message();") == ""
+    assert refund(shop, number, "17.90") == ""
     assert stripe.objects("refunds")[0]["amount"] == 1790
 
 
