@@ -52,8 +52,7 @@ def blueprint(shop: Shop) -> Blueprint:
         if order is None:
             abort(404)
         number = order["id"].removeprefix(PREFIX)
-        payment = WORDS.get(_payment(order), _payment(order))
-        new = bool(request.args.get("new"))
+        payment, new = _payment(order), bool(request.args.get("new"))
         return render_template("order.html", order=order, number=number, payment=payment, words=WORDS, new=new)
 
     return pages
